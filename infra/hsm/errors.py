@@ -1,0 +1,99 @@
+"""What can go wrong with a token, as one tree. Every message ends with what a person can do about it.
+
+Anything PKCS#11 reports beyond these is wrapped as TokenFailed; the process is expected to exit and be restarted.
+"""
+
+from pathlib import Path
+
+
+class TokenError(Exception):
+    """The token did not do what was asked of it."""
+
+
+class ModuleMissing(TokenError):
+    """The PKCS#11 library cannot be loaded."""
+
+    def __init__(self, module: Path, reason: str) -> None:
+        """Name the library's path and the loader's reason."""
+        super().__init__(f"PKCS#11 module {module} cannot be loaded ({reason}); install it (SoftHSM: softhsm2) or correct the path")
+
+
+class TokenBusy(TokenError):
+    """This process already has a PKCS#11 token open."""
+
+    def __init__(self) -> None:
+        """Nothing to add: there is one session to a process."""
+        super().__init__("this process already has a token open; close it first, or share that one: its lock makes it safe")
+
+
+class TokenMissing(TokenError):
+    """No token carries the label."""
+
+    def __init__(self, label: str, module: Path) -> None:
+        """Name the label that was looked for and the module that was asked."""
+        super().__init__(f"no token labelled {label!r} in {module}; initialise it, or check SOFTHSM2_CONF and the label")
+
+
+class WrongPin(TokenError):
+    """The token refused the PIN. It is not tried again: real tokens lock after a few."""
+
+    def __init__(self, label: str, pin_file: Path) -> None:
+        """Name the token and the file that the PIN came from, never the PIN."""
+        super().__init__(f"token {label!r} refused the PIN in {pin_file}; put the right PIN there before the token locks")
+
+
+class KeyUnknown(TokenError):
+    """The token has no such key."""
+
+    def __init__(self, key_id: str) -> None:
+        """Name the key."""
+        super().__init__(f"the token has no key {key_id!r}; generate it, or check the wallet's key id")
+
+
+class KeyExists(TokenError):
+    """A key of this id is there already, and is never replaced."""
+
+    def __init__(self, key_id: str) -> None:
+        """Name the key."""
+        super().__init__(f"the token already has a key {key_id!r}; use it, or choose another id")
+
+
+class KeyUnfit(TokenError):
+    """The key could have been copied, or is not the only one of its id, so nothing is signed with it."""
+
+    def __init__(self, key_id: str, problem: str) -> None:
+        """Name the key and the property that it lacks."""
+        super().__init__(f"key {key_id!r} {problem}; generate a new key in the token and move the funds to it")
+
+
+class KeyIdInvalid(TokenError):
+    """The id cannot name a key."""
+
+    def __init__(self, key_id: str, bytes_max: int) -> None:
+        """Name the id and the bound."""
+        super().__init__(f"key id {key_id!r} is not 1 to {bytes_max} printable ASCII characters; choose such an id")
+
+
+class DigestLength(TokenError):
+    """What was given to sign is not a 32-byte digest; tokens sign a truncation of it without a word."""
+
+    def __init__(self, length: int) -> None:
+        """Give the length in bytes."""
+        super().__init__(f"a digest has 32 bytes, this has {length}; hash the payload (keccak-256) first")
+
+
+class SignatureInvalid(TokenError):
+    """The token's signature does not verify under the key's public half."""
+
+    def __init__(self, key_id: str) -> None:
+        """Name the key."""
+        super().__init__(f"the token returned a wrong signature for key {key_id!r}; take it out of service")
+
+
+class TokenFailed(TokenError):
+    """The token or its library failed."""
+
+    def __init__(self, doing: str, reason: BaseException) -> None:
+        """Say what was being done and what PKCS#11 reported."""
+        name = type(reason).__name__
+        super().__init__(f"the token failed while {doing} ({name}: {reason}); restart this process, then check the token")

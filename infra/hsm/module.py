@@ -1,0 +1,69 @@
+"""The PKCS#11 library, loaded for one user at a time.
+
+Decides who may use the library in this process. A PKCS#11 library is process-global: C_Initialize and C_Finalize
+(PKCS#11 3.0, section 5.4) act on everybody's sessions, SoftHSM reads SOFTHSM2_CONF at C_Initialize only, and threads
+with sessions of their own crash it. So there is one occupant, who starts from a fresh C_Initialize.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pkcs11
+
+from infra.hsm.errors import ModuleMissing, TokenBusy
+
+if TYPE_CHECKING:
+    from pkcs11._pkcs11 import lib as Library  # noqa: N812 - a class that its authors wrote in lower case
+
+CONFIG_VARIABLE: Final = "SOFTHSM2_CONF"
+
+_occupied = threading.Lock()
+
+
+@contextmanager
+def loaded(module: Path, config_file: Path | None) -> Iterator["Library"]:
+    """Give the initialised library at `module`, and finalise it afterwards.
+
+    Raises TokenBusy when this process has it already, ModuleMissing when it cannot be loaded.
+    """
+    if not _occupied.acquire(blocking=False):
+        raise TokenBusy
+    try:
+        with _configured(config_file):
+            library = _initialised(module)
+        try:
+            yield library
+        finally:
+            if library.initialized:
+                library.finalize()
+    finally:
+        _occupied.release()
+
+
+def _initialised(module: Path) -> "Library":
+    if not module.is_file():
+        raise ModuleMissing(module, "no such file")
+    try:
+        return pkcs11.lib(str(module))
+    except (RuntimeError, OSError) as failure:
+        raise ModuleMissing(module, str(failure) or type(failure).__name__) from failure
+
+
+@contextmanager
+def _configured(config_file: Path | None) -> Iterator[None]:
+    if config_file is None:
+        yield
+        return
+    before = os.environ.get(CONFIG_VARIABLE)
+    os.environ[CONFIG_VARIABLE] = str(config_file)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[CONFIG_VARIABLE]
+        else:
+            os.environ[CONFIG_VARIABLE] = before
