@@ -1,0 +1,1 @@
+"""What is said: commands, events, values, topics, their Avro form and the hash chain. Imports nothing of ours."""

@@ -1,0 +1,55 @@
+"""The bytes that are signed and hashed: RFC 8785 (JSON Canonicalization Scheme) of a record's JSON form.
+
+Absent optional fields are left out, so that a field added later does not change the bytes of what was signed before.
+Each digest has a prefix that names what it is for, so that none can stand for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import Final
+
+import rfc8785
+
+from schemas.commands import Command
+from schemas.events.governance import PolicyActivated
+from schemas.orders import ApprovalSubject
+from schemas.values import CommandId, DeskId, OrderId, Record
+
+COMMAND_DOMAIN: Final = b"proofdesk/command/v1\x00"
+APPROVAL_DOMAIN: Final = b"proofdesk/approval/v1\x00"
+GENESIS_DOMAIN: Final = b"proofdesk/genesis/v1\x00"
+ORDER_NAMESPACE: Final = uuid.UUID("6d0b0c52-9d1c-5a8e-9a33-2f2f0a3a7c10")
+
+
+def canonical_bytes(record: Record, *, without: frozenset[str] = frozenset()) -> bytes:
+    """RFC 8785 bytes of `record`, less the named top-level fields and all that are None."""
+    return rfc8785.dumps(record.model_dump(mode="json", exclude_none=True, exclude=set(without)))
+
+
+def command_digest(command: Command) -> bytes:
+    """The 32 bytes that a command's sender signs: everything but the authorization itself."""
+    content = canonical_bytes(command, without=frozenset({"authorization"}))
+    return hashlib.sha256(COMMAND_DOMAIN + content).digest()
+
+
+def approval_digest(subject: ApprovalSubject) -> bytes:
+    """The 32 bytes that are the WebAuthn challenge of an approval of `subject`."""
+    return hashlib.sha256(APPROVAL_DOMAIN + canonical_bytes(subject)).digest()
+
+
+def policy_hash(policy: PolicyActivated) -> str:
+    """SHA-256 over version, policies, their schema, limits and settings, in lowercase hex."""
+    content = policy.model_dump(mode="json", include={"version", "cedar", "cedar_schema", "limits", "settings"})
+    return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+
+
+def order_id(desk_id: DeskId, command_id: CommandId) -> OrderId:
+    """The id of the order that a command initiates: the same for every delivery of it (UUID version 5, RFC 9562)."""
+    return str(uuid.uuid5(ORDER_NAMESPACE, f"{desk_id}/{command_id}"))
+
+
+def child_order_id(parent: OrderId, index: int) -> OrderId:
+    """The id of the `index`-th part (from 0) of an order that was split."""
+    return str(uuid.uuid5(ORDER_NAMESPACE, f"{parent}/{index}"))

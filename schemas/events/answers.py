@@ -1,0 +1,56 @@
+"""What is said back to a sender whose command led to no order event, and what could not even be read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.events.base import DeskEvent, Event, Refusal
+from schemas.values import HexBytes, Instant, Sha256, Text, Uuid
+
+QUARANTINED_BYTES_MAX = 65_536
+
+
+class CommandRejected(DeskEvent):
+    """A readable command that was refused. The sender finds it by `command_id`."""
+
+    command_id: Uuid
+    principal: Annotated[str, Field(max_length=100)]
+    order_id: Uuid | None = None
+    refusal: Refusal
+    command_hash: Sha256
+    """SHA-256 of the command's record value on its topic."""
+
+
+class Quarantined(DeskEvent):
+    """A record on `commands` that could not be read, with its original bytes. `desk_id` is `unknown` when the key gave none."""
+
+    topic: Text
+    partition: int
+    log_offset: int
+    reason: Text
+    original: HexBytes
+    """At most 64 KiB; `original_sha256` covers all of it."""
+    original_sha256: Sha256
+
+
+class NonceResolved(DeskEvent):
+    """A wallet's nonce that execution had offered to an order was used by the signer, or is free again."""
+
+    wallet_id: Annotated[str, Field(max_length=63)]
+    chain_id: int
+    nonce: Annotated[int, Field(ge=0)]
+    order_id: Uuid
+    outcome: Literal["consumed", "released"]
+
+
+class RequestRefused(Event):
+    """An HTTP request to the gateway that led to no command: malformed, unauthenticated or unauthorised."""
+
+    received_at: Instant
+    method: Annotated[str, Field(max_length=10)]
+    path: Text
+    claimed_principal: Annotated[str, Field(max_length=100)] = ""
+    refusal: Refusal
+    body_sha256: Sha256

@@ -1,0 +1,222 @@
+"""An order's way from a command to a confirmed transaction, as links of its chain."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.commands import Command, WebAuthnAssertion
+from schemas.events.base import OrderEvent, Refusal
+from schemas.events.facts import ApprovalFact, Facts, PriceFact, RuleFinding
+from schemas.orders import ApprovalSubject, Order
+from schemas.values import (
+    Address,
+    BaseUnits,
+    Hash32,
+    HexBytes,
+    Instant,
+    OrderId,
+    PrincipalId,
+    Record,
+    Role,
+    Sha256,
+    SignedBaseUnits,
+    Text,
+    WalletId,
+)
+
+
+class OrderInitiated(OrderEvent):
+    """The desk took the order in. Holds the signed command whole, so that the signer can verify it for itself."""
+
+    order: Order
+    command: Command
+
+
+class PolicyEvaluated(OrderEvent):
+    """What policy and limits said, which rules mattered, and the facts they were given."""
+
+    outcome: Literal["allowed", "needs-approval", "refused"]
+    rules: list[RuleFinding]
+    refusals: list[Refusal]
+    """Every check that refused, not only the first."""
+    requires: list[str]
+    """Quorums still to be met, such as `risk-officer:1`."""
+    facts: Facts
+    approval_subject: ApprovalSubject | None = None
+    approval_hash: Sha256 | None = None
+    """SHA-256 of the subject's canonical bytes: the WebAuthn challenge of an approval."""
+    expires_at: Instant
+    """When the order closes by itself unless it has been approved."""
+
+
+class ApprovalGiven(OrderEvent):
+    """A person approved with their own key; the assertion can be verified again in ten years."""
+
+    approver: PrincipalId
+    roles: list[Role]
+    approval_hash: Sha256
+    assertion: WebAuthnAssertion
+    counter: Annotated[int, Field(ge=0)]
+    """The authenticator's signature counter; a later one must be higher."""
+    command: Command
+
+
+class ApprovalDeclined(OrderEvent):
+    """A person who could have approved said no."""
+
+    approver: PrincipalId
+    reason: Text
+    command: Command
+
+
+class Approved(OrderEvent):
+    """Policy allows the order, with the approvals it asked for: handed to execution."""
+
+    order: Order
+    rules: list[RuleFinding]
+    approvals: list[ApprovalFact]
+    facts: Facts
+
+
+class UnsignedTransaction(Record):
+    """An EIP-1559 transaction before it is signed, field by field and as the exact bytes to be signed."""
+
+    chain_id: Annotated[int, Field(ge=1)]
+    nonce: Annotated[int, Field(ge=0)]
+    max_priority_fee_per_gas: BaseUnits
+    max_fee_per_gas: BaseUnits
+    gas_limit: Annotated[int, Field(ge=21_000)]
+    to: Address
+    value: BaseUnits
+    input: HexBytes
+    signing_payload: HexBytes
+    """0x02 || rlp([...]), EIP-2718 and EIP-1559."""
+
+
+class BalanceChange(Record):
+    """What one account gains or loses of one asset."""
+
+    token: Address | None
+    """The token's contract; none for the chain's native asset."""
+    account: Address
+    change: SignedBaseUnits
+
+
+class AllowanceGranted(Record):
+    """A token allowance that the transaction would leave behind."""
+
+    token: Address
+    owner: Address
+    spender: Address
+    amount: BaseUnits
+
+
+class SimulationFinding(Record):
+    """Something the simulation saw that a person must look at."""
+
+    code: Annotated[str, Field(max_length=60)]
+    message: Text
+
+
+class Simulated(OrderEvent):
+    """The transaction and what it would do at this block. Passed: handed to the signer. Else back to the desk."""
+
+    verdict: Literal["passed", "flagged"]
+    wallet_id: WalletId
+    wallet: Address
+    transaction: UnsignedTransaction
+    block_number: Annotated[int, Field(ge=0)]
+    block_hash: Hash32
+    gas_used: Annotated[int, Field(ge=0)]
+    balance_changes: list[BalanceChange]
+    allowances: list[AllowanceGranted]
+    touched: list[Address]
+    prices: list[PriceFact]
+    slippage_ppm: int | None = None
+    """Loss of value against independent prices, in parts per million; negative is a gain. None: nothing was exchanged."""
+    findings: list[SimulationFinding]
+
+
+class Signed(OrderEvent):
+    """The enclave judged everything again and signed. Raw bytes are on the log before they are sent."""
+
+    wallet_id: WalletId
+    wallet: Address
+    chain_id: Annotated[int, Field(ge=1)]
+    nonce: Annotated[int, Field(ge=0)]
+    transaction_hash: Hash32
+    raw_transaction: HexBytes
+    key_backend: Literal["software", "hsm", "mpc", "hybrid", "safe"]
+    key_id: Annotated[str, Field(max_length=100)]
+    policy_hash: Sha256
+    checks: list[str]
+    """The checks that passed, by name."""
+
+
+class SigningRefused(OrderEvent):
+    """The enclave would not sign, and which check said so."""
+
+    wallet_id: WalletId
+    chain_id: Annotated[int, Field(ge=1)]
+    nonce: Annotated[int, Field(ge=0)]
+    refusal: Refusal
+
+
+class Broadcast(OrderEvent):
+    """A node took the raw transaction."""
+
+    wallet_id: WalletId
+    chain_id: Annotated[int, Field(ge=1)]
+    nonce: Annotated[int, Field(ge=0)]
+    transaction_hash: Hash32
+    nodes: list[str]
+
+
+class Confirmed(OrderEvent):
+    """The transaction succeeded and lies deep enough."""
+
+    transaction_hash: Hash32
+    block_number: Annotated[int, Field(ge=0)]
+    block_hash: Hash32
+    depth: Annotated[int, Field(ge=1)]
+    """Blocks from the transaction's own block to the head, both counted."""
+    gas_used: Annotated[int, Field(ge=0)]
+    effective_gas_price: BaseUnits
+
+
+class Reverted(OrderEvent):
+    """The transaction was included, deep enough, and failed."""
+
+    transaction_hash: Hash32
+    block_number: Annotated[int, Field(ge=0)]
+    block_hash: Hash32
+    depth: Annotated[int, Field(ge=1)]
+    gas_used: Annotated[int, Field(ge=0)]
+    effective_gas_price: BaseUnits
+
+
+class OrderHeld(OrderEvent):
+    """The order waits for its initiator: split it, or cancel it; else it expires. Its reservation stays."""
+
+    reason: Literal["flagged"]
+    findings: list[SimulationFinding]
+    expires_at: Instant
+
+
+class OrderClosed(OrderEvent):
+    """The order's end, other than by confirmation."""
+
+    reason: Literal[
+        "rejected",
+        "declined",
+        "expired",
+        "cancelled",
+        "flagged",
+        "superseded",
+        "reverted",
+        "signing-refused",
+    ]
+    message: Text
+    child_order_ids: list[OrderId] = []

@@ -1,0 +1,121 @@
+"""The only place that names topics: what is on each, how it is keyed, and the one principal that may write it.
+
+`commands` alone has two writers, the gateway and upstream systems: what is on it is trusted for nothing but its signatures.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from schemas.commands import Command
+from schemas.events import answers, governance, lifecycle, limits, observations
+from schemas.values import Record
+
+DESK_PARTITIONS: Final = 6
+"""All desk-keyed topics have as many, so that one process owns everything of a desk (architecture, rule 4)."""
+
+Principal = Literal[
+    "gateway",
+    "governance",
+    "desk",
+    "execution",
+    "signer",
+    "broadcast",
+    "settlement",
+    "observer",
+    "projector",
+    "client",
+    "system",
+]
+Key = Literal["desk_id", "firm", "asset_id", "partition"]
+FIRM_KEY: Final = "firm"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic's contract. `record` is None only for snapshots, which are the engine's own bytes."""
+
+    name: str
+    record: type[Record] | None
+    key: Key
+    writers: tuple[Principal, ...]
+    partitions: int
+    compacted: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The name under which a Schema Registry knows the topic's values."""
+        return f"{self.name}-value"
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+def _desk(writer: Principal, *records: type[Record]) -> list[Topic]:
+    return [Topic(_kebab(r.__name__), r, "desk_id", (writer,), DESK_PARTITIONS) for r in records]
+
+
+def _firm(*records: type[Record]) -> list[Topic]:
+    return [Topic(_kebab(r.__name__), r, "firm", ("governance",), 1) for r in records]
+
+
+def snapshots(writer: Principal) -> Topic:
+    """Where a processor keeps snapshots of its state, one key per input partition."""
+    return Topic(f"snapshots-{writer}", None, "partition", (writer,), DESK_PARTITIONS, compacted=True)
+
+
+_ALL: Final = [
+    Topic("commands", Command, "desk_id", ("gateway", "system"), DESK_PARTITIONS),
+    Topic("request-refused", answers.RequestRefused, "partition", ("gateway",), 1),
+    *_desk(
+        "desk",
+        lifecycle.OrderInitiated,
+        limits.LimitReserved,
+        lifecycle.PolicyEvaluated,
+        lifecycle.ApprovalGiven,
+        lifecycle.ApprovalDeclined,
+        lifecycle.Approved,
+        lifecycle.OrderHeld,
+        limits.LimitPosted,
+        limits.LimitReleased,
+        lifecycle.OrderClosed,
+        answers.CommandRejected,
+        answers.Quarantined,
+    ),
+    *_desk("execution", lifecycle.Simulated, answers.NonceResolved),
+    *_desk("signer", lifecycle.Signed, lifecycle.SigningRefused),
+    *_desk("broadcast", lifecycle.Broadcast),
+    *_desk("settlement", lifecycle.Confirmed, lifecycle.Reverted),
+    *_firm(
+        governance.GenesisAccepted,
+        governance.AccessChanged,
+        governance.AssetListed,
+        governance.WalletAssigned,
+        governance.ContractListed,
+        governance.PolicyActivated,
+    ),
+    Topic("price-observed", observations.PriceObserved, "asset_id", ("observer",), 1),
+    snapshots("desk"),
+    snapshots("execution"),
+    snapshots("signer"),
+    snapshots("broadcast"),
+    snapshots("settlement"),
+    snapshots("governance"),
+]
+
+TOPICS: Final = MappingProxyType({topic.name: topic for topic in _ALL})
+TOPIC_OF: Final = MappingProxyType({topic.record: topic for topic in _ALL if topic.record is not None})
+
+GOVERNANCE_TOPICS: Final = tuple(t.name for t in _ALL if t.key == "firm")
+ORDER_TOPICS: Final = tuple(
+    t.name for t in _ALL if t.record is not None and issubclass(t.record, lifecycle.OrderEvent)
+)
+
+
+def written_by(writer: Principal) -> tuple[Topic, ...]:
+    """The topics of records (not snapshots) that `writer` may write."""
+    return tuple(t for t in _ALL if writer in t.writers and t.record is not None)

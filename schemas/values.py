@@ -1,0 +1,160 @@
+"""The values every command and event is made of, with their units and bounds.
+
+Each value has one form outside Python, used alike in Avro, in JSON and in the canonical bytes that are signed:
+amounts are decimal strings (no exponent, no float ever), addresses are EIP-55 checksummed, instants are integer
+microseconds since the Unix epoch, SHA-256 digests are bare lowercase hex, chain bytes are 0x-prefixed hex.
+
+Left out: what a value means for policy. `parse` errors here say what is malformed, never what is forbidden.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Annotated, Any, Final
+
+from eth_utils.address import is_checksum_address, to_checksum_address
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+BASE_UNITS_MAX: Final = 2**256 - 1
+AMOUNT_DIGITS_MAX: Final = 78
+"""Digits of 2**256 - 1: an amount with more cannot be one of base units."""
+USD_DECIMALS: Final = 6
+USD_MAX: Final = Decimal(10) ** 15
+"""One quadrillion dollars: more than this is a typing error in any unit."""
+TEXT_CHARACTERS_MAX: Final = 1_000
+INSTANT_MICROS_MAX: Final = 253_402_300_799_999_999
+"""The last microsecond of the year 9999 (RFC 3339's range)."""
+BASIS_POINTS_MAX: Final = 10_000
+
+_PLAIN_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,77})(\.[0-9]{1,77})?")
+_PLAIN_INTEGER = re.compile(r"0|[1-9][0-9]{0,77}")
+_SIGNED_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,77}")
+
+
+class Record(BaseModel):
+    """A frozen value whose JSON form is its Avro form."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _integer(pattern: re.Pattern[str], text: object) -> object:
+    if isinstance(text, str):
+        if not pattern.fullmatch(text):
+            message = "must be an integer in plain decimal digits"
+            raise ValueError(message)
+        return int(text)
+    if isinstance(text, bool) or not isinstance(text, int):
+        message = "must be an integer or its decimal string"
+        raise ValueError(message)
+    return text
+
+
+def _plain_decimal(text: object) -> object:
+    """A Decimal from plain digits; exponents, signs, floats, NaN and blanks are refused."""
+    if isinstance(text, Decimal):
+        return text
+    if isinstance(text, int) and not isinstance(text, bool):
+        return Decimal(text)
+    if not isinstance(text, str) or not _PLAIN_DECIMAL.fullmatch(text):
+        message = 'must be a decimal number in plain digits, as a string, such as "1000000.00"'
+        raise ValueError(message)
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:  # pragma: no cover - the pattern admits nothing Decimal refuses
+        raise ValueError(str(error)) from error
+
+
+def plain(number: Decimal) -> str:
+    """The digits of `number` without exponent and without trailing zeros: equal numbers have equal text."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def six_decimals(amount: Decimal) -> str:
+    """US dollars as text with exactly six decimals."""
+    return f"{amount:.{USD_DECIMALS}f}"
+
+
+@lru_cache(maxsize=65_536)
+def _address(text: object) -> object:
+    if not isinstance(text, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
+        message = "must be an address: 0x and 40 hexadecimal digits"
+        raise ValueError(message)
+    if not is_checksum_address(text):
+        message = (
+            "has a wrong EIP-55 checksum, so it may be mistyped; check it at its source "
+            f"(these digits would be written {to_checksum_address(text)})"
+        )
+        raise ValueError(message)
+    return text
+
+
+def _json(kind: str, **schema: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": kind, **schema})
+
+
+BaseUnits = Annotated[
+    int,
+    BeforeValidator(lambda text: _integer(_PLAIN_INTEGER, text)),
+    Field(ge=0, le=BASE_UNITS_MAX),
+    PlainSerializer(str, return_type=str),
+    _json("string", pattern=r"^(0|[1-9][0-9]{0,77})$"),
+]
+"""An unsigned 256-bit amount in an asset's smallest unit (wei, or 10^-6 USDC)."""
+
+SignedBaseUnits = Annotated[
+    int,
+    BeforeValidator(lambda text: _integer(_SIGNED_INTEGER, text)),
+    Field(ge=-BASE_UNITS_MAX, le=BASE_UNITS_MAX),
+    PlainSerializer(str, return_type=str),
+    _json("string", pattern=r"^(0|-?[1-9][0-9]{0,77})$"),
+]
+"""A change of balance in base units; negative is out."""
+
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_plain_decimal),
+    Field(gt=0, lt=Decimal(10) ** AMOUNT_DIGITS_MAX),
+    PlainSerializer(plain, return_type=str),
+    _json("string", pattern=r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"),
+]
+"""What a person asks for, in whole units of the asset (1000000.5 USDC). Precision is checked against the asset."""
+
+Usd = Annotated[
+    Decimal,
+    BeforeValidator(_plain_decimal),
+    Field(ge=0, le=USD_MAX),
+    PlainSerializer(six_decimals, return_type=str),
+    _json("string", pattern=r"^[0-9]+\.[0-9]{6}$"),
+]
+"""US dollars, six decimals."""
+
+Instant = Annotated[
+    int,
+    Field(ge=0, le=INSTANT_MICROS_MAX),
+    _json("integer", avro={"type": "long", "logicalType": "timestamp-micros"}),
+]
+"""Microseconds since the Unix epoch, UTC."""
+
+Address = Annotated[str, BeforeValidator(_address), _json("string", pattern="^0x[0-9a-fA-F]{40}$")]
+"""An EIP-55 checksummed address."""
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+AssetId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9.]{0,15}$")]
+Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Hash32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
+HexBytes = Annotated[str, Field(pattern=r"^0x([0-9a-f]{2})*$")]
+Base64Url = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$")]
+Text = Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX)]
+BasisPoints = Annotated[int, Field(ge=0, le=BASIS_POINTS_MAX)]
+"""Hundredths of a percent."""
+
+DeskId = Slug
+WalletId = Slug
+PrincipalId = Slug
+Role = Slug
+OrderId = Uuid
+CommandId = Uuid

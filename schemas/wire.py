@@ -1,0 +1,122 @@
+"""The bytes on Kafka: the Confluent wire format, a zero byte, a schema id of four bytes, then Avro without its schema.
+
+Ids come from the append-only catalogue (schemas/catalogue), so that a reader needs no server to decode, and one that
+has a Schema Registry client finds the same ids behind the gateway's `/registry`.
+Source: Confluent "Wire Format"; Avro 1.12 specification, "Schema Resolution".
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from functools import cache
+from typing import Any, Final
+
+import fastavro
+from pydantic import ValidationError
+
+from schemas import catalogue
+from schemas.topics import TOPIC_OF, TOPICS
+from schemas.values import Record
+
+MAGIC: Final = 0
+HEADER_BYTES: Final = 5
+RECORD_BYTES_MAX: Final = 1_000_000
+"""A broker's default; no record of ours comes near it."""
+
+_HEADER: Final = struct.Struct(">bI")
+
+
+class Unreadable(Exception):
+    """Bytes that are not a record of the topic they stand on. `content` holds the fields if Avro could be read."""
+
+    def __init__(self, reason: str, content: dict[str, Any] | None = None) -> None:
+        super().__init__(reason)
+        self.content = content
+
+
+def encode(record: Record) -> bytes:
+    """The record's value on its topic, with the newest schema id of its subject."""
+    schema_id, schema = _writer(type(record))
+    out = io.BytesIO()
+    out.write(_HEADER.pack(MAGIC, schema_id))
+    fastavro.schemaless_writer(out, schema, record.model_dump(mode="json"))
+    return out.getvalue()
+
+
+def decode(topic: str, value: bytes) -> Record:
+    """The record that stands on `topic` as `value`.
+
+    Raises:
+        Unreadable: not the wire format, an unknown schema id, broken Avro, or fields that are no record of ours.
+    """
+    record_type = TOPICS[topic].record
+    if record_type is None:
+        message = f"topic {topic} holds no records"
+        raise Unreadable(message)
+    content = _content(topic, value)
+    try:
+        return record_type.model_validate(content)
+    except ValidationError as error:
+        raise Unreadable(explain(error), content) from error
+
+
+def explain(error: ValidationError) -> str:
+    """Where and why a record's fields are wrong, in one line, without repeating what was sent."""
+    faults = (
+        f"{'.'.join(str(part) for part in fault['loc']) or 'record'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)
+    )
+    return "; ".join(faults)
+
+
+def _content(topic: str, value: bytes) -> dict[str, Any]:
+    if len(value) < HEADER_BYTES or len(value) > RECORD_BYTES_MAX:
+        message = f"{len(value)} bytes cannot be a record"
+        raise Unreadable(message)
+    magic, schema_id = _HEADER.unpack_from(value)
+    if magic != MAGIC:
+        message = f"first byte is {magic}, not 0: not in the Confluent wire format"
+        raise Unreadable(message)
+    entry = catalogue.by_id().get(schema_id)
+    if entry is None or entry.subject != TOPICS[topic].subject:
+        message = f"schema id {schema_id} is not one of subject {TOPICS[topic].subject}"
+        raise Unreadable(message)
+    body = io.BytesIO(value)
+    body.seek(HEADER_BYTES)
+    try:
+        content = fastavro.schemaless_reader(body, *_reading(schema_id, topic))
+    except Exception as error:  # fastavro raises whatever its parsing meets: EOFError, IndexError, UnicodeDecodeError …
+        message = f"not Avro of schema {schema_id}: {type(error).__name__}"
+        raise Unreadable(message) from error
+    if body.tell() != len(value) or not isinstance(content, dict):
+        message = f"{len(value) - body.tell()} bytes after the record's end"
+        raise Unreadable(message)
+    return content
+
+
+@cache
+def _writer(record_type: type[Record]) -> tuple[int, Any]:
+    entry = catalogue.newest(TOPIC_OF[record_type].subject)
+    return entry.schema_id, _parsed(entry.schema_id)
+
+
+@cache
+def _reading(schema_id: int, topic: str) -> tuple[Any, Any]:
+    """The schema it was written with and, only where it differs, the newest of its subject to resolve it to."""
+    newest = catalogue.newest(TOPICS[topic].subject).schema_id
+    return _parsed(schema_id), None if newest == schema_id else _parsed(newest)
+
+
+@cache
+def _parsed(schema_id: int) -> Any:
+    return fastavro.parse_schema(_without_logical_types(catalogue.by_id()[schema_id].schema))
+
+
+def _without_logical_types(schema: Any) -> Any:
+    """Instants stay integers in Python: exact, cheap, and the same as in JSON."""
+    if isinstance(schema, dict):
+        return {key: _without_logical_types(part) for key, part in schema.items() if key != "logicalType"}
+    if isinstance(schema, list):
+        return [_without_logical_types(part) for part in schema]
+    return schema

@@ -1,0 +1,1 @@
+"""What decides and acts: the exactly-once engine, and one folder per processor. Imports `schemas` and `infra` only."""
