@@ -39,9 +39,12 @@ def read_private(path: Path) -> bytes:
         raise PrivateFileRefused(path, "no such file", "create it, or correct the path") from None
     except OSError as failure:
         raise PrivateFileRefused(path, failure.strerror or "cannot be opened", "name a plain, readable file") from failure
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check_private(path, os.fstat(descriptor))
-        return file.read(PRIVATE_FILE_BYTES_MAX)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(PRIVATE_FILE_BYTES_MAX)
+    finally:
+        os.close(descriptor)
 
 
 def write_private(path: Path, content: bytes) -> None:
