@@ -62,6 +62,8 @@ class ApprovalFact(Record):
 class Facts(Record):
     """Everything that policy was evaluated on."""
 
+    evaluated_at: Instant
+    """The `now` of the decision: the age of a list entry is reckoned from here."""
     governance_position: Annotated[int, Field(ge=0)]
     """The last governance event that was folded."""
     policy_hash: Sha256
