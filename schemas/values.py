@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from eth_utils.address import is_checksum_address, to_checksum_address
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 BASE_UNITS_MAX: Final = 2**256 - 1
 AMOUNT_DIGITS_MAX: Final = 78
@@ -28,6 +28,7 @@ INSTANT_MICROS_MAX: Final = 253_402_300_799_999_999
 """The last microsecond of the year 9999 (RFC 3339's range)."""
 BASIS_POINTS_MAX: Final = 10_000
 
+_USD_UNIT = Decimal(1).scaleb(-USD_DECIMALS)
 _PLAIN_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,77})(\.[0-9]{1,77})?")
 _PLAIN_INTEGER = re.compile(r"0|[1-9][0-9]{0,77}")
 _SIGNED_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,77}")
@@ -77,6 +78,15 @@ def six_decimals(amount: Decimal) -> str:
     return f"{amount:.{USD_DECIMALS}f}"
 
 
+def _six_decimals_kept(amount: Decimal) -> Decimal:
+    """Exactly six decimals, so that a value is the same before it is written and after it was read."""
+    kept = amount.quantize(_USD_UNIT)
+    if kept != amount:
+        message = f"has more than {USD_DECIMALS} decimals"
+        raise ValueError(message)
+    return kept
+
+
 @lru_cache(maxsize=65_536)
 def _address(text: object) -> object:
     if not isinstance(text, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
@@ -117,6 +127,7 @@ Amount = Annotated[
     Decimal,
     BeforeValidator(_plain_decimal),
     Field(gt=0, lt=Decimal(10) ** AMOUNT_DIGITS_MAX),
+    AfterValidator(lambda amount: Decimal(plain(amount))),
     PlainSerializer(plain, return_type=str),
     _json("string", pattern=r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"),
 ]
@@ -126,6 +137,7 @@ Usd = Annotated[
     Decimal,
     BeforeValidator(_plain_decimal),
     Field(ge=0, le=USD_MAX),
+    AfterValidator(_six_decimals_kept),
     PlainSerializer(six_decimals, return_type=str),
     _json("string", pattern=r"^[0-9]+\.[0-9]{6}$"),
 ]

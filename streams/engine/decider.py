@@ -7,8 +7,9 @@ outside (a node, the governance view) is asked by an `Observer`, before the deci
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from schemas.events.base import Event
 from schemas.hash_chain import Link
@@ -34,6 +35,10 @@ class Received:
     record: Record | None
     unreadable: str = ""
     """Why `record` is None."""
+    content: Mapping[str, Any] | None = None
+    """The fields of such a record where Avro could be read and only their values are wrong."""
+    headers: tuple[tuple[str, bytes], ...] = ()
+    """Kafka headers: the trace context. Nothing is ever decided on them."""
 
 
 @dataclass(frozen=True, slots=True)

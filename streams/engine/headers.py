@@ -1,0 +1,27 @@
+"""What an own event's Kafka headers say beside the trace context: which input it answers, by topic and offset.
+
+Headers are outside the hash chain: they serve the engine and tracing, and prove nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+SOURCE: Final = "proofdesk-source"
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+def source_header(topic: str, offset: int) -> tuple[str, bytes]:
+    """The header of an event that answers the input at `offset` of its partition of `topic`."""
+    return (SOURCE, f"{topic}:{offset}".encode())
+
+
+def source_of(headers: Headers | None) -> tuple[str, int]:
+    """The input that an event answers; an empty topic when time alone caused it."""
+    for name, value in headers or ():
+        if name == SOURCE:
+            topic, _, offset = value.decode().rpartition(":")
+            return topic, int(offset)
+    return "", 0

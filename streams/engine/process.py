@@ -1,0 +1,99 @@
+"""A processor as a process: wiring, signals, exit status. Each `streams/<processor>/__main__.py` calls `run`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import Final, NoReturn
+
+import structlog
+from confluent_kafka import KafkaException
+
+from infra.cluster.description import ClusterDescription
+from infra.kafka import clients
+from infra.telemetry import logging, tracing
+from schemas.values import Instant
+from streams.engine.decider import I, Processor, S
+from streams.engine.loop import Loop
+from streams.engine.restore import Restorer
+from streams.engine.snapshots import SnapshotCodec
+
+EXIT_RESTART: Final = 3
+"""Something failed that a fresh start mends: fencing, a time-out, a broker gone."""
+TRANSACTION_TIMEOUT_MS: Final = 10_000
+"""After which the broker aborts what a stopped worker left open, so that its successor can go on."""
+SESSION_TIMEOUT_MS: Final = 6_000
+HEARTBEAT_MS: Final = 1_500
+
+log = structlog.get_logger(__name__)
+
+
+def wall_clock() -> Instant:
+    """Microseconds since the Unix epoch."""
+    return time.time_ns() // 1_000
+
+
+def run(processor: Processor[S, I], description: ClusterDescription) -> NoReturn:
+    """Run one worker until it is told to stop (exit 0) or must be started again (exit `EXIT_RESTART`)."""
+    logging.configure(processor.principal)
+    tracing.configure(processor.principal)
+    stopping = _stop_on_signal()
+    try:
+        loop_of(processor, description).run(lambda: bool(stopping))
+    except KafkaException as error:
+        log.warning("restarting: the log is the state", error=str(error.args[0]))
+        _exit(EXIT_RESTART)
+    except Exception:
+        log.exception("stopping: this must be looked at")
+        _exit(EXIT_RESTART)
+    _exit(0)
+
+
+def loop_of(processor: Processor[S, I], description: ClusterDescription, instance: str | None = None) -> Loop[S, I]:
+    """The loop of one worker, wired. `instance` tells workers of one processor apart (`PROOFDESK_INSTANCE`)."""
+    name, who = instance or os.environ.get("PROOFDESK_INSTANCE", "0"), processor.principal
+    codec: SnapshotCodec[S] = SnapshotCodec(processor)
+    group = f"proofdesk-{who}"
+    consumer = clients.consumer(
+        description,
+        who,
+        {
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "session.timeout.ms": SESSION_TIMEOUT_MS,
+            "heartbeat.interval.ms": HEARTBEAT_MS,
+            "partition.assignment.strategy": "range",  # the same partition numbers of all inputs go to one worker
+        },
+    )
+    restoring = clients.consumer(description, who, {"group.id": f"{group}-restore"})
+    producer = clients.producer(
+        description,
+        who,
+        {"transactional.id": f"{group}-{name}", "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS},
+    )
+    restorer = Restorer(processor, restoring, clients.admin(description, who), codec)
+    return Loop(
+        processor=processor,
+        consumer=consumer,
+        producer=producer,
+        restorer=restorer,
+        codec=codec,
+        clock=wall_clock,
+    )
+
+
+def _stop_on_signal() -> list[int]:
+    """A list that a stop signal fills."""
+    received: list[int] = []
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda number, _frame: received.append(number))
+    return received
+
+
+def _exit(status: int) -> NoReturn:
+    """End at once: no closing of clients, which could wait on a broker that is gone; what is not committed never was."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

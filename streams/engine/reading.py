@@ -1,0 +1,59 @@
+"""Kafka messages as values: inputs for a decider, own events for its fold."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from schemas import wire
+from schemas.events.base import Event
+from schemas.hash_chain import digest_of
+from streams.engine.decider import Received, Recorded
+
+UNTRUSTED_TOPIC = "commands"
+"""The only input that others than our own processors write: its bytes may be anything."""
+
+
+def check(message: Message) -> Message | None:
+    """The message, or None at a partition's end.
+
+    Raises:
+        KafkaException: the consumer met an error that it does not mend by itself.
+    """
+    error = message.error()
+    if error is None:
+        return message
+    if error.code() == KafkaError._PARTITION_EOF or error.retriable():  # noqa: SLF001 - the library's public constant
+        return None
+    raise KafkaException(error)
+
+
+def received_of(message: Message) -> Received:
+    """An input. On `commands` what cannot be read comes through as such; anywhere else it stops the processor.
+
+    Raises:
+        wire.Unreadable: an event of ours that is not one.
+    """
+    topic, value, key = str(message.topic()), message.value() or b"", message.key() or b""
+    partition, offset = int(message.partition() or 0), int(message.offset() or 0)
+    digest, headers = digest_of(value), tuple(message.headers() or ())
+    try:
+        record = wire.decode(topic, value)
+    except wire.Unreadable as error:
+        if topic != UNTRUSTED_TOPIC:
+            raise
+        return Received(topic, partition, offset, key, value, digest, None, str(error), error.content, headers)
+    return Received(topic, partition, offset, key, value, digest, record, headers=headers)
+
+
+def recorded_of(message: Message) -> Recorded:
+    """An own event as it stands on the log.
+
+    Raises:
+        wire.Unreadable: it is no event.
+    """
+    topic, value = str(message.topic()), message.value() or b""
+    record = wire.decode(topic, value)
+    if not isinstance(record, Event):
+        reason = f"{topic} holds no events"
+        raise wire.Unreadable(reason)
+    return Recorded(topic, record, digest_of(value))

@@ -1,0 +1,63 @@
+"""What a decision looks at but does not answer: governance, prices, another processor's evidence.
+
+Read from the first offset by every worker, committed by none. Facts taken from here are recorded by value in the event, with
+the position or offset they came from, so that anyone can derive them again (architecture, rule 5).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from confluent_kafka import TopicPartition
+
+from infra.cluster.description import ClusterDescription
+from infra.kafka import clients
+from schemas.topics import TOPICS
+from streams.engine.decider import Received
+from streams.engine.reading import check, received_of
+
+CATCH_UP_SECONDS_MAX: Final = 120
+REQUEST_SECONDS_MAX: Final = 10
+POLL_RECORDS_MAX: Final = 1_000
+CATCH_UP_WAIT_SECONDS: Final = 0.02
+
+
+class References:
+    """A reader of whole topics. `catch_up` once at the start, `poll` before each batch."""
+
+    def __init__(self, description: ClusterDescription, principal: str, topics: Sequence[str]) -> None:
+        self._consumer = clients.consumer(description, principal, {"enable.partition.eof": False})
+        self._places = [TopicPartition(t, n, 0) for t in topics for n in range(TOPICS[t].partitions)]
+        self._consumer.assign(self._places)
+
+    def catch_up(self) -> Iterator[Received]:
+        """All that is there now.
+
+        Raises:
+            TimeoutError: it could not be read within `CATCH_UP_SECONDS_MAX`.
+        """
+        ends = {
+            (place.topic, place.partition): self._consumer.get_watermark_offsets(place, timeout=REQUEST_SECONDS_MAX)[1]
+            for place in self._places
+        }
+        waiting = {place for place, end in ends.items() if end > 0}
+        deadline = time.monotonic() + CATCH_UP_SECONDS_MAX
+        while waiting:
+            if time.monotonic() > deadline:
+                message = f"references not read within {CATCH_UP_SECONDS_MAX} s: {sorted(waiting)}"
+                raise TimeoutError(message)
+            yield from self._consume(CATCH_UP_WAIT_SECONDS)
+            for place in self._consumer.position([TopicPartition(*place) for place in waiting]):
+                if place.offset >= ends[place.topic, place.partition]:
+                    waiting.discard((place.topic, place.partition))
+
+    def poll(self) -> list[Received]:
+        """What has arrived since, without waiting."""
+        return list(self._consume(0))
+
+    def _consume(self, seconds: float) -> Iterator[Received]:
+        for message in self._consumer.consume(POLL_RECORDS_MAX, seconds):
+            if check(message) is not None:
+                yield received_of(message)
