@@ -26,6 +26,14 @@ class TokenBusy(TokenError):
         super().__init__("this process already has a token open; close it first, or share that one: its lock makes it safe")
 
 
+class TokenClosed(TokenError):
+    """The token was closed before."""
+
+    def __init__(self) -> None:
+        """Nothing to add."""
+        super().__init__("the token is closed; open it again")
+
+
 class TokenMissing(TokenError):
     """No token carries the label."""
 

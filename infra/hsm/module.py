@@ -33,13 +33,14 @@ def loaded(module: Path, config_file: Path | None) -> Iterator["Library"]:
     if not _occupied.acquire(blocking=False):
         raise TokenBusy
     try:
+        # For as long as it is in use: whoever has to start it anew (C_Initialize) means the same token.
         with _configured(config_file):
             library = _initialised(module)
-        try:
-            yield library
-        finally:
-            if library.initialized:
-                library.finalize()
+            try:
+                yield library
+            finally:
+                if library.initialized:
+                    library.finalize()
     finally:
         _occupied.release()
 

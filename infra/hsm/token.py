@@ -27,6 +27,7 @@ from infra.hsm.errors import (
     KeyUnfit,
     KeyUnknown,
     SignatureInvalid,
+    TokenClosed,
     TokenFailed,
     TokenMissing,
     WrongPin,
@@ -63,7 +64,10 @@ class _KeyPair:
 
 
 class Token:
-    """An open token. Use it as a context manager, or close it; all its methods may be called from any thread."""
+    """An open token. Use it as a context manager, or close it; its methods may be called from any thread.
+
+    After `close` they all raise TokenClosed.
+    """
 
     def __init__(self, session: Session, resources: ExitStack) -> None:
         """Take over an open session and what must be released with it; `Token.open` is the way to get one."""
@@ -71,6 +75,7 @@ class Token:
         self._resources = resources
         self._lock = threading.Lock()
         self._pairs: dict[str, _KeyPair] = {}
+        self._closed = False
 
     @classmethod
     def open(cls, settings: TokenSettings) -> Self:
@@ -87,6 +92,7 @@ class Token:
     def close(self) -> None:
         """Log out and unload the library; calling it again does nothing."""
         with self._lock:
+            self._closed = True
             self._pairs.clear()
             self._resources.close()
 
@@ -103,7 +109,7 @@ class Token:
     def generate_key(self, key_id: str) -> str:
         """Make a key in the token and return its address. Raises KeyExists, KeyIdInvalid or TokenFailed."""
         name = _key_name(key_id)
-        with self._lock, _reported(f"generating key {key_id!r}"):
+        with self._held(f"generating key {key_id!r}"):
             if any(self._session.get_objects({Attribute.ID: name})):
                 raise KeyExists(key_id)
             parameters = self._session.create_domain_parameters(
@@ -126,13 +132,13 @@ class Token:
 
     def key_ids(self) -> tuple[str, ...]:
         """Return the ids of the token's private keys, sorted. Raises TokenFailed."""
-        with self._lock, _reported("listing its keys"):
+        with self._held("listing its keys"):
             found = self._session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})
             return tuple(sorted(key[Attribute.ID].decode("ascii", "replace") for key in found))
 
     def public_key(self, key_id: str) -> bytes:
         """Return the public key, uncompressed: 0x04, x, y, 65 bytes. Raises KeyUnknown, KeyUnfit or TokenFailed."""
-        with self._lock, _reported(f"reading key {key_id!r}"):
+        with self._held(f"reading key {key_id!r}"):
             return self._pair(key_id).point
 
     def address(self, key_id: str) -> str:
@@ -143,13 +149,25 @@ class Token:
         """Sign 32 bytes. Raises DigestLength, KeyUnknown, KeyUnfit, SignatureInvalid or TokenFailed."""
         if len(digest) != DIGEST_BYTES:
             raise DigestLength(len(digest))
-        with self._lock, _reported(f"signing with key {key_id!r}"):
+        with self._held(f"signing with key {key_id!r}"):
             pair = self._pair(key_id)
             raw = pair.private.sign(digest, mechanism=Mechanism.ECDSA)
         signature = normalise(raw, digest, pair.point)
         if signature is None:
             raise SignatureInvalid(key_id)
         return signature
+
+    @contextmanager
+    def _held(self, doing: str) -> Iterator[None]:
+        """Hold the session, and turn what PKCS#11 reports meanwhile into TokenFailed."""
+        with self._lock:
+            # The library hands out the numbers of closed sessions again: this one's may be somebody else's by now.
+            if self._closed:
+                raise TokenClosed
+            try:
+                yield
+            except PKCS11Error as failure:
+                raise TokenFailed(doing, failure) from failure
 
     def _pair(self, key_id: str) -> _KeyPair:
         pair = self._pairs.get(key_id)
@@ -202,11 +220,3 @@ def _logged_in(library: "Library", settings: TokenSettings, pin: str) -> Session
         raise WrongPin(settings.label, settings.pin_file) from None
     except PKCS11Error as failure:
         raise TokenFailed("opening it", failure) from failure
-
-
-@contextmanager
-def _reported(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except PKCS11Error as failure:
-        raise TokenFailed(doing, failure) from failure
