@@ -61,6 +61,7 @@ def loop_of(processor: Processor[S, I], description: ClusterDescription, instanc
         who,
         {
             "group.id": group,
+            "group.instance.id": f"{group}-{name}",  # a restarted worker takes its place again without a rebalance
             "auto.offset.reset": "earliest",
             "session.timeout.ms": SESSION_TIMEOUT_MS,
             "heartbeat.interval.ms": HEARTBEAT_MS,
