@@ -1,0 +1,62 @@
+"""A benchmark's result: medians and ratios, since timings on a shared machine drift and only comparisons within a run hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one benchmark found. Higher is better unless `unit` is a time."""
+
+    name: str
+    unit: str
+    ours: float
+    floor: float
+    peers: Mapping[str, float]
+    ratios: Mapping[str, float]
+    runs: Mapping[str, Sequence[float]]
+
+    @classmethod
+    def of(cls, name: str, unit: str, runs: Mapping[str, Sequence[float]]) -> Result:
+        """From paired runs: `ours`, `floor` and any peers, each with as many figures.
+
+        Raises:
+            KeyError: `ours` or `floor` is missing.
+        """
+        medians = {who: median(figures) for who, figures in runs.items()}
+        ratios = {
+            f"ours/{who}": round(median(a / b for a, b in zip(runs["ours"], figures, strict=True)), 3)
+            for who, figures in runs.items()
+            if who != "ours"
+        }
+        peers = {who: figure for who, figure in medians.items() if who not in ("ours", "floor")}
+        return cls(name, unit, medians["ours"], medians["floor"], peers, ratios, runs)
+
+
+def show(results: Sequence[Result], log: Path) -> None:
+    """Print a table, and append one JSON object a line to `log`."""
+    table = Table("benchmark", "who", "median", "unit", "ours / who", "runs")
+    for result in results:
+        rows: list[tuple[str, float]] = [("ours", result.ours), ("floor", result.floor), *result.peers.items()]
+        for who, figure in rows:
+            ratio = str(result.ratios.get(f"ours/{who}", ""))
+            runs = " ".join(f"{run:,.0f}" for run in result.runs[who])
+            table.add_row(result.name, who, f"{figure:,.0f}", result.unit, ratio, runs)
+    Console().print(table)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as out:
+        for result in results:
+            out.write(json.dumps(_plain(result)) + "\n")
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    return {**asdict(result), "runs": {who: list(figures) for who, figures in result.runs.items()}}
