@@ -21,6 +21,8 @@ class CommandRejected(DeskEvent):
     refusal: Refusal
     command_hash: Sha256
     """SHA-256 of the command's record value on its topic."""
+    content_hash: Sha256 | None = None
+    """What the sender signed, once the signature was found right: the id is then spent. None: anybody may have sent it."""
 
 
 class Quarantined(DeskEvent):

@@ -220,3 +220,5 @@ class OrderClosed(OrderEvent):
     ]
     message: Text
     child_order_ids: list[OrderId] = []
+    command: Command | None = None
+    """The signed command that asked for it: a cancellation, a split. None: policy, time or the chain ended the order."""
