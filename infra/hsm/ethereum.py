@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from coincurve import PublicKey
-from eth_utils import keccak, to_checksum_address
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 DIGEST_BYTES: Final = 32
@@ -38,7 +39,7 @@ def normalise(raw: bytes, digest: bytes, point: bytes) -> RecoverableSignature |
         return None
     r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
     s = min(s, CURVE_ORDER - s)
-    if not (0 < r < CURVE_ORDER and 0 < s):
+    if not (0 < r < CURVE_ORDER and s > 0):
         return None
     for y_parity in (0, 1):
         if _recover(r, s, y_parity, digest) == point:

@@ -36,7 +36,7 @@ MODULE_PLACES: Final = (
     Path("/opt/homebrew/lib/softhsm/libsofthsm2.so"),
     Path("/usr/local/lib/softhsm/libsofthsm2.so"),
 )
-TOKEN_LABEL: Final = "proofdesk"
+TOKEN_LABEL: Final = "proofdesk"  # noqa: S105 - a name, not a secret
 PIN_RANDOM_BYTES: Final = 24
 LABEL_FIELD_BYTES: Final = 32
 
@@ -53,7 +53,7 @@ def find_module() -> Path:
 
 
 def initialise(folder: Path) -> TokenSettings:
-    """Make the token of the cluster in `folder`, or find the one that is there; safe to call again, and at once by many.
+    """Make the token of the cluster in `folder`, or find the one that is there; by many callers at once, too.
 
     Raises ModuleMissing, TokenBusy, TokenFailed, or PrivateFileRefused when a PIN file was tampered with.
     """
@@ -77,10 +77,7 @@ def initialise(folder: Path) -> TokenSettings:
 
 def _configuration(store: Path) -> bytes:
     return (
-        f"directories.tokendir = {store}\n"
-        "objectstore.backend = file\n"
-        "log.level = ERROR\n"
-        "slots.removable = false\n"
+        f"directories.tokendir = {store}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
     ).encode()
 
 

@@ -1,8 +1,8 @@
 """Signing with secp256k1 keys that are made in a PKCS#11 token and never leave it.
 
-Decides how keys are made (SENSITIVE, neither EXTRACTABLE nor MODIFIABLE), that an id names one key for ever, that nothing
-but a 32-byte digest is signed, only with a key that never could have been copied, and that no signature leaves before
-it recovers to the key's own public half. Sources: PKCS#11 3.0; EIP-2 for low s.
+Decides how keys are made (SENSITIVE, neither EXTRACTABLE nor MODIFIABLE), that an id names one key for ever, that only
+32-byte digests are signed, only by a key that never could have been copied, and that no signature leaves before it
+recovers to the key's own public half. Sources: PKCS#11 3.0; EIP-2 for low s.
 There is one session behind one lock: threads with sessions of their own crash SoftHSM under python-pkcs11.
 Leaves out what a digest means, who may ask, and destruction of keys: those are decided before a token is reached.
 """
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from asn1crypto.core import OctetString
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, PrivateKey, PublicKey, Session
 from pkcs11.exceptions import GeneralError, NoSuchToken, PinIncorrect, PinLenRange, PinLocked, PKCS11Error
+from pkcs11.types import SignMixin
 from pkcs11.util.ec import encode_named_curve_parameters
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 CURVE: Final = "secp256k1"
 KEY_ID_BYTES_MAX: Final = 64
+# DER: an OCTET STRING of 65 bytes, which PKCS#11 3.0 (6.3.3) puts around the point.
+POINT_PREFIX: Final = b"\x04\x41"
 OPEN_ATTEMPTS_MAX: Final = 12
 OPEN_WAIT_S_MAX: Final = 0.5
 OPEN_WAIT_S_MIN: Final = 0.02
@@ -59,7 +61,7 @@ PROTECTION: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _KeyPair:
-    private: PrivateKey
+    private: SignMixin
     point: bytes
 
 
@@ -185,15 +187,19 @@ def _find_pair(session: Session, key_id: str) -> _KeyPair:
         raise KeyUnknown(key_id)
     if len(private) != 1 or len(public) != 1:
         raise KeyUnfit(key_id, f"has {len(private)} private and {len(public)} public halves")
+    signer = private[0]
     for attribute, wanted in PROTECTION.items():
-        if private[0][attribute] is not wanted:
+        if signer[attribute] is not wanted:
             raise KeyUnfit(key_id, f"is not {attribute.name} = {wanted}")
+    if not isinstance(signer, SignMixin):
+        raise KeyUnfit(key_id, "may not sign")
     if bytes(public[0][Attribute.EC_PARAMS]) != encode_named_curve_parameters(CURVE):
         raise KeyUnfit(key_id, f"is not on {CURVE}")
-    point = OctetString.load(public[0][Attribute.EC_POINT]).native
-    if len(point) != POINT_BYTES or point[0] != 4:  # noqa: PLR2004 - SEC 1's mark of an uncompressed point
+    encoded = bytes(public[0][Attribute.EC_POINT])
+    point = encoded.removeprefix(POINT_PREFIX)
+    if len(point) != POINT_BYTES or len(encoded) != POINT_BYTES + len(POINT_PREFIX):
         raise KeyUnfit(key_id, "has a public half that is not an uncompressed point")
-    return _KeyPair(private[0], point)
+    return _KeyPair(signer, point)
 
 
 def _key_name(key_id: str) -> bytes:

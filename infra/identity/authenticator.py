@@ -1,7 +1,7 @@
 """A FIDO2 authenticator in software, for development, the demo and the command line.
 
 Decides nothing about trust: it makes what a hardware key and a browser would make together (Web Authentication Level 3,
-sections 6.3.2 and 6.3.3, ES256, attestation "none"), so that everything behind it verifies real bytes. Its credential and
+sections 6.3.2 and 6.3.3, ES256, attestation "none"), so that everything behind it verifies real bytes. Credential and
 signature counter are one JSON file of mode 0600; the counter reaches the disk before an assertion leaves.
 Leaves out what makes a hardware key one: the private key is in the file, and whoever reads the file is the user.
 """

@@ -10,7 +10,7 @@ def encode(content: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """Return the bytes of `text`. Raises ValueError on padding, foreign characters, or bits that do not belong there."""
+    """Return the bytes of `text`. Raises ValueError on padding, foreign characters, or stray bits at the end."""
     try:
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as failure:

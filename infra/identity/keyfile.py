@@ -26,7 +26,7 @@ def generate(path: Path) -> Ed25519PrivateKey:
 
 
 def load(path: Path) -> Ed25519PrivateKey:
-    """Return the key in `path`. Raises PrivateFileRefused: wrong mode, not there, or no unencrypted Ed25519 key in PEM."""
+    """Return the key in `path`. Raises PrivateFileRefused: not private, or no unencrypted Ed25519 key."""
     content = read_private(path)
     try:
         key = load_pem_private_key(content, password=None)

@@ -38,7 +38,8 @@ def read_private(path: Path) -> bytes:
     except FileNotFoundError:
         raise PrivateFileRefused(path, "no such file", "create it, or correct the path") from None
     except OSError as failure:
-        raise PrivateFileRefused(path, failure.strerror or "cannot be opened", "name a plain, readable file") from failure
+        problem = failure.strerror or "cannot be opened"
+        raise PrivateFileRefused(path, problem, "name a plain, readable file") from failure
     try:
         _check_private(path, os.fstat(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as file:

@@ -1,7 +1,8 @@
 """Landlock: which files, and which TCP ports, this process may reach from now on.
 
-The kernel's rules are those of `landlock(7)` and linux/landlock.h. Nothing is allowed but what is listed; what the kernel's
-ABI does not know yet is left out, and the answer says so: TCP needs ABI 4 (Linux 6.7), scopes ABI 6 (Linux 6.12).
+The kernel's rules are those of `landlock(7)` and linux/landlock.h. Nothing is allowed but what is listed. What the
+running kernel's ABI does not know yet is left out, and the answer says so: TCP needs ABI 4 (Linux 6.7), scopes ABI 6
+(Linux 6.12).
 Leaves out everything that is no file opened by path and no TCP port: that is `syscall_filter`'s.
 """
 

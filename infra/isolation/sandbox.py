@@ -55,12 +55,13 @@ class ThreadsRunning(ConfinementRefused):
 
 
 class ConfinementIncomplete(ConfinementRefused):
-    """This machine cannot enforce all of it, and the caller demanded all."""
+    """The machine cannot enforce all of it, and the caller demanded all."""
 
     def __init__(self, missing: tuple[str, ...]) -> None:
         """Name the parts that are missing."""
         super().__init__(
-            f"this machine cannot enforce: {', '.join(missing)}; it takes Linux 6.7 or newer with Landlock on, and libseccomp2"
+            f"this machine cannot enforce: {', '.join(missing)}; "
+            "it takes Linux 6.7 or newer with Landlock on, and libseccomp2"
         )
         self.missing = missing
 

@@ -13,7 +13,7 @@ import socket
 from typing import Final
 
 try:
-    import pyseccomp
+    import pyseccomp  # type: ignore[import-untyped] # it has no stubs
 except (ImportError, RuntimeError, OSError):  # Not Linux, or no libseccomp: the sandbox reports it.
     pyseccomp = None
 

@@ -4,16 +4,17 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-import pkcs11
 import pytest
 from coincurve import PublicKey
 from eth_keys.datatypes import Signature
-from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
 from pkcs11.exceptions import DeviceRemoved, GeneralError, PKCS11Error
 from pkcs11.util.ec import encode_named_curve_parameters
 
@@ -31,11 +32,16 @@ from infra.hsm.errors import (
     TokenMissing,
     WrongPin,
 )
-from infra.hsm.ethereum import CURVE_ORDER
+from infra.hsm.ethereum import CURVE_ORDER, RecoverableSignature
 from infra.hsm.module import loaded
 from infra.hsm.settings import TokenSettings
 from infra.hsm.token import KEY_ID_BYTES_MAX, Token
 from infra.identity.private_file import PrivateFileRefused, write_private
+
+if TYPE_CHECKING:
+    import pkcs11
+    from pkcs11._pkcs11 import lib as Library  # noqa: N812 - a class that its authors wrote in lower case
+    from pkcs11.types import SignMixin
 
 ROOT = Path(__file__).parents[3]
 DIGEST = bytes(range(32))
@@ -45,14 +51,27 @@ def pin_of(settings: TokenSettings) -> str:
     return settings.pin_file.read_text()
 
 
+def recovered_address(made: RecoverableSignature, digest: bytes) -> str:
+    """Recover by eth-keys, so that not only coincurve says so."""
+    public = Signature(vrs=(made.y_parity, made.r, made.s)).recover_public_key_from_msg_hash(digest)
+    return str(public.to_checksum_address())
+
+
+@contextmanager
+def raw_session(settings: TokenSettings) -> Iterator[Session]:
+    with loaded(settings.module, settings.config_file) as library:
+        token = library.get_token(token_label=settings.label)
+        with token.open(rw=True, user_pin=pin_of(settings)) as session:
+            yield session
+
+
 def test_signatures_recover_to_the_keys_own_address_and_have_low_s(token: Token) -> None:
     address = token.generate_key("w1")
     parities = set()
     for _ in range(40):
         digest = os.urandom(32)
         signature = token.sign_digest("w1", digest)
-        recovered = Signature(vrs=(signature.y_parity, signature.r, signature.s)).recover_public_key_from_msg_hash(digest)
-        assert recovered.to_checksum_address() == address == token.address("w1")
+        assert recovered_address(signature, digest) == address == token.address("w1")
         assert 0 < signature.s <= CURVE_ORDER // 2
         parities.add(signature.y_parity)
     assert parities == {0, 1}
@@ -104,28 +123,26 @@ def test_an_id_that_cannot_be_read_back_is_refused(token: Token, key_id: str) ->
 def test_the_private_key_cannot_be_read_or_made_readable(settings: TokenSettings) -> None:
     with Token.open(settings) as token:
         token.generate_key("w1")
-    with loaded(settings.module, settings.config_file) as library:
-        with library.get_token(token_label=settings.label).open(rw=True, user_pin=pin_of(settings)) as session:
-            key = session.get_key(object_class=ObjectClass.PRIVATE_KEY, id=b"w1")
-            assert key[Attribute.LOCAL] is key[Attribute.NEVER_EXTRACTABLE] is key[Attribute.ALWAYS_SENSITIVE] is True
-            with pytest.raises(PKCS11Error):
-                key[Attribute.VALUE]
-            with pytest.raises(PKCS11Error):
-                key[Attribute.EXTRACTABLE] = True
-            with pytest.raises(PKCS11Error):
-                key[Attribute.ID] = b"w2"
+    with raw_session(settings) as session:
+        key = session.get_key(object_class=ObjectClass.PRIVATE_KEY, id=b"w1")
+        assert key[Attribute.LOCAL] is key[Attribute.NEVER_EXTRACTABLE] is key[Attribute.ALWAYS_SENSITIVE] is True
+        with pytest.raises(PKCS11Error):
+            key[Attribute.VALUE]
+        with pytest.raises(PKCS11Error):
+            key[Attribute.EXTRACTABLE] = True
+        with pytest.raises(PKCS11Error):
+            key[Attribute.ID] = b"w2"
 
 
 def plant(settings: TokenSettings, curve: str, copies: int, private_template: dict[Attribute, object]) -> None:
     """Put key pairs of id `planted` into the token, as a careless operator might."""
-    with loaded(settings.module, settings.config_file) as library:
-        with library.get_token(token_label=settings.label).open(rw=True, user_pin=pin_of(settings)) as session:
-            for _ in range(copies):
-                session.create_domain_parameters(
-                    KeyType.EC, {Attribute.EC_PARAMS: encode_named_curve_parameters(curve)}, local=True
-                ).generate_keypair(
-                    id=b"planted", store=True, capabilities=MechanismFlag.SIGN, private_template=private_template
-                )
+    with raw_session(settings) as session:
+        for _ in range(copies):
+            session.create_domain_parameters(
+                KeyType.EC, {Attribute.EC_PARAMS: encode_named_curve_parameters(curve)}, local=True
+            ).generate_keypair(
+                id=b"planted", store=True, capabilities=MechanismFlag.SIGN, private_template=private_template
+            )
 
 
 @pytest.mark.parametrize(
@@ -196,7 +213,7 @@ def test_what_the_library_reports_is_passed_on_with_what_was_being_done(
             raise DeviceRemoved
 
     monkeypatch.setattr(token, "_session", Removed())
-    with pytest.raises(TokenFailed, match="listing its keys.*DeviceRemoved"):
+    with pytest.raises(TokenFailed, match=r"listing its keys.*DeviceRemoved"):
         token.key_ids()
 
 
@@ -206,38 +223,33 @@ def test_many_threads_sign_through_one_session(token: Token) -> None:
     with ThreadPoolExecutor(max_workers=8) as threads:
         signatures = list(threads.map(lambda digest: token.sign_digest("w1", digest), digests))
     for digest, made in zip(digests, signatures, strict=True):
-        public = Signature(vrs=(made.y_parity, made.r, made.s)).recover_public_key_from_msg_hash(digest)
-        assert public.to_checksum_address() == address
+        assert recovered_address(made, digest) == address
 
 
-def test_a_token_that_returns_a_wrong_signature_is_caught(
-    token: Token, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_token_that_returns_a_wrong_signature_is_caught(token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
     token.generate_key("w1")
     token.address("w1")
     pair = token._pairs["w1"]
 
     class Faulty:
-        def sign(self, digest: bytes, **options: object) -> bytes:
-            raw = bytearray(pair.private.sign(digest, **options))
+        def sign(self, digest: bytes, mechanism: Mechanism) -> bytes:
+            raw = bytearray(pair.private.sign(digest, mechanism=mechanism))
             raw[40] ^= 1
             return bytes(raw)
 
-    monkeypatch.setitem(token._pairs, "w1", replace(pair, private=Faulty()))
+    monkeypatch.setitem(token._pairs, "w1", replace(pair, private=cast("SignMixin", Faulty())))
     with pytest.raises(SignatureInvalid, match="out of service"):
         token.sign_digest("w1", DIGEST)
 
 
-def test_a_race_lost_to_another_process_is_tried_again(
-    settings: TokenSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_race_lost_to_another_process_is_tried_again(settings: TokenSettings) -> None:
     class Racing:
         """The library, failing its first look-ups as SoftHSM does when processes open its files at once."""
 
-        def __init__(self, library: pkcs11.types.Token) -> None:
+        def __init__(self, library: "Library") -> None:
             self.library, self.failures, self.reinitialised = library, 3, 0
 
-        def get_token(self, **criteria: str) -> pkcs11.Token:
+        def get_token(self, **criteria: str) -> "pkcs11.Token":
             self.failures -= 1
             if self.failures >= 0:
                 raise GeneralError
@@ -249,7 +261,8 @@ def test_a_race_lost_to_another_process_is_tried_again(
 
     with ExitStack() as resources:
         library = Racing(resources.enter_context(loaded(settings.module, settings.config_file)))
-        session = resources.enter_context(token_module._logged_in(library, settings, pin_of(settings)))
+        session = token_module._logged_in(cast("Library", library), settings, pin_of(settings))
+        resources.enter_context(session)
         assert session.rw
         assert library.reinitialised == 3
 

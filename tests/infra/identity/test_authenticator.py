@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 from fido2.server import Fido2Server
-from fido2.webauthn import AttestedCredentialData, PublicKeyCredentialRpEntity, PublicKeyCredentialUserEntity
+from fido2.webauthn import (
+    AttestedCredentialData,
+    PublicKeyCredentialRpEntity,
+    PublicKeyCredentialUserEntity,
+    UserVerificationRequirement,
+)
 
 from infra.identity import base64url
 from infra.identity.authenticator import Registration, SoftwareAuthenticator
@@ -42,11 +47,12 @@ def verified_counter(authenticator: SoftwareAuthenticator, assertion: Assertion,
 
 
 def server() -> Fido2Server:
-    return Fido2Server(PublicKeyCredentialRpEntity(id=RP_ID, name="desk"), verify_origin=lambda origin: origin == ORIGIN)
+    party = PublicKeyCredentialRpEntity(id=RP_ID, name="desk")
+    return Fido2Server(party, verify_origin=lambda origin: origin == ORIGIN)
 
 
 def response(credential_id: str, **fields: str) -> dict[str, object]:
-    """The JSON that a browser sends: RegistrationResponseJSON or AuthenticationResponseJSON."""
+    """Return what a browser sends: RegistrationResponseJSON or AuthenticationResponseJSON."""
     return {
         "id": credential_id,
         "rawId": credential_id,
@@ -58,7 +64,9 @@ def response(credential_id: str, **fields: str) -> dict[str, object]:
 
 def registered(authenticator: SoftwareAuthenticator) -> tuple[Registration, AttestedCredentialData]:
     user = PublicKeyCredentialUserEntity(id=b"alice", name="alice")
-    _, state = server().register_begin(user, user_verification="required", challenge=CHALLENGE)
+    _, state = server().register_begin(
+        user, user_verification=UserVerificationRequirement.REQUIRED, challenge=CHALLENGE
+    )
     registration = authenticator.register(CHALLENGE)
     answer = response(
         registration.credential_id,
@@ -71,7 +79,9 @@ def registered(authenticator: SoftwareAuthenticator) -> tuple[Registration, Atte
 
 
 def asserted(assertion: Assertion, credential: AttestedCredentialData, challenge: bytes) -> AttestedCredentialData:
-    _, state = server().authenticate_begin([credential], user_verification="required", challenge=challenge)
+    _, state = server().authenticate_begin(
+        [credential], user_verification=UserVerificationRequirement.REQUIRED, challenge=challenge
+    )
     answer = response(
         assertion.credential_id,
         clientDataJSON=assertion.client_data_json,

@@ -121,9 +121,7 @@ PASSPHRASE = BestAvailableEncryption(b"passphrase")
     ],
     ids=["empty", "cut", "raw", "encrypted", "P-256"],
 )
-def test_what_is_no_plain_ed25519_key_is_refused_and_not_quoted(
-    tmp_path: Path, content: bytes, complaint: str
-) -> None:
+def test_what_is_no_plain_ed25519_key_is_refused_and_not_quoted(tmp_path: Path, content: bytes, complaint: str) -> None:
     create_private(tmp_path / "key.pem", content)
     with pytest.raises(PrivateFileRefused, match=complaint) as refusal:
         keyfile.load(tmp_path / "key.pem")
