@@ -1,0 +1,1 @@
+"""A desk's orders from intake to hand-over: checks, policy, limits, approvals. One writer per desk."""
