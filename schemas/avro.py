@@ -13,7 +13,7 @@ from schemas.values import Record
 
 NAMESPACE: Final = "proofdesk"
 
-_PRIMITIVES: Final = {"string": "string", "integer": "long", "boolean": "boolean"}
+_PRIMITIVES: Final = {"string": "string", "integer": "long", "boolean": "boolean", "null": "null"}
 
 
 class UnmappedType(TypeError):
@@ -67,8 +67,6 @@ class _Translation:
         match schema.get("type"):
             case "array":
                 return {"type": "array", "items": self._type(owner, field, schema["items"])}
-            case "null":
-                return "null"
             case str(kind) if kind in _PRIMITIVES:
                 return _PRIMITIVES[kind]
         message = f"{owner}.{field} has no Avro form: {schema}"

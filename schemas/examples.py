@@ -31,6 +31,8 @@ _BY_ALIAS: Final[tuple[tuple[Any, Any], ...]] = (
 )
 
 
+_SIMPLE: Final[dict[Any, Any]] = {str: "example", int: 7, bool: True}
+
 R = typing.TypeVar("R", bound=Record)
 
 
@@ -52,10 +54,8 @@ def _value(hint: Any, field: FieldInfo | None = None) -> Any:
     if origin is list:
         return [_value(get_args(hint)[0])] * _items_min(field)
     if origin is Literal:
-        return get_args(hint)[0]
-    if isinstance(hint, type) and issubclass(hint, Record):
-        return example(hint)
-    return {str: "example", int: 7, bool: True}[hint]
+        return str(get_args(hint)[0])
+    return example(hint) if isinstance(hint, type) and issubclass(hint, Record) else _SIMPLE[hint]
 
 
 def _constrained(hint: Any) -> Any:
@@ -71,4 +71,4 @@ def _constrained(hint: Any) -> Any:
 def _items_min(field: FieldInfo | None) -> int:
     if field is None:
         return 1
-    return max([1, *(m.min_length for m in field.metadata if getattr(m, "min_length", None))])
+    return max(1, *(int(getattr(m, "min_length", None) or 1) for m in field.metadata), 1)

@@ -1,4 +1,4 @@
-"""Append to the catalogue what the models have that it has not: a new id, version and golden bytes. Never changes what is there."""
+"""Append what the models have and the catalogue has not: a new id, version and golden bytes. Changes nothing that is there."""
 
 from __future__ import annotations
 

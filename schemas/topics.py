@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from schemas.commands import Command
 from schemas.events import answers, governance, lifecycle, limits, observations
+from schemas.events.base import OrderEvent
 from schemas.values import Record
 
 DESK_PARTITIONS: Final = 6
@@ -111,9 +112,7 @@ TOPICS: Final = MappingProxyType({topic.name: topic for topic in _ALL})
 TOPIC_OF: Final = MappingProxyType({topic.record: topic for topic in _ALL if topic.record is not None})
 
 GOVERNANCE_TOPICS: Final = tuple(t.name for t in _ALL if t.key == "firm")
-ORDER_TOPICS: Final = tuple(
-    t.name for t in _ALL if t.record is not None and issubclass(t.record, lifecycle.OrderEvent)
-)
+ORDER_TOPICS: Final = tuple(t.name for t in _ALL if t.record is not None and issubclass(t.record, OrderEvent))
 
 
 def written_by(writer: Principal) -> tuple[Topic, ...]:

@@ -1,7 +1,7 @@
 """Every Avro schema that was ever published, append-only, each with the id that stands in the records.
 
 `index.json` lists id, subject and version; `<subject>/v<version>.avsc` is the schema; `<subject>/v<version>.golden` is a
-record's value as that version wrote it. Nothing here is changed once it has landed: `schemas.check` and the tests read all of it.
+record's value as that version wrote it. Nothing here is changed once it has landed: `schemas.check` reads all of it.
 """
 
 from __future__ import annotations

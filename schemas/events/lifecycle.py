@@ -219,6 +219,6 @@ class OrderClosed(OrderEvent):
         "signing-refused",
     ]
     message: Text
-    child_order_ids: list[OrderId] = []
+    child_order_ids: list[OrderId] = Field(default_factory=list, json_schema_extra={"default": []})
     command: Command | None = None
     """The signed command that asked for it: a cancellation, a split. None: policy, time or the chain ended the order."""

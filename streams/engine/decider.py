@@ -13,10 +13,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from schemas.events.base import Event
 from schemas.hash_chain import Link
+from schemas.topics import Principal
 from schemas.values import Instant, OrderId, Record
 
 S = TypeVar("S")
 I = TypeVar("I")  # noqa: E741 - I for input, beside S for state
+S_contra = TypeVar("S_contra", contravariant=True)
 I_contra = TypeVar("I_contra", contravariant=True)
 I_co = TypeVar("I_co", covariant=True)
 
@@ -88,14 +90,14 @@ class Decider(Protocol[S, I_contra]):
         ...
 
 
-class Observer(Protocol[S, I_co]):
+class Observer(Protocol[S_contra, I_co]):
     """What is asked of the outside before a decision. The only place in a processor where I/O happens."""
 
     def refresh(self) -> None:
         """Take in whatever references have arrived. Called once before each batch; must not block."""
         ...
 
-    def observe(self, state: S, received: Received, now: Instant) -> I_co | Later:
+    def observe(self, state: S_contra, received: Received, now: Instant) -> I_co | Later:
         """The decider's input for `received`, with every fact by value; `Later` if the outside cannot answer now."""
         ...
 
@@ -104,7 +106,7 @@ class Observer(Protocol[S, I_co]):
 class Processor(Generic[S, I]):
     """A decider with its place in the flow. One principal, one consumer group, one writer of `outputs`."""
 
-    principal: str
+    principal: Principal
     inputs: tuple[str, ...]
     """Desk-keyed topics, co-partitioned with the outputs."""
     outputs: tuple[str, ...]

@@ -148,7 +148,7 @@ class Loop(Generic[S, I]):
             sealed.value,
             sealed.key,
             partition=owner.partition.number,
-            headers=answer.headers,
+            headers=[*answer.headers],
             on_delivery=delivered,
         )
         owner.events_since_snapshot += 1

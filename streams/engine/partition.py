@@ -128,9 +128,7 @@ class Partition(Generic[S, I]):
         """Decision time: the wall clock, but never before the last decision; a clock that runs backwards stands still."""
         return max(wall_clock, self.clock)
 
-    def _write(
-        self, events: Iterable[Event], now: Instant, causation: str, given: tuple[str, Link] | None
-    ) -> list[Sealed]:
+    def _write(self, events: Iterable[Event], now: Instant, causation: str, given: tuple[str, Link] | None) -> list[Sealed]:
         tails: dict[str, Link] = dict([given] if given else [])
         written: list[Sealed] = []
         for event in events:

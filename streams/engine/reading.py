@@ -35,7 +35,7 @@ def received_of(message: Message) -> Received:
     """
     topic, value, key = str(message.topic()), message.value() or b"", message.key() or b""
     partition, offset = int(message.partition() or 0), int(message.offset() or 0)
-    digest, headers = digest_of(value), tuple(message.headers() or ())
+    digest, headers = digest_of(value), headers_of(message)
     try:
         record = wire.decode(topic, value)
     except wire.Unreadable as error:
@@ -43,6 +43,12 @@ def received_of(message: Message) -> Received:
             raise
         return Received(topic, partition, offset, key, value, digest, None, str(error), error.content, headers)
     return Received(topic, partition, offset, key, value, digest, record, headers=headers)
+
+
+def headers_of(message: Message) -> tuple[tuple[str, bytes], ...]:
+    """Return the headers that have a value; the library gives them as text or bytes."""
+    found = dict(message.headers() or ())
+    return tuple((name, value) for name, value in found.items() if isinstance(value, bytes))
 
 
 def recorded_of(message: Message) -> Recorded:

@@ -8,19 +8,19 @@ limit could be passed. So it waits until each own partition's last stable offset
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic
 
 import structlog
-from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported, not declared so
 
 from schemas.topics import snapshots
 from streams.engine.decider import I, Processor, S
 from streams.engine.headers import source_of
 from streams.engine.partition import Partition
-from streams.engine.reading import check, recorded_of
+from streams.engine.reading import check, headers_of, recorded_of
 from streams.engine.snapshots import SnapshotCodec
 
 STABLE_WAIT_SECONDS_MAX: Final = 60
@@ -29,6 +29,9 @@ RESTORE_SECONDS_MAX: Final = 600
 REQUEST_SECONDS_MAX: Final = 10
 READ_RECORDS_MAX: Final = 5_000
 READ_WAIT_SECONDS: Final = 0.02
+
+Place = tuple[str, int]
+"""A topic and a partition."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +56,7 @@ class Restorer(Generic[S, I]):
         self._consumer = consumer
         self._admin = admin
         self._codec = codec
-        self._snapshots = snapshots(processor.principal).name  # type: ignore[arg-type]  # a processor's name is a principal
+        self._snapshots = snapshots(processor.principal).name
 
     def restore(self, numbers: Collection[int]) -> dict[int, Restored[S, I]]:
         """The partitions `numbers`, folded to the stable end of their own log.
@@ -89,7 +92,7 @@ class Restorer(Generic[S, I]):
 
     def _latest(self, places: list[TopicPartition], isolation: IsolationLevel) -> dict[tuple[str, int], int]:
         asked = self._admin.list_offsets(
-            {place: OffsetSpec.latest() for place in places},
+            {place: OffsetSpec.latest() for place in places},  # type: ignore[no-untyped-call]
             isolation_level=isolation,
             request_timeout=REQUEST_SECONDS_MAX,
         )
@@ -113,11 +116,11 @@ class Restorer(Generic[S, I]):
         starts = {(topic, number): restored[number].offsets.get(topic, 0) for topic, number in ends}
         for message in self._read(starts, ends):
             each = restored[int(message.partition() or 0)]
-            each.partition.replay(recorded_of(message), *source_of(message.headers()))
+            each.partition.replay(recorded_of(message), *source_of(headers_of(message)))
         for (topic, number), end in ends.items():
             restored[number].offsets[topic] = end
 
-    def _read(self, starts: dict[tuple[str, int], int], ends: dict[tuple[str, int], int]):  # type: ignore[no-untyped-def]
+    def _read(self, starts: Mapping[Place, int], ends: Mapping[Place, int]) -> Iterator[Message]:
         """Every committed message from `starts` to `ends`; markers count as read when the position has passed them."""
         open_places = {place for place, end in ends.items() if starts[place] < end}
         if not open_places:
@@ -127,14 +130,13 @@ class Restorer(Generic[S, I]):
         try:
             while open_places:
                 if time.monotonic() > deadline:
-                    message = f"reading the own log took more than {RESTORE_SECONDS_MAX} s"
-                    raise NotStable(message)
+                    raise NotStable(f"reading the own log took more than {RESTORE_SECONDS_MAX} s")
                 for message in self._consumer.consume(READ_RECORDS_MAX, READ_WAIT_SECONDS):
                     if check(message) is not None:
                         yield message
                 asked = [TopicPartition(*place) for place in open_places]
-                for place in self._consumer.position(asked):
-                    if place.offset >= ends[place.topic, place.partition]:
-                        open_places.discard((place.topic, place.partition))
+                for reached in self._consumer.position(asked):
+                    if reached.offset >= ends[reached.topic, reached.partition]:
+                        open_places.discard((reached.topic, reached.partition))
         finally:
             self._consumer.unassign()

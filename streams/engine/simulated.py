@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from schemas import wire
 from schemas.hash_chain import digest_of
+from schemas.partitioning import desk_partition
 from schemas.topics import DESK_PARTITIONS, TOPIC_OF
 from schemas.values import Instant, Record
 from streams.engine.decider import Processor, Received, Recorded
@@ -103,7 +104,7 @@ class SimulatedLog:
 
     def publish_bytes(self, topic: str, entry: Entry) -> None:
         """Write raw bytes from outside."""
-        number = sum(entry.key) % DESK_PARTITIONS
+        number = desk_partition(entry.key)
         self.entries[topic, number].append(entry)
 
     def settle(self, steps_max: int = 10_000) -> None:
