@@ -1,0 +1,14 @@
+"""A LOCAL world for the demo and the tests: real contracts on a chain of one's own. Never part of production.
+
+Circle's USDC, WETH9, Uniswap v3 as the exchange "NewSwap", and a Uniswap v2 pair of another deployer as the independent
+reference for prices. It mints money and sets balances, so it works on a development node (anvil) and nowhere else.
+`python -m infra.chain.world --help`.
+"""
+
+from infra.chain.world.accounts import WorldAccounts
+from infra.chain.world.deploy import deploy
+from infra.chain.world.description import World, load
+from infra.chain.world.market import Market
+from infra.chain.world.outbox import WorldBroken
+
+__all__ = ["Market", "World", "WorldAccounts", "WorldBroken", "deploy", "load"]
