@@ -25,9 +25,7 @@ class TokenBusy(TokenError):
 
     def __init__(self) -> None:
         """Nothing to add: there is one session to a process."""
-        super().__init__(
-            "this process already has a token open; close it first, or share that one: its lock makes it safe"
-        )
+        super().__init__("this process already has a token open; close it first, or share that one: its lock makes it safe")
 
 
 class TokenClosed(TokenError):
@@ -43,9 +41,7 @@ class TokenMissing(TokenError):
 
     def __init__(self, label: str, module: Path) -> None:
         """Name the label that was looked for and the module that was asked."""
-        super().__init__(
-            f"no token labelled {label!r} in {module}; initialise it, or check SOFTHSM2_CONF and the label"
-        )
+        super().__init__(f"no token labelled {label!r} in {module}; initialise it, or check SOFTHSM2_CONF and the label")
 
 
 class WrongPin(TokenError):
@@ -53,9 +49,7 @@ class WrongPin(TokenError):
 
     def __init__(self, label: str, pin_file: Path) -> None:
         """Name the token and the file that the PIN came from, never the PIN."""
-        super().__init__(
-            f"token {label!r} refused the PIN in {pin_file}; put the right PIN there before the token locks"
-        )
+        super().__init__(f"token {label!r} refused the PIN in {pin_file}; put the right PIN there before the token locks")
 
 
 class KeyUnknown(TokenError):
@@ -112,6 +106,4 @@ class TokenFailed(TokenError):
     def __init__(self, doing: str, reason: BaseException) -> None:
         """Say what was being done and what PKCS#11 reported."""
         name = type(reason).__name__
-        super().__init__(
-            f"the token failed while {doing} ({name}: {reason}); restart this process, then check the token"
-        )
+        super().__init__(f"the token failed while {doing} ({name}: {reason}); restart this process, then check the token")

@@ -155,7 +155,7 @@ class _AuthenticatorData:
     counter: int
 
 
-def verify_assertion(
+def verify_assertion(  # noqa: PLR0913 - each is one thing the standard compares, all by name
     assertion: Assertion,
     *,
     credential_public_key: bytes,

@@ -60,8 +60,7 @@ class ConfinementIncomplete(ConfinementRefused):
     def __init__(self, missing: tuple[str, ...]) -> None:
         """Name the parts that are missing."""
         super().__init__(
-            f"this machine cannot enforce: {', '.join(missing)}; "
-            "it takes Linux 6.7 or newer with Landlock on, and libseccomp2"
+            f"this machine cannot enforce: {', '.join(missing)}; it takes Linux 6.7 or newer with Landlock on, and libseccomp2"
         )
         self.missing = missing
 
@@ -122,9 +121,7 @@ def confine(
     ruleset = landlock.restrict(read, write, connect_ports)
     if syscall_filter.available():
         syscall_filter.load()
-    confinement = Confinement(
-        ruleset.abi, ruleset.files, ruleset.ports, ruleset.scopes, syscalls=syscall_filter.available()
-    )
+    confinement = Confinement(ruleset.abi, ruleset.files, ruleset.ports, ruleset.scopes, syscalls=syscall_filter.available())
     if confinement.complete:
         log.info("confined", landlock_abi=confinement.landlock_abi, scopes=confinement.scopes)
     else:

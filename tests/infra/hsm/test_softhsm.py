@@ -82,9 +82,7 @@ def test_initialising_starts_no_process_that_could_show_a_pin(tmp_path: Path) ->
         "initialise(Path(sys.argv[1]))\n"
         "assert started == [], started\n"
     )
-    subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
-    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
 
 
 def test_many_processes_initialising_at_once_make_one_token(tmp_path: Path) -> None:
@@ -131,8 +129,6 @@ def test_an_officer_pin_that_no_longer_fits_a_half_made_token_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     initialise_token = softhsm._call_init_token
-    monkeypatch.setattr(
-        softhsm, "_call_init_token", lambda settings, slot, _: initialise_token(settings, slot, "another-pin")
-    )
+    monkeypatch.setattr(softhsm, "_call_init_token", lambda settings, slot, _: initialise_token(settings, slot, "another-pin"))
     with pytest.raises(TokenFailed, match="PinIncorrect"):
         initialise(tmp_path)

@@ -140,9 +140,7 @@ def plant(settings: TokenSettings, curve: str, copies: int, private_template: di
         for _ in range(copies):
             session.create_domain_parameters(
                 KeyType.EC, {Attribute.EC_PARAMS: encode_named_curve_parameters(curve)}, local=True
-            ).generate_keypair(
-                id=b"planted", store=True, capabilities=MechanismFlag.SIGN, private_template=private_template
-            )
+            ).generate_keypair(id=b"planted", store=True, capabilities=MechanismFlag.SIGN, private_template=private_template)
 
 
 @pytest.mark.parametrize(
@@ -205,9 +203,7 @@ def test_a_closed_token_signs_nothing_even_while_its_session_number_is_somebody_
         closed.sign_digest("w1", DIGEST)
 
 
-def test_what_the_library_reports_is_passed_on_with_what_was_being_done(
-    token: Token, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_library_reports_is_passed_on_with_what_was_being_done(token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
     class Removed:
         def get_objects(self, _: object) -> None:
             raise DeviceRemoved

@@ -64,9 +64,7 @@ def response(credential_id: str, **fields: str) -> dict[str, object]:
 
 def registered(authenticator: SoftwareAuthenticator) -> tuple[Registration, AttestedCredentialData]:
     user = PublicKeyCredentialUserEntity(id=b"alice", name="alice")
-    _, state = server().register_begin(
-        user, user_verification=UserVerificationRequirement.REQUIRED, challenge=CHALLENGE
-    )
+    _, state = server().register_begin(user, user_verification=UserVerificationRequirement.REQUIRED, challenge=CHALLENGE)
     registration = authenticator.register(CHALLENGE)
     answer = response(
         registration.credential_id,
@@ -150,18 +148,14 @@ def test_two_processes_never_show_one_counter_twice(authenticator: SoftwareAuthe
     assert sorted(shown) == list(range(1, 41))
 
 
-def test_the_credentials_file_is_private_and_is_not_made_over_another(
-    authenticator: SoftwareAuthenticator, path: Path
-) -> None:
+def test_the_credentials_file_is_private_and_is_not_made_over_another(authenticator: SoftwareAuthenticator, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(PrivateFileRefused, match="already exists"):
         SoftwareAuthenticator.create(path, rp_id=RP_ID, origin=ORIGIN, user="mallory")
     assert SoftwareAuthenticator(path).credential_id == authenticator.credential_id
 
 
-def test_a_credential_swapped_under_an_open_authenticator_is_noticed(
-    authenticator: SoftwareAuthenticator, path: Path
-) -> None:
+def test_a_credential_swapped_under_an_open_authenticator_is_noticed(authenticator: SoftwareAuthenticator, path: Path) -> None:
     path.unlink()
     SoftwareAuthenticator.create(path, rp_id=RP_ID, origin=ORIGIN, user="mallory")
     with pytest.raises(PrivateFileRefused, match="another credential"):

@@ -111,9 +111,7 @@ def test_a_backed_up_credential_is_reported() -> None:
         (Parts(client_bytes=b'{"type":"webauthn.create",' + CLIENT_JSON[1:].encode()), "client-data"),
     ],
 )
-def test_an_assertion_that_breaks_one_rule_is_refused_for_it_though_its_signature_is_genuine(
-    parts: Parts, check: str
-) -> None:
+def test_an_assertion_that_breaks_one_rule_is_refused_for_it_though_its_signature_is_genuine(parts: Parts, check: str) -> None:
     assert refused_for(parts.sealed()) == check
 
 
@@ -141,9 +139,7 @@ def test_another_credentials_signature_is_refused() -> None:
         (2**32 - 1, 2**32 - 1, False),
     ],
 )
-def test_a_counter_that_does_not_advance_is_a_replay_or_a_copy(
-    previous: int | None, counter: int, accepted: bool
-) -> None:
+def test_a_counter_that_does_not_advance_is_a_replay_or_a_copy(previous: int | None, counter: int, *, accepted: bool) -> None:
     assertion = Parts(counter=counter).sealed()
     if accepted:
         assert verify(assertion, previous_counter=previous).counter == counter
@@ -184,9 +180,7 @@ def test_signatures_that_other_verifiers_were_known_to_accept_are_refused(signat
 
 
 @pytest.mark.parametrize("field", ["credential_id", "authenticator_data", "client_data_json", "signature"])
-@pytest.mark.parametrize(
-    "text", ["", "=", "A", "AA=", "AAA=", "+A", "/A", "A A", "AB", "A\n", "é", "AAAA=", "A" * 9_000]
-)
+@pytest.mark.parametrize("text", ["", "=", "A", "AA=", "AAA=", "+A", "/A", "A A", "AB", "A\n", "é", "AAAA=", "A" * 9_000])
 def test_only_strict_base64url_of_a_plausible_length_is_read(field: str, text: str) -> None:
     assert refused_for(replace(GENUINE, **{field: text})) == "encoding"
 

@@ -143,7 +143,7 @@ def main() -> None:
         demand_complete=False,
     )
     outcomes = {name: outcome(attempt) for name, attempt in attempts(folder, allowed, other, environment).items()}
-    print(json.dumps({"missing": confinement.missing, "outcomes": outcomes}))
+    json.dump({"missing": confinement.missing, "outcomes": outcomes}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -60,9 +60,7 @@ def probe(folder: Path, doors: tuple[int, int]) -> dict[str, str]:
 
 
 @needs_whole_sandbox
-def test_a_confined_process_works_with_what_is_listed_and_is_refused_all_else(
-    tmp_path: Path, doors: tuple[int, int]
-) -> None:
+def test_a_confined_process_works_with_what_is_listed_and_is_refused_all_else(tmp_path: Path, doors: tuple[int, int]) -> None:
     outcomes = probe(tmp_path, doors)
     assert {name: result for name, result in outcomes.items() if name in DONE and result != "done"} == {}
     assert {name: result for name, result in outcomes.items() if name not in DONE and result != "PermissionError"} == {}
@@ -111,7 +109,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_enforced(path: str, 
     ],
 )
 def test_a_machine_that_lacks_a_part_is_refused_on_demand_before_anything_is_enforced(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, abi: int, filtering: bool, missing: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, abi: int, *, filtering: bool, missing: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(landlock, "abi", lambda: abi)
     monkeypatch.setattr(syscall_filter, "available", lambda: filtering)
