@@ -30,6 +30,7 @@ UNLIMITED_ALLOWANCE_96_BITS: Final = 2**96 - 1
 """What tokens that count in 96 bits (UNI, COMP) take as an allowance without bound."""
 DAY_MICROS: Final = 24 * 60 * 60 * 1_000_000
 ENTITIES_CACHED_MAX: Final = 4_096
+EVALUATION_ERROR: Final = "policy-evaluation-error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ def _unpermitted(order: Order, facts: Facts) -> Refusal:
 
 def _broken(error: str) -> Refusal:
     return Refusal(
-        check="policy-evaluation-error",
+        check=EVALUATION_ERROR,
         message=f"A rule could not be evaluated, so nothing is allowed: {' '.join(error.split())}"[:500],
         remedy="Have the policy's author correct the rule and governance activate it, then place the order again.",
     )
