@@ -9,6 +9,7 @@ Leaves out baggage, and links: an event is caused by one input. Nothing may be d
 
 import os
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, Protocol
@@ -78,8 +79,12 @@ def span(name: str, headers: Headers) -> AbstractContextManager[list[Header]]:
 
 def flush() -> None:
     """Send what was recorded, for at most FLUSH_MS_MAX; for a process that ends without returning."""
-    if _recording.provider is not None:
-        _recording.provider.force_flush(FLUSH_MS_MAX)
+    if _recording.provider is None:
+        return
+    # The SDK does not hold itself to the time it is given while a collector is not there.
+    sending = threading.Thread(target=_recording.provider.force_flush, args=(FLUSH_MS_MAX,), daemon=True)
+    sending.start()
+    sending.join(FLUSH_MS_MAX / 1_000)
 
 
 @contextmanager

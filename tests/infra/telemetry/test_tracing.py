@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from infra.telemetry.tracing import TRACESTATE_BYTES_MAX, configure, flush, span
+from infra.telemetry.tracing import FLUSH_MS_MAX, TRACESTATE_BYTES_MAX, configure, flush, span
 
 ROOT = Path(__file__).parents[3]
 TRACE = b"0af7651916cd43dd8448eb211c80319c"
@@ -128,7 +128,7 @@ def collector() -> Iterator[Collector]:
 
 
 TWO_STEPS = """
-import json, os, sys
+import json, os, sys, time
 from infra.telemetry import logging, tracing
 import structlog
 logging.configure("desk")
@@ -141,13 +141,16 @@ try:
         raise ValueError("no node")
 except ValueError:
     pass
+begun = time.monotonic()
 tracing.flush()
-print(json.dumps([[name, value.decode()] for name, value in first + second]), flush=True)
+flushed = time.monotonic() - begun
+print(json.dumps([flushed, [[name, value.decode()] for name, value in first + second]]), flush=True)
 os._exit(0)
 """
 
 
-def run_two_steps(endpoint: str) -> tuple[list[list[str]], str]:
+def run_two_steps(endpoint: str) -> tuple[list[list[str]], str, float]:
+    """The headers that came out, what was logged, and how long flushing took, in seconds."""
     finished = subprocess.run(
         [sys.executable, "-c", TWO_STEPS, PARENT.decode()],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "PROOFDESK_INSTANCE": "2"},
@@ -156,12 +159,12 @@ def run_two_steps(endpoint: str) -> tuple[list[list[str]], str]:
         timeout=60,
         check=True,
     )
-    headers: list[list[str]] = json.loads(finished.stdout)
-    return headers, finished.stderr
+    seconds, headers = json.loads(finished.stdout)
+    return headers, finished.stderr, seconds
 
 
 def test_spans_arrive_at_the_collector_as_one_trace_even_when_the_process_ends_at_once(collector: Collector) -> None:
-    headers, logged = run_two_steps(collector.url)
+    headers, logged, _ = run_two_steps(collector.url)
     sent = [resource for request in collector.requests for resource in request.resource_spans]
     names = {each.key: each.value.string_value for each in sent[0].resource.attributes}
     assert (names["service.name"], names["service.namespace"], names["service.instance.id"]) == ("desk", "proofdesk", "2")
@@ -182,7 +185,8 @@ def test_spans_arrive_at_the_collector_as_one_trace_even_when_the_process_ends_a
 
 
 def test_a_collector_that_is_not_there_holds_nobody_up() -> None:
-    headers, _ = run_two_steps("http://127.0.0.1:9")
+    headers, _, seconds = run_two_steps("http://127.0.0.1:9")
+    assert seconds < FLUSH_MS_MAX / 1_000 + 1
     assert [name for name, _ in headers] == ["traceparent", "tracestate"] * 2
 
 
