@@ -129,6 +129,8 @@ class Simulated(OrderEvent):
     transaction: UnsignedTransaction
     block_number: Annotated[int, Field(ge=0)]
     block_hash: Hash32
+    account_nonce: Annotated[int, Field(ge=0)]
+    """The wallet's transaction count on the chain at this block: where the nonces of a wallet that is new to us begin."""
     gas_used: Annotated[int, Field(ge=0)]
     balance_changes: list[BalanceChange]
     allowances: list[AllowanceGranted]
