@@ -1,0 +1,204 @@
+"""An order's row from its links, one after the other (mission, "The lifecycle of an order").
+
+`state` is the last thing that happened to the order, in the events' own words. Left out: whether a link follows the one
+before (`projections.folds.chains`) and what the order holds of its limits (`projections.folds.ledger`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from schemas.events import lifecycle
+from schemas.events.base import GENESIS_HASH, OrderEvent
+from schemas.hash_chain import Link
+from schemas.values import Instant
+
+INITIATED: Final = "initiated"
+ALLOWED: Final = "allowed"
+AWAITING_APPROVAL: Final = "awaiting-approval"
+REFUSED: Final = "refused"
+APPROVED: Final = "approved"
+SIMULATED: Final = "simulated"
+FLAGGED: Final = "flagged"
+HELD: Final = "held"
+SIGNED: Final = "signed"
+SIGNING_REFUSED: Final = "signing-refused"
+BROADCAST: Final = "broadcast"
+CONFIRMED: Final = "confirmed"
+REVERTED: Final = "reverted"
+CHAIN_BROKEN: Final = "chain-broken"
+"""The log holds links that do not follow from one another: nothing after the last good one is believed."""
+
+_STATE_OF_OUTCOME: Final = {"allowed": ALLOWED, "needs-approval": AWAITING_APPROVAL, "refused": REFUSED}
+
+Json = Any
+"""A value as JSON has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """A row of `orders`. Fields are its columns, in their order."""
+
+    order_id: str
+    desk_id: str
+    wallet_id: str | None = None
+    initiator: str | None = None
+    command_id: str | None = None
+    action: Json = None
+    memo: str = ""
+    parent_order_id: str | None = None
+    child_order_ids: list[str] = field(default_factory=list)
+    state: str = INITIATED
+    amount_usd: Decimal | None = None
+    outcome: str | None = None
+    requires: list[str] = field(default_factory=list)
+    rules: Json = field(default_factory=list)
+    refusals: Json = field(default_factory=list)
+    approval_hash: str | None = None
+    approval_subject: Json = None
+    approvals: Json = field(default_factory=list)
+    expires_at: Instant | None = None
+    chain_id: int | None = None
+    nonce: int | None = None
+    transaction_hash: str | None = None
+    block_number: int | None = None
+    block_hash: str | None = None
+    gas_used: int | None = None
+    slippage_ppm: int | None = None
+    findings: Json = field(default_factory=list)
+    message: str = ""
+    created_at: Instant = 0
+    updated_at: Instant = 0
+    tail_sequence: int = 0
+    tail_digest: str = GENESIS_HASH
+    chain_broken: str | None = None
+
+    @property
+    def tail(self) -> Link:
+        """The last verified link."""
+        return Link(self.tail_sequence, self.tail_digest)
+
+
+def beginning(event: OrderEvent) -> OrderRow:
+    """The row of an order before its first link."""
+    return OrderRow(event.order_id, event.desk_id, created_at=event.decided_at)
+
+
+def advance(row: OrderRow, event: OrderEvent, tail: Link) -> OrderRow:
+    """The row after `event`, whose own link is `tail`."""
+    return replace(
+        row, updated_at=event.decided_at, tail_sequence=tail.sequence, tail_digest=tail.digest, **_changes(row, event)
+    )
+
+
+def broken(row: OrderRow, why: str) -> OrderRow:
+    """The row of an order of which nothing after its tail is believed."""
+    return replace(row, state=CHAIN_BROKEN, chain_broken=why)
+
+
+def _changes(row: OrderRow, event: OrderEvent) -> dict[str, Any]:
+    match event:
+        case lifecycle.OrderInitiated():
+            changes = _initiated(event)
+        case lifecycle.PolicyEvaluated():
+            changes = _evaluated(event)
+        case lifecycle.ApprovalGiven() | lifecycle.ApprovalDeclined():
+            changes = {"approvals": [*row.approvals, _answer(event)]}
+        case lifecycle.Approved():
+            changes = {"state": APPROVED, "requires": [], "amount_usd": event.facts.amount_usd, "rules": _json(event.rules)}
+        case lifecycle.OrderHeld():
+            changes = {"state": HELD, "findings": _json(event.findings), "expires_at": event.expires_at}
+        case lifecycle.OrderClosed():
+            changes = {"state": event.reason, "message": event.message, "child_order_ids": list(event.child_order_ids)}
+        case _:
+            changes = _on_chain(event)
+    return changes
+
+
+def _on_chain(event: OrderEvent) -> dict[str, Any]:
+    match event:
+        case lifecycle.Simulated():
+            changes = _simulated(event)
+        case lifecycle.Signed():
+            changes = {"state": SIGNED, **_numbered(event), "transaction_hash": event.transaction_hash}
+        case lifecycle.SigningRefused():
+            changes = {"state": SIGNING_REFUSED, **_numbered(event), "refusals": _json([event.refusal])}
+        case lifecycle.Broadcast():
+            changes = {"state": BROADCAST, **_numbered(event), "transaction_hash": event.transaction_hash}
+        case lifecycle.Confirmed():
+            changes = {"state": CONFIRMED, **_included(event)}
+        case lifecycle.Reverted():
+            changes = {"state": REVERTED, **_included(event)}
+        case _:  # the limit ledger's events move no order
+            changes = {}
+    return changes
+
+
+def _initiated(event: lifecycle.OrderInitiated) -> dict[str, Any]:
+    return {
+        "state": INITIATED,
+        "wallet_id": event.order.wallet_id,
+        "initiator": event.order.initiator,
+        "command_id": event.command.command_id,
+        "action": event.order.action.model_dump(mode="json"),
+        "memo": event.order.memo,
+        "parent_order_id": event.order.parent_order_id,
+        "created_at": event.decided_at,
+    }
+
+
+def _evaluated(event: lifecycle.PolicyEvaluated) -> dict[str, Any]:
+    subject = event.approval_subject
+    return {
+        "state": _STATE_OF_OUTCOME[event.outcome],
+        "outcome": event.outcome,
+        "amount_usd": event.facts.amount_usd,
+        "requires": list(event.requires),
+        "rules": _json(event.rules),
+        "refusals": _json(event.refusals),
+        "approval_hash": event.approval_hash,
+        "approval_subject": None if subject is None else subject.model_dump(mode="json"),
+        "expires_at": event.expires_at,
+        "chain_id": event.facts.effect.chain_id,
+    }
+
+
+def _answer(event: lifecycle.ApprovalGiven | lifecycle.ApprovalDeclined) -> dict[str, Any]:
+    given = isinstance(event, lifecycle.ApprovalGiven)
+    return {
+        "approver": event.approver,
+        "given": given,
+        "roles": list(event.roles) if isinstance(event, lifecycle.ApprovalGiven) else [],
+        "reason": event.reason if isinstance(event, lifecycle.ApprovalDeclined) else "",
+        "decided_at": event.decided_at,
+    }
+
+
+def _simulated(event: lifecycle.Simulated) -> dict[str, Any]:
+    return {
+        "state": SIMULATED if event.verdict == "passed" else FLAGGED,
+        "chain_id": event.transaction.chain_id,
+        "nonce": event.transaction.nonce,
+        "gas_used": event.gas_used,
+        "slippage_ppm": event.slippage_ppm,
+        "findings": _json(event.findings),
+    }
+
+
+def _numbered(event: lifecycle.Signed | lifecycle.SigningRefused | lifecycle.Broadcast) -> dict[str, Any]:
+    return {"chain_id": event.chain_id, "nonce": event.nonce}
+
+
+def _included(event: lifecycle.Confirmed | lifecycle.Reverted) -> dict[str, Any]:
+    return {
+        "transaction_hash": event.transaction_hash,
+        "block_number": event.block_number,
+        "block_hash": event.block_hash,
+        "gas_used": event.gas_used,
+    }
+
+
+def _json(records: list[Any]) -> Json:
+    return [record.model_dump(mode="json") for record in records]

@@ -1,0 +1,188 @@
+"""All events of the log, from the offsets that PostgreSQL keeps, as nearly as they happened as can be had cheaply.
+
+Each partition comes in order; between partitions the record with the earliest time goes first, as long as the others are
+read as far or at their end. That is no promise: an order's links are put in order by `sequence` (`projections.folds.chains`),
+and whatever comes too early waits in the tables. It only keeps those few when years of events are read at once.
+Reads committed transactions only and commits nothing to Kafka. Memory is bounded: a partition that is far ahead is paused.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from projections.folds.arrivals import Arrived, Place, UnreadableEvent, arrived
+
+BATCH_EVENTS_MAX: Final = 5_000
+"""Beyond it COPY gains nothing."""
+BATCH_BYTES_MAX: Final = 8_000_000
+BUFFERED_EVENTS_MAX: Final = 1_000
+"""Of one partition; one that has more is paused until it is down to a quarter."""
+CONSUME_EVENTS_MAX: Final = 1_000
+LAGGING_WAIT_MS_MAX: Final = 100
+"""How long others wait for a partition of which more is known to come."""
+SLICE_MS: Final = 5
+
+CONSUMER_SETTINGS: Final[Mapping[str, Any]] = {
+    "enable.partition.eof": True,
+    "auto.offset.reset": "error",
+    "queued.min.messages": 2_000,
+    "queued.max.messages.kbytes": 32_768,
+    "max.partition.fetch.bytes": 262_144,
+    "fetch.queue.backoff.ms": 5,
+}
+
+_ABSENT: Final = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - the library's public constants, as all below
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._RESOLVE,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - a broker that is just starting knows no topic
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+
+log = structlog.get_logger(__name__)
+
+
+class LogLost(Exception):
+    """Kafka no longer has what comes next: the log was cut or replaced. The tables can only be rebuilt."""
+
+
+class Log:
+    """A reader of all places from given offsets on."""
+
+    def __init__(self, consumer: Consumer, starts: Mapping[Place, int]) -> None:
+        self._consumer = consumer
+        self._waiting: dict[Place, deque[tuple[int, Message]]] = {place: deque() for place in starts}
+        self._at_end: set[Place] = set()
+        self._paused: set[Place] = set()
+        self._stopped_by: UnreadableEvent | None = None
+        self._lagging_since: float | None = None
+        self._absent = False
+        consumer.assign([TopicPartition(place.topic, place.partition, start) for place, start in starts.items()])
+
+    @property
+    def at_end(self) -> bool:
+        """Everything that was committed to Kafka when it was last asked has been taken."""
+        return len(self._at_end) == len(self._waiting) and not any(self._waiting.values())
+
+    def close(self) -> None:
+        """Leave Kafka."""
+        self._consumer.close()
+
+    def take(self, wait_seconds: float) -> list[Arrived]:
+        """The next events, at most `BATCH_EVENTS_MAX`; empty when none came within `wait_seconds`.
+
+        Raises:
+            UnreadableEvent: the next one is no event; all before it have been taken.
+            LogLost: Kafka has not what comes next.
+            KafkaException: reading is forbidden, or failed in a way that waiting does not mend.
+        """
+        if self._stopped_by is not None:
+            raise self._stopped_by
+        self._receive(0 if any(self._waiting.values()) else wait_seconds)
+        while self._must_wait_for_others():
+            self._receive(SLICE_MS / 1_000)
+        return self._decoded(self._merged())
+
+    def _receive(self, wait_seconds: float) -> None:
+        first = self._consumer.poll(wait_seconds)
+        if first is None:
+            return
+        for message in (first, *self._consumer.consume(CONSUME_EVENTS_MAX, 0)):
+            place = Place(str(message.topic()), int(message.partition() or 0))
+            if self._holds_event(message, place):
+                self._waiting[place].append((message.timestamp()[1], message))
+                self._at_end.discard(place)
+        ahead = {place for place, events in self._waiting.items() if len(events) > BUFFERED_EVENTS_MAX} - self._paused
+        if ahead:
+            self._consumer.pause([TopicPartition(*place) for place in ahead])
+            self._paused |= ahead
+
+    def _holds_event(self, message: Message, place: Place) -> bool:
+        error = message.error()
+        if error is None:
+            if self._absent:
+                self._absent = False
+                log.info("Kafka is back")
+            return True
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's public constant
+            self._at_end.add(place)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - as above
+            raise LogLost(
+                f"{place.topic}[{place.partition}] has no record where the tables go on ({error.str()}): "
+                "the log was cut or replaced; find out why, then run `python -m projections.rebuild`"
+            )
+        elif error.code() in _ABSENT or error.retriable():
+            if not self._absent:
+                self._absent = True
+                log.warning("Kafka cannot be reached: waiting for it", error=error.str())
+        else:
+            raise KafkaException(error)
+        return False
+
+    def _must_wait_for_others(self) -> bool:
+        """Some partition has nothing here, though more of it is to come, and the rest have not waited long for it."""
+        lagging = any(not events and place not in self._at_end for place, events in self._waiting.items())
+        if not lagging or not any(self._waiting.values()):
+            self._lagging_since = None
+            return False
+        now = time.monotonic()
+        self._lagging_since = self._lagging_since or now
+        if now - self._lagging_since < LAGGING_WAIT_MS_MAX / 1_000:
+            return True
+        self._lagging_since = None
+        return False
+
+    def _merged(self) -> Iterator[tuple[Place, Message]]:
+        """What is here, earliest first, until a partition of which more is to come has nothing left here."""
+        heads = [(events[0][0], place) for place, events in self._waiting.items() if events]
+        heapq.heapify(heads)
+        while heads:
+            _, place = heads[0]
+            events = self._waiting[place]
+            yield place, events.popleft()[1]
+            if events:
+                heapq.heapreplace(heads, (events[0][0], place))
+            elif place in self._at_end:
+                heapq.heappop(heads)
+            else:
+                return
+
+    def _decoded(self, messages: Iterator[tuple[Place, Message]]) -> list[Arrived]:
+        batch: list[Arrived] = []
+        taken_bytes = 0
+        for place, message in messages:
+            value = message.value() or b""
+            try:
+                batch.append(arrived(place, int(message.offset() or 0), value, _headers(message)))
+            except UnreadableEvent as error:
+                self._stopped_by = error
+                break
+            taken_bytes += len(value)
+            if len(batch) >= BATCH_EVENTS_MAX or taken_bytes >= BATCH_BYTES_MAX:
+                break
+        self._resume()
+        if self._stopped_by is not None and not batch:
+            raise self._stopped_by
+        return batch
+
+    def _resume(self) -> None:
+        caught_up = {place for place in self._paused if len(self._waiting[place]) * 4 <= BUFFERED_EVENTS_MAX}
+        if caught_up:
+            self._consumer.resume([TopicPartition(*place) for place in caught_up])
+            self._paused -= caught_up
+
+
+def _headers(message: Message) -> list[tuple[str, bytes]]:
+    """A record's headers as the broker gave them; the client's types allow more than it returns."""
+    headers = message.headers()
+    return [(name, value) for name, value in headers if isinstance(value, bytes)] if isinstance(headers, list) else []

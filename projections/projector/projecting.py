@@ -1,0 +1,175 @@
+"""Keeping the tables up with the log, through whatever goes down and comes back.
+
+PostgreSQL being away, another projector being at work, another version being swapped in: each ends the current attempt, is
+said in one log line, and the next attempt begins from the offsets that the tables hold. What waiting does not mend is
+raised: an event that cannot be read, a log that was cut, a right that is missing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+import structlog
+
+from projections.folds.arrivals import Place
+from projections.projector.log import Log
+from projections.storage import versions
+from projections.storage.projection import OffsetsMoved, Projection, VersionRetired
+from projections.storage.tables import Writer
+from projections.storage.versions import Version
+
+PROJECTOR_LOCK: Final = 0x50524F4F_00000002
+"""Advisory lock, held as long as the projector's connection lives: one projector at a time."""
+REBUILD_LOCK: Final = 0x50524F4F_00000003
+"""Advisory lock: one rebuild at a time."""
+IDLE_WAIT_SECONDS: Final = 0.1
+"""How soon a projector without work looks whether it is to stop."""
+RETRY_SECONDS: Final = 0.5
+DROP_TRIES_MAX: Final = 3
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How the outside is reached, wired once in the process (or in a test)."""
+
+    connect: Callable[[], Writer]
+    """A new connection in autocommit, as a role that may create schemas."""
+    read: Callable[[Mapping[Place, int]], Log]
+    """A reader of the log from these offsets."""
+    stopping: Callable[[], bool]
+
+
+class Stopped(Exception):
+    """Told to stop while waiting."""
+
+
+def project(outside: Outside) -> None:
+    """Project until told to stop.
+
+    Raises:
+        UnreadableEvent: the log holds something that is no event.
+        LogLost: the log does not reach back to where the tables are.
+        KafkaException: reading is forbidden.
+    """
+    while not outside.stopping():
+        try:
+            with outside.connect() as connection:
+                _project_with(connection, outside)
+        except Stopped:
+            return
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            log.warning("PostgreSQL cannot be reached: waiting for it", error=" ".join(str(error).split()))
+            _pause(outside, RETRY_SECONDS)
+        except (OffsetsMoved, VersionRetired) as reason:
+            log.warning("beginning again from the tables' offsets", reason=str(reason))
+
+
+def rebuild(outside: Outside) -> Version:
+    """Fill new tables from the log's beginning beside those that serve, and swap them in when they are as far.
+
+    Raises:
+        Stopped: told to stop; what was built is left and removed by the next rebuild.
+        UnreadableEvent, LogLost, KafkaException, psycopg.OperationalError: as they say; those that serve are untouched.
+    """
+    with outside.connect() as connection:
+        versions.prepare(connection)
+        _lock(connection, REBUILD_LOCK, "another rebuild is at work: waiting for it", outside)
+        for version in versions.leftovers(connection):
+            _drop(connection, version)
+        version = versions.create(connection)
+        log.info("rebuilding", version=version.number)
+        begun, events = time.monotonic(), _fill(connection, version, outside)
+        retired = _swap_when_as_far(connection, version, outside)
+        log.info("rebuilt", version=version.number, events=events, seconds=round(time.monotonic() - begun, 2))
+        if retired is not None:
+            _drop(connection, retired)
+        return version
+
+
+def _project_with(connection: Writer, outside: Outside) -> None:
+    versions.prepare(connection)
+    _lock(connection, PROJECTOR_LOCK, "another projector is at work: waiting for it to end", outside)
+    version = _current(connection, outside)
+    projection = Projection(connection, version, served=True)
+    log.info("projecting", version=version.number)
+    reader = outside.read(projection.offsets)
+    try:
+        while not outside.stopping():
+            projection.apply(reader.take(IDLE_WAIT_SECONDS))
+    finally:
+        reader.close()
+
+
+def _current(connection: Writer, outside: Outside) -> Version:
+    """The version that serves, if this code made it; else one that is built now."""
+    version = versions.serving(connection)
+    if version is None:
+        version = versions.create(connection)
+        versions.swap(connection, version)
+    elif version.fingerprint != versions.fingerprint():
+        log.warning("the tables were made by other code: rebuilding while they serve", version=version.number)
+        version = rebuild(outside)
+    return version
+
+
+def _fill(connection: Writer, version: Version, outside: Outside) -> int:
+    """Project into tables that nobody sees until the log's end; how many events that were."""
+    projection = Projection(connection, version, served=False)
+    reader = outside.read(projection.offsets)
+    events = 0
+    try:
+        while not reader.at_end:
+            if outside.stopping():
+                raise Stopped
+            events += projection.apply(reader.take(IDLE_WAIT_SECONDS))
+    finally:
+        reader.close()
+    return events
+
+
+def _swap_when_as_far(connection: Writer, version: Version, outside: Outside) -> Version | None:
+    """Swap; while the version that serves has moved on meanwhile, follow it."""
+    while True:
+        try:
+            return versions.swap(connection, version)
+        except versions.BehindServing:
+            _fill(connection, version, outside)
+
+
+def _drop(connection: Writer, version: Version) -> None:
+    for _ in range(DROP_TRIES_MAX):
+        try:
+            versions.drop(connection, version)
+        except psycopg.errors.LockNotAvailable:
+            continue
+        return
+    log.warning("a retired version is still read; the next rebuild removes it", version=version.number)
+
+
+def _lock(connection: Writer, key: int, waiting: str, outside: Outside) -> None:
+    """Take an advisory lock of the session, saying once that somebody else has it."""
+    said = False
+    while connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone() != (True,):
+        if not said:
+            log.warning(waiting)
+            said = True
+        _pause(outside, RETRY_SECONDS)
+
+
+def _pause(outside: Outside, seconds: float) -> None:
+    """Wait.
+
+    Raises:
+        Stopped: told to stop meanwhile.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if outside.stopping():
+            raise Stopped
+        time.sleep(IDLE_WAIT_SECONDS)

