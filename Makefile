@@ -1,0 +1,86 @@
+# Everything it makes lies under .venv/, .runtime/ and node_modules/. `make` alone lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PY := .venv/bin/python
+SEED ?= 1
+MINUTES ?= 5
+ONLY ?=
+ARGS ?=
+
+# Stamps are newer than what they were made from, so that `make setup` does only what has changed.
+TOOLCHAIN := .runtime/toolchain.stamp
+VENV := .venv/proofdesk.stamp
+JARS := .runtime/kafka-lib/proofdesk.stamp
+NODE := node_modules/proofdesk.stamp
+
+.PHONY: help setup lock up down status demo test bench chaos lint clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(VENV) $(JARS) $(NODE) ## install what is missing (idempotent)
+
+$(TOOLCHAIN): infra/toolchain.py
+	@mkdir -p .runtime
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is needed; say which: make setup PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m infra.toolchain
+	@touch $@
+
+$(VENV): requirements-dev.lock pyproject.toml | $(TOOLCHAIN)
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	    --config-settings editable_mode=compat --editable .
+	@touch $@
+
+$(JARS): infra/kafka/broker/pom.xml | $(TOOLCHAIN)
+	@rm -rf .runtime/kafka-lib
+	mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.runtime/kafka-lib -DincludeScope=runtime
+	@touch $@
+
+# Not `npm ci`: that refuses a lock without every platform's anvil, and mirrors need not carry them all.
+# `--no-save` leaves the lock as it is; what is in it is still held to its integrity hashes.
+$(NODE): package.json package-lock.json .npmrc | $(TOOLCHAIN)
+	npm install --no-save --loglevel=error
+	@touch $@
+
+lock: $(TOOLCHAIN) ## resolve the newest dependencies and pin them with hashes
+	@test -x .runtime/lock/bin/uv || { $(PYTHON) -m venv .runtime/lock && .runtime/lock/bin/pip install --quiet uv; }
+	.runtime/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links $(ARGS) pyproject.toml -o requirements.lock
+	.runtime/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links $(ARGS) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	npm install --package-lock-only --loglevel=error
+
+up: setup ## start the whole system
+	@$(PY) -m infra.cluster up $(ARGS)
+
+down: ## stop it; what it knows is kept (ARGS=--delete forgets it)
+	@if test -x $(PY); then $(PY) -m infra.cluster down $(ARGS); fi
+
+status: setup ## processes, ports, URLs, lag (ARGS=--json for machines)
+	@$(PY) -m infra.cluster status $(ARGS)
+
+demo: setup ## the NewSwap scenario on the whole system, which stays up
+	@$(PY) -m tests.scenarios.newswap.demo
+
+test: setup ## every test, on real components of its own
+	@$(PY) -m pytest $(ARGS)
+
+bench: setup ## benchmarks beside their peers (ONLY=name for one)
+	@$(PY) -m tests.bench $(ONLY)
+
+chaos: setup ## faults under load (SEED=1 MINUTES=5)
+	@$(PY) -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
+
+lint: setup ## ruff, mypy, import-linter, schema compatibility
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(PY) -m schemas.check
+
+clean: down ## remove everything that was made
+	rm -rf .venv .runtime node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

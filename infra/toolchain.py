@@ -1,0 +1,125 @@
+"""What the machine must have before `make setup` can do the rest: a JDK, Maven, Node, SoftHSM2, kcat, Python's venv.
+
+Decides what is missing; as root on Debian or Ubuntu installs exactly that with apt, anywhere else says which command
+would and stops. Runs before any dependency is installed, so it uses the standard library only. Leaves out the versions
+of Python packages, jars and npm packages, which are locked.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+JAVA_MAJOR_MIN: Final = 17
+NODE_MAJOR_MIN: Final = 18
+"""npm only unpacks here, anvil is a native binary: 18, which Debian 12 has, does as well as 20."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A thing that must be there, how to see that it is, and what each package system calls it."""
+
+    name: str
+    present: Callable[[], bool]
+    apt: tuple[str, ...]
+    dnf: tuple[str, ...]
+    brew: tuple[str, ...]
+
+
+def _major(command: str, *arguments: str) -> int:
+    """Return the first number that `command` prints, 0 when it is not there or fails."""
+    path = shutil.which(command)
+    if path is None:
+        return 0
+    asked = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - a tool asked for its version
+    number = re.search(r"\d+", asked.stdout + asked.stderr) if asked.returncode == 0 else None
+    return int(number.group()) if number else 0
+
+
+TOOLS: Final = (
+    Tool(
+        f"JDK {JAVA_MAJOR_MIN} or newer",
+        lambda: _major("java", "-version") >= JAVA_MAJOR_MIN,
+        ("default-jdk-headless",),
+        ("java-21-openjdk-devel",),
+        ("openjdk",),
+    ),
+    Tool("Maven", lambda: shutil.which("mvn") is not None, ("maven",), ("maven",), ("maven",)),
+    Tool(
+        f"Node {NODE_MAJOR_MIN} or newer",
+        lambda: _major("node", "--version") >= NODE_MAJOR_MIN and shutil.which("npm") is not None,
+        ("nodejs", "npm"),
+        ("nodejs", "npm"),
+        ("node",),
+    ),
+    Tool("SoftHSM2", lambda: shutil.which("softhsm2-util") is not None, ("softhsm2",), ("softhsm",), ("softhsm",)),
+    Tool("kcat", lambda: shutil.which("kcat") is not None, ("kcat",), ("kcat",), ("kcat",)),
+    Tool(
+        "Python's venv",
+        lambda: importlib.util.find_spec("ensurepip") is not None,
+        ("python3-venv",),
+        ("python3",),
+        ("python",),
+    ),
+)
+
+
+def missing() -> tuple[Tool, ...]:
+    """Return the tools that are not there or too old."""
+    return tuple(tool for tool in TOOLS if not tool.present())
+
+
+def instructions(tools: tuple[Tool, ...]) -> str:
+    """Return what a person has to do, one command for each package system."""
+
+    def packages(system: str) -> str:
+        return " ".join(package for tool in tools for package in getattr(tool, system))
+
+    return "\n".join(
+        [
+            f"Missing: {', '.join(tool.name for tool in tools)}. Install with one of:",
+            f"  sudo apt-get install -y {packages('apt')}",
+            f"  sudo dnf install -y {packages('dnf')}",
+            f"  brew install {packages('brew')}",
+            "then run make again.",
+        ]
+    )
+
+
+def may_install() -> bool:
+    """Whether this is root on a system with apt."""
+    return os.geteuid() == 0 and Path("/etc/debian_version").exists() and shutil.which("apt-get") is not None
+
+
+def install(tools: tuple[Tool, ...]) -> None:
+    """Install `tools` with apt; CalledProcessError when apt fails."""
+    apt = shutil.which("apt-get") or "apt-get"
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    packages = [package for tool in tools for package in tool.apt]
+    subprocess.run([apt, "update", "-qq"], check=True, env=quiet)  # noqa: S603 - fixed arguments
+    subprocess.run([apt, "install", "-y", "-qq", "--no-install-recommends", *packages], check=True, env=quiet)  # noqa: S603 - names from TOOLS
+
+
+def main() -> int:
+    """Install or name what is missing; 1 when something still is."""
+    lacking = missing()
+    if lacking and may_install():
+        sys.stdout.write(f"Installing with apt: {', '.join(tool.name for tool in lacking)}\n")
+        install(lacking)
+        lacking = missing()
+    if lacking:
+        sys.stderr.write(instructions(lacking) + "\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
