@@ -1,0 +1,129 @@
+"""What an order would do on chain, decoded: shown to approvers, signed by them, and compared again by the signer.
+
+Also the pre-trade checks that only an order's own fields and governance's lists are needed for (mission, lifecycle step 1):
+wallet, asset, precision, destination. Pure, and free of policy: a listed destination is not looked for here.
+The called functions are those of `infra.chain.calldata`. An order's counterparty is who gains power over what it spends:
+who receives, which router is paid, who may draw.
+"""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+from typing import Final
+
+from infra.chain import calldata
+from schemas.events.governance import AssetListed, WalletAssigned
+from schemas.orders import ApproveToken, Effect, Order, Swap, Transfer
+from schemas.values import AMOUNT_DIGITS_MAX, BASE_UNITS_MAX, Address, AssetId, BaseUnits, plain
+from streams.desk import refusals
+from streams.governance.view import Governance
+
+NATIVE_TRANSFER: Final = "native transfer"
+ZERO_ADDRESS: Final[Address] = "0x0000000000000000000000000000000000000000"
+
+_EXACT: Final = Context(prec=3 * AMOUNT_DIGITS_MAX)
+"""Room for the longest amount there is, so that nothing is ever rounded."""
+
+
+def effect_of(order: Order, governance: Governance) -> Effect:
+    """What `order` would do, with amounts in base units.
+
+    Raises:
+        Refused: it cannot be done at all: an unknown wallet or asset, another desk's wallet, an amount that the asset
+            cannot express, a destination where it would be lost.
+    """
+    wallet = _wallet(order, governance)
+    spent = _asset(order.action.asset_id, wallet, governance)
+    amount = base_units(order.action.amount, spent)
+    match order.action:
+        case Transfer(destination=destination):
+            _check_destination(destination, wallet, spent)
+            if spent.token is None:
+                return _effect(wallet, destination, NATIVE_TRANSFER, spent, amount, destination)
+            return _effect(wallet, spent.token, calldata.Transfer.SIGNATURE, spent, amount, destination)
+        case ApproveToken(spender=spender):
+            _check_destination(spender, wallet, spent)
+            return _effect(wallet, _token(spent, "token approval"), calldata.Approve.SIGNATURE, spent, amount, spender)
+        case Swap():
+            return _swap(order.action, wallet, spent, amount, governance)
+
+
+def base_units(amount: Decimal, asset: AssetListed) -> BaseUnits:
+    """`amount` whole units in the asset's smallest unit, exactly.
+
+    Raises:
+        AmountTooPrecise, AmountTooLarge: it cannot be expressed.
+    """
+    scaled = _EXACT.scaleb(amount, asset.decimals)
+    if scaled != scaled.to_integral_value():
+        raise refusals.AmountTooPrecise(amount=plain(amount), asset_id=asset.asset_id, decimals=asset.decimals)
+    if scaled > BASE_UNITS_MAX:
+        raise refusals.AmountTooLarge(amount=plain(amount), asset_id=asset.asset_id)
+    return int(scaled)
+
+
+def exact_sum(amounts: list[Decimal]) -> Decimal:
+    """The sum of amounts of one asset, without rounding."""
+    total = Decimal(0)
+    for amount in amounts:
+        total = _EXACT.add(total, amount)
+    return total
+
+
+def _swap(swap: Swap, wallet: WalletAssigned, spent: AssetListed, amount: BaseUnits, governance: Governance) -> Effect:
+    if swap.buy_asset_id == swap.asset_id:
+        raise refusals.AssetsEqual(asset_id=swap.asset_id)
+    bought = _asset(swap.buy_asset_id, wallet, governance)
+    _token(bought, "swap")
+    _token(spent, "swap")
+    _check_destination(swap.venue, wallet, spent)
+    effect = _effect(wallet, swap.venue, calldata.ExactInputSingle.SIGNATURE, spent, amount, swap.venue)
+    return effect.model_copy(update={"receives_asset_id": swap.buy_asset_id})
+
+
+def _effect(  # noqa: PLR0913, PLR0917 - the fields of an effect, in their order
+    wallet: WalletAssigned, contract: Address, call: str, spent: AssetListed, amount: BaseUnits, counterparty: Address
+) -> Effect:
+    return Effect(
+        chain_id=wallet.chain_id,
+        wallet=wallet.address,
+        contract=contract,
+        call=call,
+        spends_asset_id=spent.asset_id,
+        spends=amount,
+        counterparty=counterparty,
+    )
+
+
+def _wallet(order: Order, governance: Governance) -> WalletAssigned:
+    wallet = governance.wallets.get(order.wallet_id)
+    if wallet is None:
+        raise refusals.WalletUnknown(wallet_id=order.wallet_id)
+    if wallet.desk_id != order.desk_id:
+        raise refusals.WalletOfOtherDesk(wallet_id=order.wallet_id, desk_id=order.desk_id)
+    return wallet
+
+
+def _asset(asset_id: AssetId, wallet: WalletAssigned, governance: Governance) -> AssetListed:
+    asset = governance.assets.get(asset_id)
+    if asset is None:
+        raise refusals.AssetUnknown(asset_id=asset_id)
+    if asset.chain_id != wallet.chain_id:
+        raise refusals.AssetOnOtherChain(asset_id=asset_id, asset_chain=asset.chain_id, wallet_chain=wallet.chain_id)
+    return asset
+
+
+def _token(asset: AssetListed, kind: str) -> Address:
+    if asset.token is None:
+        raise refusals.AssetNotToken(asset_id=asset.asset_id, kind=kind)
+    return asset.token
+
+
+def _check_destination(address: Address, wallet: WalletAssigned, spent: AssetListed) -> None:
+    """Refuse what is well formed and still nowhere to send to: tokens sent to their own contract are lost."""
+    if address == ZERO_ADDRESS:
+        raise refusals.DestinationPointless(address=address, why="the zero address, from which nothing comes back")
+    if address == wallet.address:
+        raise refusals.DestinationPointless(address=address, why=f"the wallet {wallet.wallet_id} itself")
+    if address == spent.token:
+        raise refusals.DestinationPointless(address=address, why=f"the contract of {spent.asset_id} itself")

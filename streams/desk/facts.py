@@ -1,0 +1,144 @@
+"""What a decision is made on, taken together by value (architecture, rule 5).
+
+Prices are those of the moment of the decision: one that is missing or old refuses, since a limit in dollars cannot be held
+without it. Values in dollars are rounded up: a limit is never passed by a rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from schemas.events.facts import ApprovalFact, ContractFact, Facts, LimitFact, PriceFact
+from schemas.events.governance import AssetListed, PolicyActivated, Settings
+from schemas.orders import Effect, Order
+from schemas.values import USD_MAX, AssetId, BaseUnits, Instant, Usd
+from streams.desk import refusals
+from streams.desk.limits import MICROS_PER_SECOND, MicroUsd, dollars, micros
+from streams.governance.view import Governance
+
+PRICE_SKEW_SECONDS_MAX: Final = 30
+"""How far a source's clock may be ahead of ours."""
+PEG: Final = "peg"
+NO_OFFSET: Final = -1
+
+_USD_MICROS_MAX: Final[MicroUsd] = micros(USD_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What was known outside the desk when it decided."""
+
+    governance: Governance
+    policy: PolicyActivated
+    """The policy of `governance`: without one there is nothing to decide by."""
+    prices: Mapping[AssetId, PriceFact]
+    """The newest observation of each asset."""
+
+    @property
+    def settings(self) -> Settings:
+        """The firm's numbers."""
+        return self.policy.settings
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """An effect's worth, and the price that says so."""
+
+    amount_usd: Usd
+    price: PriceFact
+
+
+def value(effect: Effect, circumstances: Circumstances, now: Instant) -> Valued:
+    """What `effect` spends, in US dollars.
+
+    Raises:
+        PriceMissing, PriceStale, AmountTooLarge: it has no value that could be relied on.
+    """
+    asset = circumstances.governance.assets[effect.spends_asset_id]
+    price = price_of(asset, circumstances, now)
+    return Valued(value_usd(effect.spends, asset, price.usd), price)
+
+
+def price_of(asset: AssetListed, circumstances: Circumstances, now: Instant) -> PriceFact:
+    """The price of `asset` now: fixed by governance, or observed lately.
+
+    Raises:
+        PriceMissing, PriceStale: there is none, or none lately. A price of zero is none.
+    """
+    if asset.peg_usd is not None:
+        fixed = PriceFact(
+            asset_id=asset.asset_id, usd=asset.peg_usd, source=PEG, observed_at=asset.decided_at, log_offset=NO_OFFSET
+        )
+        return _not_zero(fixed)
+    price = circumstances.prices.get(asset.asset_id)
+    if price is None:
+        raise refusals.PriceMissing(asset_id=asset.asset_id)
+    age, age_max = now - price.observed_at, circumstances.settings.price_max_age_seconds
+    if not -PRICE_SKEW_SECONDS_MAX * MICROS_PER_SECOND <= age <= age_max * MICROS_PER_SECOND:
+        raise refusals.PriceStale(asset_id=asset.asset_id, age_seconds=age // MICROS_PER_SECOND, age_seconds_max=age_max)
+    return _not_zero(price)
+
+
+def value_usd(amount: BaseUnits, asset: AssetListed, usd: Usd) -> Usd:
+    """The worth of `amount` at `usd` a whole unit, rounded up to a millionth of a dollar.
+
+    Raises:
+        AmountTooLarge: more than `USD_MAX`.
+    """
+    worth = -(-amount * micros(usd) // 10**asset.decimals)
+    if worth > _USD_MICROS_MAX:
+        raise refusals.AmountTooLarge(amount=f"{amount} base units of", asset_id=asset.asset_id)
+    return dollars(worth)
+
+
+def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
+    order: Order,
+    *,
+    effect: Effect,
+    valued: Valued,
+    limits: list[LimitFact],
+    approvals: Sequence[ApprovalFact],
+    circumstances: Circumstances,
+    now: Instant,
+) -> Facts:
+    """The facts about `order`. An initiator without access to the desk any more has no roles, so no rule permits them."""
+    governance = circumstances.governance
+    initiator = governance.principals[order.initiator]
+    entitled = initiator.status == "active" and order.desk_id in initiator.desks
+    return Facts(
+        evaluated_at=now,
+        governance_position=governance.position,
+        policy_hash=circumstances.policy.policy_hash,
+        initiator_roles=initiator.roles if entitled else [],
+        initiator_site=initiator.site,
+        effect=effect,
+        amount=effect.spends,
+        amount_usd=valued.amount_usd,
+        prices=[valued.price],
+        limits=limits,
+        target=_target(effect, governance),
+        breakers_open=[],
+        approvals=list(approvals),
+    )
+
+
+def _target(effect: Effect, governance: Governance) -> ContractFact:
+    listed = governance.contracts.get((effect.chain_id, effect.counterparty))
+    if listed is None:
+        return ContractFact(address=effect.counterparty, listed=False)
+    return ContractFact(
+        address=effect.counterparty,
+        listed=True,
+        name=listed.name,
+        listed_at=listed.decided_at,
+        open_findings=listed.open_findings,
+    )
+
+
+def _not_zero(price: PriceFact) -> PriceFact:
+    if price.usd == Decimal(0):
+        raise refusals.PriceMissing(asset_id=price.asset_id)
+    return price

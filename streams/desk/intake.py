@@ -1,0 +1,152 @@
+"""Whether a record on `commands` is a command that this desk has to answer, and from whom (mission, lifecycle step 1).
+
+In this order: it can be read, it stands on the desk's own partition, its id is not spent, it is neither old nor from the
+future, its sender is who it names and may act on the desk. Anybody who may write the topic can put anything there, so nothing
+is remembered of a record whose signature does not hold: else it could use up somebody else's id.
+Left out: what the command asks for (`initiation`, `approvals`, `changes`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas.canonical import command_digest
+from schemas.commands import Command, GiveApproval, InitiateOrder
+from schemas.events.answers import QUARANTINED_BYTES_MAX, CommandRejected, Quarantined
+from schemas.events.base import Event
+from schemas.events.governance import Settings
+from schemas.partitioning import desk_partition
+from schemas.values import TEXT_CHARACTERS_MAX, DeskId, Instant, OrderId, Sha256
+from streams.desk import refusals
+from streams.desk.authentication import Sender, authenticate
+from streams.desk.facts import Circumstances
+from streams.desk.limits import MICROS_PER_SECOND
+from streams.desk.refusals import Refused
+from streams.desk.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX, Desk, DeskState
+from streams.engine.decider import Received
+
+UNKNOWN_DESK: Final = "unknown"
+
+_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_PRINCIPAL: Final = re.compile(r".{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A command from whom it says, for the first time."""
+
+    received: Received
+    command: Command
+    content: Sha256
+    """Hex of what the sender signed."""
+    sender: Sender
+
+    def rejected(self, refused: Refused) -> CommandRejected:
+        """The answer when what it asks for is refused: its id is spent."""
+        return rejected(self.received, self.command, refused, self.content)
+
+
+def accept(
+    state: DeskState, received: Received, command: Command, circumstances: Circumstances, now: Instant
+) -> Accepted | CommandRejected | None:
+    """The command as one to be answered, its rejection, or None when it was answered before."""
+    desk = state.desk(command.desk_id)
+    try:
+        _check_place(received, command)
+        digest = command_digest(command)
+        if _is_repetition(desk, command, digest.hex()):
+            return None
+        _check_age(command, circumstances.settings, now)
+        governance, settings = circumstances.governance, circumstances.settings
+        sender = authenticate(command, digest, governance, settings, desk.counters)
+    except Refused as refused:
+        return rejected(received, command, refused)
+    return Accepted(received, command, digest.hex(), sender)
+
+
+def rejected(received: Received, command: Command, refused: Refused, content: Sha256 | None = None) -> CommandRejected:
+    """The answer to a command that leads to no order's event. `content`: what its authenticated sender signed."""
+    body = command.body
+    return CommandRejected(
+        desk_id=command.desk_id,
+        command_id=command.command_id,
+        principal=command.principal,
+        order_id=None if isinstance(body, InitiateOrder) else body.order_id,
+        refusal=refused.record(),
+        command_hash=received.digest,
+        # An approval's assertion does not cover the command's id, so it proves nobody's claim to it.
+        content_hash=None if isinstance(body, GiveApproval) else content,
+    )
+
+
+def unreadable(received: Received) -> Event:
+    """The answer to a record that is no command: its sender is told if it says who they are, else its bytes are kept."""
+    content = received.content or {}
+    command_id = _text(content, "command_id", _UUID)
+    desk_id = _text(content, "desk_id", _SLUG)
+    principal = _text(content, "principal", _PRINCIPAL)
+    if command_id is None or desk_id is None or principal is None:
+        return _quarantined(received)
+    return CommandRejected(
+        desk_id=desk_id,
+        command_id=command_id,
+        principal=principal,
+        order_id=_order_id(content.get("body")),
+        refusal=refusals.CommandMalformed(reason=received.unreadable).record(),
+        command_hash=received.digest,
+    )
+
+
+def _quarantined(received: Received) -> Quarantined:
+    return Quarantined(
+        desk_id=_desk_of_key(received.key),
+        topic=received.topic,
+        partition=received.partition,
+        log_offset=received.offset,
+        reason=received.unreadable[:TEXT_CHARACTERS_MAX],
+        original="0x" + received.value[:QUARANTINED_BYTES_MAX].hex(),
+        original_sha256=received.digest,
+    )
+
+
+def _desk_of_key(key: bytes) -> DeskId:
+    text = key.decode("utf-8", "replace")
+    return text if _SLUG.fullmatch(text) else UNKNOWN_DESK
+
+
+def _text(content: Mapping[str, Any], field: str, pattern: re.Pattern[str]) -> str | None:
+    value = content.get(field)
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+
+
+def _order_id(body: Any) -> OrderId | None:
+    return _text(body, "order_id", _UUID) if isinstance(body, Mapping) else None
+
+
+def _check_place(received: Received, command: Command) -> None:
+    """A topic's writer may name any key and partition: two owners of one desk would each hold its limits once."""
+    key = command.desk_id.encode()
+    if received.key != key or received.partition != desk_partition(key):
+        raise refusals.CommandMisplaced(
+            desk_id=command.desk_id, key=received.key[:64].decode("utf-8", "replace"), partition=received.partition
+        )
+
+
+def _is_repetition(desk: Desk, command: Command, content: Sha256) -> bool:
+    spent = desk.spent(command.command_id)
+    if spent is not None and spent != content:
+        raise refusals.IdempotencyConflict(command_id=command.command_id)
+    return spent is not None
+
+
+def _check_age(command: Command, settings: Settings, now: Instant) -> None:
+    age = now - command.issued_at
+    age_max = min(settings.command_max_age_seconds, COMMAND_AGE_SECONDS_MAX)
+    if age > age_max * MICROS_PER_SECOND:
+        raise refusals.CommandStale(age_seconds=age // MICROS_PER_SECOND, age_seconds_max=age_max)
+    if age < -COMMAND_SKEW_SECONDS_MAX * MICROS_PER_SECOND:
+        raise refusals.CommandFromFuture(ahead_seconds=-age // MICROS_PER_SECOND, ahead_seconds_max=COMMAND_SKEW_SECONDS_MAX)

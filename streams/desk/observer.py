@@ -1,0 +1,77 @@
+"""What the desk looks at outside: governance and prices, folded from their topics and given to each decision by value.
+
+Nothing is asked of anybody at decision time: what has arrived is what is known, and the event records from where
+(governance position, price offset), so that the same facts can be derived again (architecture, rule 5).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from schemas.events.base import FirmEvent
+from schemas.events.facts import PriceFact
+from schemas.events.observations import PriceObserved
+from schemas.topics import GOVERNANCE_TOPICS, TOPIC_OF, written_by
+from schemas.values import AssetId, Instant
+from streams.desk.decider import DeskDecider, Message
+from streams.desk.facts import Circumstances
+from streams.desk.state import DeskState
+from streams.engine.decider import Later, Processor, Received
+from streams.governance.view import GovernanceFold
+
+PRINCIPAL: Final = "desk"
+REFERENCE_TOPICS: Final = (*GOVERNANCE_TOPICS, TOPIC_OF[PriceObserved].name)
+INPUTS: Final = ("commands", "simulated", "signing-refused", "confirmed", "reverted")
+OUTPUTS: Final = tuple(topic.name for topic in written_by(PRINCIPAL))
+
+
+class References(Protocol):
+    """Where reference records come from: `streams.engine.references.References`, or a simulation of it."""
+
+    def poll(self) -> list[Received]:
+        """What has arrived since, in the order of each topic."""
+        ...
+
+
+class DeskObserver:
+    """The desk's view of the outside."""
+
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._governance = GovernanceFold()
+        self._prices: dict[AssetId, PriceFact] = {}
+
+    def accept(self, received: Received) -> None:
+        """Take in one reference record; of an asset's prices, the newest counts."""
+        match received.record:
+            case PriceObserved() as seen:
+                self._prices = self._prices | {
+                    seen.asset_id: PriceFact(
+                        asset_id=seen.asset_id,
+                        usd=seen.usd,
+                        source=seen.source,
+                        observed_at=seen.observed_at,
+                        log_offset=received.offset,
+                    )
+                }
+            case FirmEvent() as event:
+                self._governance.accept(event)
+            case _:
+                pass
+
+    def refresh(self) -> None:
+        """Take in what has arrived."""
+        for received in self._references.poll():
+            self.accept(received)
+
+    def observe(self, _state: DeskState, received: Received, _now: Instant) -> Message | Later:
+        """The input with what is known now; later, if governance has not said yet by which policy to decide."""
+        view = self._governance.view
+        if view.policy is None:
+            return Later("no policy is active yet")
+        return Message(received, Circumstances(view, view.policy, self._prices))
+
+
+def processor(observer: DeskObserver) -> Processor[DeskState, Message]:
+    """The desk in its place in the flow."""
+    return Processor(PRINCIPAL, INPUTS, OUTPUTS, DeskDecider(), observer)

@@ -1,0 +1,335 @@
+"""Everything that a desk refuses, in one tree. What is not here and is raised is a bug, and stops the processor.
+
+Each refusal says which check refused, what was found, and what would change the outcome (architecture, rule 14). The names
+of checks are stable over versions: people and programs act on them. Left out: what policy refuses, which its own rules name.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from schemas.events.base import Refusal
+from schemas.values import TEXT_CHARACTERS_MAX
+
+
+class Refused(Exception):
+    """A check refused. `found` are the facts that its words are filled with."""
+
+    check: ClassVar[str]
+    says: ClassVar[str]
+    remedy: ClassVar[str]
+
+    def __init__(self, **found: object) -> None:
+        self.found = found
+        super().__init__(self.says.format(**found))
+
+    def record(self) -> Refusal:
+        """The refusal as it stands in an event."""
+        return Refusal(
+            check=self.check,
+            message=str(self)[:TEXT_CHARACTERS_MAX],
+            remedy=self.remedy.format(**self.found)[:TEXT_CHARACTERS_MAX],
+        )
+
+
+# The command itself ---------------------------------------------------------------------------------------------
+
+
+class CommandMalformed(Refused):
+    """A record of the right schema, with values that no command may have."""
+
+    check = "command-malformed"
+    says = "the command's fields are wrong: {reason}"
+    remedy = "correct the fields that are named, and send the command again under a new id"
+
+
+class CommandMisplaced(Refused):
+    """Taken here, the desk would have two owners, and twice its limits."""
+
+    check = "command-misplaced"
+    says = "a command for desk {desk_id} stands under the key {key} on partition {partition}"
+    remedy = "write commands under the key of their desk with the partitioner murmur2_random"
+
+
+class CommandStale(Refused):
+    """Older than a desk remembers: nobody could tell whether it was carried out already."""
+
+    check = "command-stale"
+    says = "the command was issued {age_seconds} s ago, and may be at most {age_seconds_max} s old"
+    remedy = "check whether it was carried out; if not, issue it anew"
+
+
+class CommandFromFuture(Refused):
+    """Its sender's clock is ahead by more than clocks drift."""
+
+    check = "command-from-future"
+    says = "the command was issued {ahead_seconds} s in the future, and may be at most {ahead_seconds_max} s ahead"
+    remedy = "set the sender's clock, then issue the command anew"
+
+
+class IdempotencyConflict(Refused):
+    """One id, one outcome."""
+
+    check = "idempotency-conflict"
+    says = "the id {command_id} was already used for a command with another content"
+    remedy = "look up what the first command led to; for another order, use a new id"
+
+
+# Who asks -------------------------------------------------------------------------------------------------------
+
+
+class PrincipalUnknown(Refused):
+    """Nobody by that name."""
+
+    check = "principal-unknown"
+    says = "there is no principal {principal}"
+    remedy = "have governance register the person or system"
+
+
+class PrincipalRevoked(Refused):
+    """Had access once."""
+
+    check = "principal-revoked"
+    says = "the access of {principal} was revoked"
+    remedy = "let somebody act who has access, or have governance restore it"
+
+
+class DeskNotEntitled(Refused):
+    """Known, but not on this desk."""
+
+    check = "desk-not-entitled"
+    says = "{principal} may not act on desk {desk_id}"
+    remedy = "let somebody of the desk act, or have governance entitle them"
+
+
+class KeyUnknown(Refused):
+    """The key that signed is not registered for who is named."""
+
+    check = "key-unknown"
+    says = "{principal} has no registered key {key_id}"
+    remedy = "sign with a registered key, or have governance register this one"
+
+
+class SignatureWrong(Refused):
+    """Not made by that key over this command."""
+
+    check = "signature-wrong"
+    says = "the signature by key {key_id} does not hold: {reason}"
+    remedy = "sign the command digest of exactly the content that is sent"
+
+
+class AssertionWrong(Refused):
+    """The FIDO2 key did not agree to this, or not in the way that counts."""
+
+    check = "assertion-wrong"
+    says = "the assertion does not hold, its {rule} is wrong: {reason}"
+    remedy = "confirm with the registered key, on our own page, exactly what is sent"
+
+
+class CounterNotRisen(Refused):
+    """A replay, or a copied key."""
+
+    check = "counter-not-risen"
+    says = "the key's counter does not rise: {reason}"
+    remedy = "confirm again; if it happens twice, have the key revoked, since it may have been copied"
+
+
+# What is asked for ----------------------------------------------------------------------------------------------
+
+
+class WalletUnknown(Refused):
+    """Nothing by that name."""
+
+    check = "wallet-unknown"
+    says = "there is no wallet {wallet_id}"
+    remedy = "use a wallet that governance has assigned to the desk"
+
+
+class WalletOfOtherDesk(Refused):
+    """Another desk's money."""
+
+    check = "wallet-of-other-desk"
+    says = "wallet {wallet_id} does not belong to desk {desk_id}"
+    remedy = "use a wallet of the desk, or let the wallet's own desk place the order"
+
+
+class AssetUnknown(Refused):
+    """Not listed."""
+
+    check = "asset-unknown"
+    says = "there is no asset {asset_id}"
+    remedy = "use a listed asset, or have governance list this one"
+
+
+class AssetOnOtherChain(Refused):
+    """The wallet cannot hold it."""
+
+    check = "asset-on-other-chain"
+    says = "{asset_id} lives on chain {asset_chain}, the wallet on chain {wallet_chain}"
+    remedy = "use a wallet on the asset's chain"
+
+
+class AssetNotToken(Refused):
+    """A chain's own asset has no contract to call."""
+
+    check = "asset-not-token"
+    says = "{asset_id} is its chain's own asset, not a token, and cannot be used in a {kind}"
+    remedy = "use the wrapped token of the asset"
+
+
+class AssetsEqual(Refused):
+    """Nothing would be exchanged."""
+
+    check = "assets-equal"
+    says = "the swap gives and takes the same asset, {asset_id}"
+    remedy = "name the asset to be bought"
+
+
+class AmountTooPrecise(Refused):
+    """Would have to be rounded, and nobody asked for that."""
+
+    check = "amount-too-precise"
+    says = "{amount} {asset_id} has more than the {decimals} decimals that the asset has"
+    remedy = "give the amount with at most {decimals} decimals"
+
+
+class AmountTooLarge(Refused):
+    """A typing error in any unit."""
+
+    check = "amount-too-large"
+    says = "{amount} {asset_id} is more than can exist"
+    remedy = "check the amount and its unit"
+
+
+class DestinationPointless(Refused):
+    """What is sent there is lost, or goes nowhere."""
+
+    check = "destination-pointless"
+    says = "{address} is {why}"
+    remedy = "check the address at its source"
+
+
+class PriceMissing(Refused):
+    """Without a price, no limit can be held."""
+
+    check = "price-missing"
+    says = "there is no price of {asset_id}"
+    remedy = "wait until a price is observed, or have governance fix one; then issue the command anew"
+
+
+class PriceStale(Refused):
+    """A limit held at an old price is not held."""
+
+    check = "price-stale"
+    says = "the price of {asset_id} is {age_seconds} s old, and may be at most {age_seconds_max} s"
+    remedy = "wait until prices are observed again, then issue the command anew"
+
+
+class LimitExceeded(Refused):
+    """Used plus reserved plus requested is above the cap."""
+
+    check = "limit-exceeded"
+    says = "{limit_id} of {scope_key}: {requested} USD would go over its cap of {cap} USD, of which {headroom} USD is left"
+    remedy = "ask for at most {headroom} USD, or wait until orders have closed or have left the window of {window_seconds} s"
+
+
+# Orders that are there ------------------------------------------------------------------------------------------
+
+
+class OrderUnknown(Refused):
+    """Not an open order of this desk."""
+
+    check = "order-unknown"
+    says = "desk {desk_id} has no open order {order_id}"
+    remedy = "check the order's id and whether it has closed"
+
+
+class OrderElsewhere(Refused):
+    """Execution has it: what is being signed cannot be changed."""
+
+    check = "order-handed-over"
+    says = "order {order_id} was approved and handed to execution"
+    remedy = "wait for its outcome"
+
+
+class OrderNotWaiting(Refused):
+    """There is nothing to approve."""
+
+    check = "order-not-waiting"
+    says = "order {order_id} does not wait for approval: it is {stage}"
+    remedy = "nothing: it needs no approval now"
+
+
+class OrderExpired(Refused):
+    """Too late by the order's own clock."""
+
+    check = "order-expired"
+    says = "order {order_id} expired"
+    remedy = "place the order again"
+
+
+class NotYours(Refused):
+    """Only who asked may change what was asked."""
+
+    check = "not-your-order"
+    says = "order {order_id} was initiated by {initiator}, and {principal} may not {verb} it"
+    remedy = "let {initiator} do it"
+
+
+class AmountsDiffer(Refused):
+    """A split moves exactly what the order would have."""
+
+    check = "split-amounts-differ"
+    says = "the parts add up to {total}, the order is over {amount}"
+    remedy = "give parts that add up to {amount}"
+
+
+# Approvals ------------------------------------------------------------------------------------------------------
+
+
+class PersonNeeded(Refused):
+    """A machine cannot take responsibility."""
+
+    check = "person-needed"
+    says = "{principal} is a system or did not use a FIDO2 key: only a person decides about an approval"
+    remedy = "let a person confirm with their own FIDO2 key"
+
+
+class InitiatorApproves(Refused):
+    """Separation of duties."""
+
+    check = "initiator-approves"
+    says = "{principal} initiated order {order_id} and never counts as its approver"
+    remedy = "let somebody else decide"
+
+
+class RoleNotAsked(Refused):
+    """An approval that lifts nothing."""
+
+    check = "role-not-asked"
+    says = "order {order_id} still needs {requires}, and {principal} has no such role"
+    remedy = "let somebody with that role decide"
+
+
+class ApprovedAlready(Refused):
+    """A quorum is of distinct people."""
+
+    check = "approved-already"
+    says = "{principal} has approved order {order_id} already"
+    remedy = "let another person approve"
+
+
+class ApprovalOfOther(Refused):
+    """Approved something, but not this."""
+
+    check = "approval-of-other"
+    says = "the approval is of {given}, order {order_id} asks for one of {asked}: another amount, effect, policy or reservation"
+    remedy = "look at the order as it stands, and approve that"
+
+
+class ApprovalOutdated(Refused):
+    """What was shown to the approver is no longer what would happen."""
+
+    check = "approval-outdated"
+    says = "since order {order_id} was shown, the policy or its effect has changed; it was evaluated anew"
+    remedy = "look at the new evaluation, and approve that if it still asks for it"
