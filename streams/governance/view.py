@@ -9,7 +9,7 @@ says what the first events must be.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,7 +27,9 @@ from schemas.values import Address, AssetId, PrincipalId, WalletId
 HELD_EVENTS_MAX: Final = 1_000_000
 """Events behind a gap. More means that a topic is missing or that the log is not ours."""
 
-_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+def _nothing() -> Mapping[Any, Any]:
+    return MappingProxyType({})
 
 
 class GovernanceBroken(Exception):
@@ -41,10 +43,10 @@ class Governance:
     position: int = 0
     genesis: GenesisAccepted | None = None
     policy: PolicyActivated | None = None
-    principals: Mapping[PrincipalId, AccessChanged] = _NOTHING
-    assets: Mapping[AssetId, AssetListed] = _NOTHING
-    wallets: Mapping[WalletId, WalletAssigned] = _NOTHING
-    contracts: Mapping[tuple[int, Address], ContractListed] = _NOTHING
+    principals: Mapping[PrincipalId, AccessChanged] = field(default_factory=_nothing)
+    assets: Mapping[AssetId, AssetListed] = field(default_factory=_nothing)
+    wallets: Mapping[WalletId, WalletAssigned] = field(default_factory=_nothing)
+    contracts: Mapping[tuple[int, Address], ContractListed] = field(default_factory=_nothing)
     """By chain id and address; the event's `decided_at` is when it was listed."""
 
     def active(self, principal: PrincipalId) -> AccessChanged | None:
