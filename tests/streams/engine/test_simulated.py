@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from schemas import wire
+from schemas.partitioning import desk_partition
 from streams.engine.partition import LogDamaged
 from streams.engine.simulated import Entry, SimulatedLog
 from tests.streams.engine.counting_desk import command, processor
@@ -43,7 +44,7 @@ def test_nothing_is_lost_doubled_or_over_the_limit(seed: int) -> None:
         (number, each)
         for number in range(6)
         for each in log.events("limit-reserved", "command-rejected")
-        if sum(each.event.desk_id.encode()) % 6 == number  # type: ignore[attr-defined]
+        if desk_partition(each.event.desk_id.encode()) == number  # type: ignore[attr-defined]
     ]
     assert audit(recorded, sent) == SOUND, f"seed {seed}, faults {dict(log.faults)}"
 
