@@ -7,6 +7,7 @@ again and the state is folded from the log. Nothing is repaired in place. Source
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic
@@ -15,6 +16,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from infra.telemetry import tracing
+from infra.telemetry.metrics import ProcessorMetrics
 from schemas.topics import snapshots
 from schemas.values import Instant
 from streams.engine.decider import I, Processor, Received, S
@@ -78,6 +80,7 @@ class Loop(Generic[S, I]):
         self._codec = codec
         self._clock = clock
         self._snapshots = snapshots(processor.principal).name
+        self._metrics = ProcessorMetrics(processor.principal)
         self._assigned: dict[int, Assigned[S, I]] = {}
         self._offsets_due = 0.0
 
@@ -107,6 +110,7 @@ class Loop(Generic[S, I]):
         answers = [self._offer(received, now) for received in parked + inputs]
         answers += [Answer(each, each.partition.tick(now), []) for each in self._assigned.values()]
         said = [answer for answer in answers if answer.sealed]
+        self._count(inputs, said)
         if said or time.monotonic() >= self._offsets_due:
             self._transact(said)
 
@@ -122,19 +126,27 @@ class Loop(Generic[S, I]):
         offsets = {number: each.partition.offsets() for number, each in self._assigned.items()}
         if not answers and all(offsets[number] == each.committed for number, each in self._assigned.items()):
             return
-        self._producer.begin_transaction()
-        for answer in answers:
-            for sealed in answer.sealed:
-                self._produce(answer, sealed)
-        self._write_snapshots()
-        self._producer.send_offsets_to_transaction(
-            [TopicPartition(topic, number, at) for number, topics in offsets.items() for topic, at in topics.items()],
-            self._consumer.consumer_group_metadata(),
-            TRANSACTION_SECONDS_MAX,
-        )
-        self._producer.commit_transaction(TRANSACTION_SECONDS_MAX)
+        with self._metrics.transaction():
+            self._producer.begin_transaction()
+            for answer in answers:
+                for sealed in answer.sealed:
+                    self._produce(answer, sealed)
+            self._write_snapshots()
+            self._producer.send_offsets_to_transaction(
+                [TopicPartition(topic, number, at) for number, topics in offsets.items() for topic, at in topics.items()],
+                self._consumer.consumer_group_metadata(),
+                TRANSACTION_SECONDS_MAX,
+            )
+            self._producer.commit_transaction(TRANSACTION_SECONDS_MAX)
         for number, each in self._assigned.items():
             each.committed = offsets[number]
+
+    def _count(self, inputs: list[Received], said: list[Answer[S, I]]) -> None:
+        for topic, count in Counter(received.topic for received in inputs).items():
+            self._metrics.took(topic, count)
+        for topic, count in Counter(sealed.topic for answer in said for sealed in answer.sealed).items():
+            self._metrics.wrote(topic, count)
+        self._metrics.parked(sum(len(each.partition.parked()) for each in self._assigned.values()))
 
     def _produce(self, answer: Answer[S, I], sealed: Sealed) -> None:
         owner = answer.owner

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException
 
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
-from infra.telemetry import logging, tracing
+from infra.telemetry import logging, metrics, tracing
 from schemas.values import Instant
 from streams.engine.decider import I, Processor, S
 from streams.engine.loop import Loop
@@ -38,6 +38,7 @@ def wall_clock() -> Instant:
 def run(processor: Processor[S, I], description: ClusterDescription) -> NoReturn:
     """Run one worker until it is told to stop (exit 0) or must be started again (exit `EXIT_RESTART`)."""
     logging.configure(processor.principal)
+    metrics.configure(processor.principal)
     tracing.configure(processor.principal)
     stopping = _stop_on_signal()
     try:
@@ -95,6 +96,7 @@ def _stop_on_signal() -> list[int]:
 
 def _exit(status: int) -> NoReturn:
     """End at once: no closing of clients, which could wait on a broker that is gone; what is not committed never was."""
+    tracing.flush()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

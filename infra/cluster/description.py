@@ -1,0 +1,82 @@
+"""What a process must know about the cluster it runs in: `cluster.json` in the runtime folder. No secret stands in it.
+
+Secrets stand beside it, one file each, mode 0600, readable for the process that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from infra.hsm.settings import TokenSettings
+from schemas.values import Record
+
+FILE: Final = "cluster.json"
+RUNTIME_VARIABLE: Final = "PROOFDESK_RUNTIME"
+
+
+class TokenPlace(Record):
+    """The HSM token of this cluster: a PKCS#11 module and where its PIN is."""
+
+    module: Path
+    label: str
+    pin_file: Path
+    config_file: Path | None
+
+    @property
+    def settings(self) -> TokenSettings:
+        """The same, as the adapter wants it."""
+        return TokenSettings(self.module, self.label, self.pin_file, self.config_file)
+
+
+class ClusterDescription(Record):
+    """One running cluster."""
+
+    runtime: Path
+    http: str
+    """The gateway's URL; people's FIDO2 keys are bound to its host."""
+    node: str
+    """The chain node's JSON-RPC URL."""
+    postgres: str
+    """URL without user and password."""
+    kafka_bootstrap: str
+    token: TokenPlace
+
+    @property
+    def registry(self) -> str:
+        """The Schema Registry API's URL."""
+        return f"{self.http}/registry"
+
+    @property
+    def genesis_file(self) -> Path:
+        """The signed genesis document."""
+        return self.runtime / "genesis.json"
+
+    @property
+    def root_key_file(self) -> Path:
+        """The root key's public half, hex: what this installation has pinned."""
+        return self.runtime / "root-key.pub"
+
+    @property
+    def world_file(self) -> Path:
+        """Where the contracts of the local chain are."""
+        return self.runtime / "world.json"
+
+    def secret(self, name: str) -> Path:
+        """The file of one secret, such as `kafka-desk.json`."""
+        return self.runtime / "secrets" / name
+
+
+def load(runtime: Path) -> ClusterDescription:
+    """The description of the cluster whose folder is `runtime`. Raises OSError, pydantic.ValidationError."""
+    return ClusterDescription.model_validate_json((runtime / FILE).read_bytes())
+
+
+def current() -> ClusterDescription:
+    """The cluster that this process was started in.
+
+    Raises:
+        KeyError: PROOFDESK_RUNTIME is not set.
+    """
+    return load(Path(os.environ[RUNTIME_VARIABLE]))
