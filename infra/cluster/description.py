@@ -63,6 +63,11 @@ class ClusterDescription(Record):
         """Where the contracts of the local chain are."""
         return self.runtime / "world.json"
 
+    @property
+    def mnemonic_file(self) -> Path:
+        """The mnemonic of the local chain's own accounts; only a development chain has one."""
+        return self.secret("chain-mnemonic")
+
     def secret(self, name: str) -> Path:
         """The file of one secret, such as `kafka-desk.json`."""
         return self.runtime / "secrets" / name
