@@ -1,0 +1,99 @@
+"""A policy's text is refused where it could be misread, with every problem at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.desk import ruleset, starter
+from streams.desk.ruleset import ACTIONS, PolicyInvalid, ready
+
+PERMIT = '@id("p") @reason("May.") permit(principal, action, resource);'
+LIFT = 'unless { context.quorums.contains("risk-officer:1") }'
+
+
+def problems(cedar: str) -> tuple[str, ...]:
+    with pytest.raises(PolicyInvalid) as refusal:
+        ready(cedar, starter.CEDAR_SCHEMA)
+    return refusal.value.problems
+
+
+def scope(action: str) -> str:
+    return f'@id("p") @reason("May.") permit(principal, {action}, resource);'
+
+
+@pytest.mark.parametrize(
+    ("action", "selected"),
+    [
+        ("action", ACTIONS),
+        ('action == Action::"swap"', ("swap",)),
+        ('action in Action::"swap"', ("swap",)),
+        ('action in [Action::"approve-token", Action::"transfer"]', ("transfer", "approve-token")),
+    ],
+)
+def test_each_action_is_asked_only_the_rules_that_can_match_it(action: str, selected: tuple[str, ...]) -> None:
+    rules = ready(scope(action), starter.CEDAR_SCHEMA)
+    assert rules.rules["p"].actions == selected
+    assert tuple(a for a in ACTIONS if len(rules.by_action[a].every)) == selected
+
+
+def test_permits_are_kept_apart() -> None:
+    selection = ready(starter.CEDAR, starter.CEDAR_SCHEMA).by_action["transfer"]
+    assert len(selection.permits) == 2
+    assert len(selection.every) == 8
+
+
+def test_the_same_text_is_made_ready_once() -> None:
+    assert ready(starter.CEDAR, starter.CEDAR_SCHEMA) is ready(starter.CEDAR, starter.CEDAR_SCHEMA)
+
+
+def test_rules_keep_the_order_of_the_text() -> None:
+    names = list(ready(starter.CEDAR, starter.CEDAR_SCHEMA).rules)
+    assert names[0] == "traders-may-propose"
+    assert names[-1] == "breaker-open"
+
+
+@pytest.mark.parametrize(
+    ("cedar", "expected"),
+    [
+        ("permit(", "not Cedar: unexpected end of input"),
+        ("permit(principal, action, resource);", "a permit has the @id null: give it one"),
+        ('@id @reason("x") permit(principal, action, resource);', "a permit has the @id null"),
+        ('@id("Big One") @reason("x") permit(principal, action, resource);', 'a permit has the @id "Big One"'),
+        ('@id("p") permit(principal, action, resource);', "p: has no @reason"),
+        ('@id("p") @reason permit(principal, action, resource);', "p: has no @reason"),
+        (f'@id("p") @reason("{"x" * 301}") permit(principal, action, resource);', "p: @reason is longer than 300"),
+        (f'@rason("x") {PERMIT}', "p: has an annotation @rason; known are id, reason, remedy, requires"),
+        (PERMIT + PERMIT, 'two rules have the @id "p"'),
+        (scope('action == Action::"tranfser"'), 'p: no order has the action "tranfser"'),
+        (scope('action == Bank::Action::"transfer"'), 'p: no order has the action "Bank::Action::transfer"'),
+        (scope('action in [Action::"swap", Action::"x"]'), 'p: no order has the action "x"'),
+        (scope("action in []"), "p: its scope holds no action, so it would never match"),
+        (
+            '@id("t") @reason("x") permit(principal == ?principal, action, resource);',
+            "templates (?principal, ?resource) are not used here",
+        ),
+        (f'@requires("risk-officer:1") {PERMIT[:-1]} {LIFT};', "p: @requires has a meaning only on a forbid"),
+        (f'@requires("risk-officer") {PERMIT.replace("permit", "forbid")}', 'p: "risk-officer" is no quorum'),
+        (f"@requires {PERMIT.replace('permit', 'forbid')}", 'p: "" is no quorum'),
+        (
+            f'@requires("risk-officer:2") {PERMIT.replace("permit", "forbid")[:-1]} {LIFT};',
+            'p: asks for risk-officer:2 but never looks at context.quorums.contains("risk-officer:2")',
+        ),
+    ],
+)
+def test_what_could_be_misread_is_refused(cedar: str, expected: str) -> None:
+    assert any(problem.startswith(expected) for problem in problems(cedar)), problems(cedar)
+
+
+def test_a_broken_schema_is_refused() -> None:
+    with pytest.raises(PolicyInvalid, match="not Cedar"):
+        ready(PERMIT, "entity")
+
+
+def test_more_rules_than_can_be_asked_in_time_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ruleset, "RULES_MAX", 1)
+    assert "2 rules; at most 1 can be asked in time" in problems(PERMIT + PERMIT.replace('"p"', '"q"'))
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert len(problems('permit(principal, action == Action::"x", resource);')) == 3
