@@ -1,0 +1,1 @@
+"""From signed bytes to the chain's nodes."""

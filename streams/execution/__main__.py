@@ -1,0 +1,40 @@
+"""Execution's process: `python -m streams.execution`."""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from infra.chain.chains import nodes_by_chain
+from infra.cluster.description import current
+from schemas.topics import Principal
+from streams.engine.decider import Processor
+from streams.engine.process import run
+from streams.engine.references import References
+from streams.execution.decider import ExecutionDecider
+from streams.execution.observer import REFERENCE_TOPICS, ExecutionObserver
+
+PRINCIPAL: Final[Principal] = "execution"
+
+
+def main() -> NoReturn:
+    """Wire the processor and run it. The first node of each chain is asked."""
+    description = current()
+    references = References(description, PRINCIPAL, REFERENCE_TOPICS)
+    nodes = {chain_id: nodes[0] for chain_id, nodes in nodes_by_chain([description.node]).items()}
+    observer = ExecutionObserver(references, nodes)
+    for received in references.catch_up():
+        observer.accept(received)
+    run(
+        Processor(
+            principal=PRINCIPAL,
+            inputs=("approved", "signed", "signing-refused"),
+            outputs=("simulated", "nonce-resolved"),
+            decider=ExecutionDecider(),
+            observer=observer,
+        ),
+        description,
+    )
+
+
+if __name__ == "__main__":
+    main()

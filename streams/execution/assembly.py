@@ -1,0 +1,68 @@
+"""From a call to the unsigned EIP-1559 transaction: nonce, gas limit and fees, within named bounds. Pure.
+
+Decides the gas limit as what the trace used plus a margin: gas is refunded at the end (EIP-3529: at most a fifth), kept back
+at each call (EIP-150: a 64th), and the state moves before inclusion. Fees are the node's suggestion up to our caps.
+Leaves out the bytes themselves (`infra.chain.transaction`) and raising the fees of a stuck transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from infra.chain.answers import FeeSuggestion
+from infra.chain.transaction import Transaction
+from streams.execution.compilation import CompiledCall
+
+GWEI: Final = 10**9
+PRIORITY_FEE_WEI_MAX: Final = 50 * GWEI
+MAX_FEE_WEI_MAX: Final = 1_000 * GWEI
+GAS_MARGIN_PERCENT: Final = 50
+GAS_LIMIT_MIN: Final = 21_000
+"""Of any transaction (yellow paper, G_transaction)."""
+GAS_LIMIT_MAX: Final = 5_000_000
+"""No call of ours comes near it; a call that wants more is not one of ours."""
+
+
+class FeesTooHigh(Exception):
+    """The chain asks more for gas than our caps allow: wait until it does not."""
+
+
+def gas_limit(gas_used: int) -> int:
+    """Return the limit for a call that used `gas_used` when it was traced."""
+    return min(max(gas_used + gas_used * GAS_MARGIN_PERCENT // 100, GAS_LIMIT_MIN), GAS_LIMIT_MAX)
+
+
+def probe(chain_id: int, call: CompiledCall) -> Transaction:
+    """Return a transaction that costs nothing and lacks no gas, to be traced and never signed."""
+    return Transaction(
+        chain_id=chain_id,
+        nonce=0,
+        max_priority_fee_per_gas=0,
+        max_fee_per_gas=0,
+        gas_limit=GAS_LIMIT_MAX,
+        to=call.to,
+        value=call.value,
+        data=call.calldata,
+    )
+
+
+def assemble(chain_id: int, call: CompiledCall, *, nonce: int, gas: int, fees: FeeSuggestion) -> Transaction:
+    """Return the transaction to be signed, with gas limit `gas`.
+
+    Raises:
+        FeesTooHigh: the caps leave no room above the base fee.
+    """
+    priority_fee = min(fees.max_priority_fee_per_gas, PRIORITY_FEE_WEI_MAX)
+    max_fee = min(fees.max_fee_per_gas, MAX_FEE_WEI_MAX)
+    if fees.base_fee_per_gas + priority_fee > max_fee:
+        raise FeesTooHigh(f"the base fee is {fees.base_fee_per_gas} wei per gas, our cap {MAX_FEE_WEI_MAX}")
+    return Transaction(
+        chain_id=chain_id,
+        nonce=nonce,
+        max_priority_fee_per_gas=priority_fee,
+        max_fee_per_gas=max_fee,
+        gas_limit=gas,
+        to=call.to,
+        value=call.value,
+        data=call.calldata,
+    )

@@ -1,0 +1,114 @@
+"""From an order to the one call that carries it out. Pure; the signer compiles it again and compares every byte.
+
+Decides each action's call (EIP-20 `transfer` and `approve`, Uniswap v3 `exactInputSingle`), that what a swap takes out
+comes back to the wallet that gave, that an allowance is exact, and what a swap is protected by: a deadline reckoned from the
+moment of approval, and a minimum reckoned from independent prices and the order's own bound. All of it from values on the
+log. Leaves out nonce, gas and fees (`assembly`), and whether the call is wise (`judgement`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from infra.chain import calldata
+from schemas.events.facts import PriceFact
+from schemas.events.governance import AssetListed
+from schemas.orders import ApproveToken, Effect, Order, Swap, Transfer
+from schemas.values import Address, AssetId, Instant
+from streams.execution.valuation import Quoted, least_out
+
+SWAP_DEADLINE_SECONDS: Final = 1_200
+"""After its approval, within which a swap may still be included; Uniswap's own interface gives between 10 and 30 minutes."""
+MICROS_PER_SECOND: Final = 1_000_000
+
+
+class NotCompilable(Exception):
+    """The order and the facts do not make a call: a price or an asset is not there, or the effect is another order's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompilationFacts:
+    """What a call is compiled from, beside the order and its effect."""
+
+    assets: Mapping[AssetId, AssetListed]
+    prices: Sequence[PriceFact]
+    """Independent prices of what a swap gives and takes: `Simulated.prices`. Not looked at for anything else."""
+    approved_at: Instant
+    """`Approved.decided_at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCall:
+    """Where the transaction goes. `value` in wei, `calldata` empty for a native transfer."""
+
+    to: Address
+    value: int
+    calldata: bytes
+
+
+def compile_call(order: Order, effect: Effect, facts: CompilationFacts) -> CompiledCall:
+    """Return the call of `order`, whose effect is `effect`; equal inputs give equal bytes.
+
+    Raises:
+        NotCompilable: an asset or a price is missing, or effect and order disagree about the call.
+    """
+    asset = _asset(effect.spends_asset_id, facts)
+    match order.action:
+        case Transfer() if asset.token is None:
+            return CompiledCall(effect.counterparty, effect.spends, b"")
+        case Transfer():
+            call: calldata.Call = calldata.Transfer(effect.counterparty, effect.spends)
+        case ApproveToken():
+            call = calldata.Approve(effect.counterparty, effect.spends)
+        case Swap():
+            call = _swap(order.action, effect, facts)
+    if effect.call != call.SIGNATURE:
+        raise NotCompilable(f"order {order.order_id} calls {call.SIGNATURE}, its effect says {effect.call}")
+    return CompiledCall(effect.contract, 0, calldata.encode(call))
+
+
+def quoted(asset_id: AssetId, facts: CompilationFacts) -> Quoted:
+    """Return an asset with its price among the facts. Raises NotCompilable when either is missing, or the price is zero."""
+    price = next((each for each in facts.prices if each.asset_id == asset_id and each.usd > 0), None)
+    if price is None:
+        raise NotCompilable(f"there is no price of {asset_id}")
+    return Quoted(_asset(asset_id, facts), price)
+
+
+def unprotected(call: CompiledCall) -> CompiledCall:
+    """Return the call without a minimum, by which a loss can be measured that the minimum would stop."""
+    if not call.calldata:
+        return call
+    decoded = calldata.decode(call.calldata)
+    if not isinstance(decoded, calldata.ExactInputSingle):
+        return call
+    return replace(call, calldata=calldata.encode(replace(decoded, amount_out_minimum=0)))
+
+
+def _swap(swap: Swap, effect: Effect, facts: CompilationFacts) -> calldata.ExactInputSingle:
+    given, taken = quoted(swap.asset_id, facts), quoted(swap.buy_asset_id, facts)
+    return calldata.ExactInputSingle(
+        token_in=_token(given.asset),
+        token_out=_token(taken.asset),
+        fee=swap.pool_fee,
+        recipient=effect.wallet,
+        deadline=facts.approved_at // MICROS_PER_SECOND + SWAP_DEADLINE_SECONDS,
+        amount_in=effect.spends,
+        amount_out_minimum=least_out(given, effect.spends, taken, swap.max_slippage),
+        sqrt_price_limit_x96=0,
+    )
+
+
+def _asset(asset_id: AssetId, facts: CompilationFacts) -> AssetListed:
+    asset = facts.assets.get(asset_id)
+    if asset is None:
+        raise NotCompilable(f"asset {asset_id} is not listed")
+    return asset
+
+
+def _token(asset: AssetListed) -> Address:
+    if asset.token is None:
+        raise NotCompilable(f"{asset.asset_id} is native; a swap gives and takes tokens")
+    return asset.token

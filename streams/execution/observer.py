@@ -1,0 +1,190 @@
+"""What execution asks of the outside: governance, independent prices, and the node's trace of the exact transaction.
+
+Decides when the node is asked: never for an order whose standing alone answers, and at growing intervals for one that waits.
+A node that is away, or that refuses to trace, is waited for; the order stays uncommitted and is offered again.
+Everything is read at one block, by its hash. The call is traced twice: without a minimum, which measures its gas and its
+loss, then the exact bytes that would be signed. Leaves out every judgement (`judgement`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
+
+import structlog
+
+from infra.chain import trace
+from infra.chain.answers import AnswerUnreadable, BlockHeader
+from infra.chain.node import Node
+from infra.chain.rpc import NodeRefused, NodeUnavailable
+from infra.chain.trace import Effects
+from infra.chain.transaction import Transaction
+from schemas.events.base import FirmEvent
+from schemas.events.facts import PriceFact
+from schemas.events.governance import PolicyActivated
+from schemas.events.lifecycle import Approved, Signed, SigningRefused
+from schemas.events.observations import PriceObserved
+from schemas.orders import Effect, Swap
+from schemas.topics import GOVERNANCE_TOPICS
+from schemas.values import AssetId, Instant
+from streams.engine.decider import Later, Received
+from streams.engine.patience import Intervals, Patience
+from streams.execution import assembly
+from streams.execution.assembly import FeesTooHigh
+from streams.execution.compilation import CompilationFacts, NotCompilable, compile_call, unprotected
+from streams.execution.decider import Input, next_nonce, standing
+from streams.execution.nonces import Wallets
+from streams.execution.simulation import Simulation
+from streams.governance.view import Governance, GovernanceFold
+from streams.prices.view import Prices
+
+REFERENCE_TOPICS: Final = (*GOVERNANCE_TOPICS, "price-observed")
+ASKING: Final = Intervals(first_ms=10, longest_ms=1_000)
+"""Between two simulations of one order."""
+AWAY: Final = Intervals(first_ms=50, longest_ms=1_000)
+"""Between two questions to a node that gave no answer."""
+
+log = structlog.get_logger(__name__)
+
+
+class NotYet(Exception):
+    """Something that a simulation needs is still to come."""
+
+
+class References(Protocol):
+    """Where reference records come from: `streams.engine.references.References`."""
+
+    def poll(self) -> Iterable[Received]:
+        """What has arrived since."""
+        ...
+
+
+class ExecutionObserver:
+    """Makes the simulations. `nodes` by chain id."""
+
+    def __init__(self, references: References, nodes: Mapping[int, Node]) -> None:
+        self._references = references
+        self._nodes = nodes
+        self._governance = GovernanceFold()
+        self._prices = Prices()
+        self._patience = Patience()
+
+    def accept(self, received: Received) -> None:
+        """Take in one reference record."""
+        match received.record:
+            case FirmEvent() as event:
+                self._governance.accept(event)
+            case PriceObserved() as observed:
+                self._prices.accept(observed, received.offset)
+
+    def refresh(self) -> None:
+        """Take in new governance events and prices."""
+        for received in self._references.poll():
+            self.accept(received)
+
+    def observe(self, state: Wallets, received: Received, now: Instant) -> Input | Later:
+        """The signer's answers as they are; an approved order with its simulation, or bare when that is not wanted."""
+        match received.record:
+            case Signed() | SigningRefused() as answer:
+                return answer
+            case Approved() as approved:
+                return approved if standing(state, approved) is not None else self._attempt(state, approved, now)
+        raise TypeError(f"{received.topic} is no input of execution")
+
+    def _attempt(self, state: Wallets, approved: Approved, now: Instant) -> Input | Later:
+        chain = f"chain {approved.facts.effect.chain_id}"
+        if not (self._patience.due(approved.order_id, now) and self._patience.due(chain, now)):
+            return Later("asked a moment ago")
+        self._patience.asked(approved.order_id, now, ASKING)
+        try:
+            simulation = self._simulate(state, approved)
+        except NotYet as fault:
+            return Later(str(fault))
+        except NodeUnavailable as fault:
+            # One time-out an interval, however many orders wait: the loop must go on.
+            self._patience.asked(chain, now, AWAY)
+            log.warning("the node is away", chain=chain, reason=str(fault))
+            return Later(str(fault))
+        except (NodeRefused, AnswerUnreadable, FeesTooHigh, NotCompilable) as fault:
+            # None of these need pass by itself: somebody has to look, and the order must not be lost until then.
+            log.warning("an approved order cannot be simulated now", order_id=approved.order_id, reason=str(fault))
+            return Later(str(fault))
+        self._patience.settled(chain)
+        return simulation
+
+    def _policy_at(self, approved: Approved) -> tuple[Governance, PolicyActivated]:
+        """Return governance, no older than what the desk decided on."""
+        governance = self._governance.view
+        if governance.policy is None or governance.position < approved.facts.governance_position:
+            raise NotYet(f"governance is at {governance.position}, the approval at {approved.facts.governance_position}")
+        return governance, governance.policy
+
+    def _prices_of(self, approved: Approved, governance: Governance) -> tuple[PriceFact, ...]:
+        """Return the prices of what a swap gives and takes; nothing else needs any."""
+        action = approved.order.action
+        if not isinstance(action, Swap):
+            return ()
+        return tuple(self._price(governance, asset_id) for asset_id in (action.asset_id, action.buy_asset_id))
+
+    def _price(self, governance: Governance, asset_id: AssetId) -> PriceFact:
+        asset = governance.assets.get(asset_id)
+        price = None if asset is None else self._prices.fact(asset)
+        if price is None:
+            raise NotYet(f"there is no independent price of {asset_id}")
+        return price
+
+    def _node(self, chain_id: int) -> Node:
+        node = self._nodes.get(chain_id)
+        if node is None:
+            raise NotYet(f"no node of chain {chain_id} is configured")
+        return node
+
+    def _simulate(self, state: Wallets, approved: Approved) -> Simulation:
+        effect = approved.facts.effect
+        governance, policy = self._policy_at(approved)
+        prices, node = self._prices_of(approved, governance), self._node(effect.chain_id)
+        call = compile_call(approved.order, effect, CompilationFacts(governance.assets, prices, approved.decided_at))
+        block = node.head()
+        account_nonce = node.transaction_count(effect.wallet, block)
+        measured = self._trace(node, effect, assembly.probe(effect.chain_id, unprotected(call)), block)
+        transaction = assembly.assemble(
+            effect.chain_id,
+            call,
+            nonce=next_nonce(state, approved, account_nonce),
+            gas=assembly.gas_limit(measured.gas_used),
+            fees=node.fees(),
+        )
+        exact = self._trace(node, effect, transaction, block)
+        return Simulation(
+            approved=approved,
+            governance=governance,
+            settings=policy.settings,
+            prices=prices,
+            block=block,
+            account_nonce=account_nonce,
+            transaction=transaction,
+            exact=exact,
+            measured=measured,
+        )
+
+    def _trace(self, node: Node, effect: Effect, transaction: Transaction, block: BlockHeader) -> Effects:
+        """Return the effects; a wallet that cannot pay has none, and nodes refuse to trace for it."""
+        cost = transaction.value + transaction.gas_limit * transaction.max_fee_per_gas
+        balance = node.balance(effect.wallet, block)
+        if balance < cost:
+            return _unaffordable(f"the wallet has {balance} wei, value and gas may take {cost}: fund it first")
+        return trace.effects(node.trace_call(effect.wallet, transaction, block))
+
+
+def _unaffordable(reason: str) -> Effects:
+    return Effects(
+        ok=False,
+        revert_reason=reason,
+        gas_used=0,
+        balance_changes=(),
+        allowances=(),
+        touched=(),
+        delegate_calls=(),
+        self_destructs=(),
+        creations=(),
+    )

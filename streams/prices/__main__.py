@@ -1,0 +1,77 @@
+"""The observer's process: `python -m streams.prices`, principal `observer`, a plain idempotent producer."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from threading import Event
+from typing import Final
+
+import structlog
+from confluent_kafka import KafkaError, Message, Producer
+
+from infra.chain.node import Node
+from infra.chain.world.description import World
+from infra.chain.world.description import load as load_world
+from infra.cluster.description import current
+from infra.kafka import clients
+from infra.telemetry import logging
+from schemas import wire
+from schemas.events.observations import PriceObserved
+from schemas.topics import TOPIC_OF
+from streams.engine.process import EXIT_RESTART, wall_clock
+from streams.prices.publisher import PricePublisher, PriceSource
+
+PRINCIPAL: Final = "observer"
+NATIVE_ASSET: Final = "ETH"
+LOOK_MS: Final = 200
+"""Between two looks at the chain's head."""
+DELIVERY_TIMEOUT_MS: Final = 5_000
+"""A price that could not be written by then is old."""
+
+log = structlog.get_logger(__name__)
+
+
+class Delivery:
+    """Writes prices to their topic and remembers if one was lost."""
+
+    def __init__(self, producer: Producer) -> None:
+        self.lost = Event()
+        self._producer = producer
+        self._topic = TOPIC_OF[PriceObserved].name
+
+    def publish(self, observed: PriceObserved) -> None:
+        """Hand one price over to the producer."""
+        self._producer.produce(self._topic, wire.encode(observed), observed.asset_id.encode(), on_delivery=self._delivered)
+        self._producer.poll(0)
+
+    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            log.error("a price was not written", error=str(error))
+            self.lost.set()
+
+
+def sources(world: World) -> tuple[PriceSource, ...]:
+    """The local chain's reference venue, for wrapped and native ether: WETH9 gives one for the other at any time."""
+    return tuple(PriceSource(asset_id, world.reference_venue) for asset_id in (world.weth.symbol, NATIVE_ASSET))
+
+
+def main() -> int:
+    """Observe until told to stop (0), or until a price could not be written (`EXIT_RESTART`)."""
+    logging.configure(PRINCIPAL)
+    stopping = Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda _number, _frame: stopping.set())
+    description = current()
+    producer = clients.producer(description, PRINCIPAL, {"delivery.timeout.ms": DELIVERY_TIMEOUT_MS})
+    delivery = Delivery(producer)
+    with Node(description.node) as node:
+        publisher = PricePublisher(node, sources(load_world(description.world_file)), delivery.publish)
+        while not delivery.lost.is_set() and not stopping.wait(LOOK_MS / 1_000):
+            publisher.step(wall_clock())
+            producer.poll(0)
+    return EXIT_RESTART if delivery.lost.is_set() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

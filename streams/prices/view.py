@@ -1,0 +1,59 @@
+"""The latest price of each asset, as a fact with its place on the log (architecture, rule 5). Pure.
+
+Decides that governance's peg goes before any observation, that the newest record of an asset counts, and that a price of
+zero is none. Leaves out whether several sources agree: there is one source an asset for now.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.events.facts import PriceFact
+from schemas.events.governance import AssetListed
+from schemas.events.observations import PriceObserved
+from schemas.values import AssetId, Instant
+
+PEG: Final = "peg"
+PEG_OFFSET: Final = -1
+MICROS_PER_SECOND: Final = 1_000_000
+SKEW_SECONDS_MAX: Final = 30
+"""How far the observer's clock may be ahead of ours."""
+
+
+class Prices:
+    """Folds `price-observed` into the latest price of each asset."""
+
+    def __init__(self) -> None:
+        self._latest: dict[AssetId, PriceFact] = {}
+
+    def accept(self, observed: PriceObserved, log_offset: int) -> None:
+        """Take in one observation, once or again; one that is older than what is known changes nothing."""
+        known = self._latest.get(observed.asset_id)
+        if observed.usd == 0 or (known is not None and known.log_offset >= log_offset):
+            return
+        self._latest[observed.asset_id] = PriceFact(
+            asset_id=observed.asset_id,
+            usd=observed.usd,
+            source=observed.source,
+            observed_at=observed.observed_at,
+            log_offset=log_offset,
+        )
+
+    def fact(self, asset: AssetListed) -> PriceFact | None:
+        """The price of an asset in US dollars per whole unit; None when there is none."""
+        if asset.peg_usd:
+            return PriceFact(
+                asset_id=asset.asset_id,
+                usd=asset.peg_usd,
+                source=PEG,
+                observed_at=asset.decided_at,
+                log_offset=PEG_OFFSET,
+            )
+        return self._latest.get(asset.asset_id)
+
+
+def is_stale(price: PriceFact, now: Instant, age_seconds_max: int) -> bool:
+    """Whether an observation is older than allowed, or from the future; a peg holds until governance changes it."""
+    if price.log_offset == PEG_OFFSET:
+        return False
+    return not -SKEW_SECONDS_MAX * MICROS_PER_SECOND <= now - price.observed_at <= age_seconds_max * MICROS_PER_SECOND

@@ -1,0 +1,40 @@
+"""Settlement's process: `python -m streams.settlement`."""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from infra.chain.chains import nodes_by_chain
+from infra.cluster.description import current
+from schemas.topics import GOVERNANCE_TOPICS, Principal
+from streams.engine.decider import Processor
+from streams.engine.process import run
+from streams.engine.references import References
+from streams.settlement.decider import SettlementDecider
+from streams.settlement.observer import SettlementObserver
+
+PRINCIPAL: Final[Principal] = "settlement"
+
+
+def main() -> NoReturn:
+    """Wire the processor and run it. The first node of each chain is asked."""
+    description = current()
+    references = References(description, PRINCIPAL, GOVERNANCE_TOPICS)
+    nodes = {chain_id: nodes[0] for chain_id, nodes in nodes_by_chain([description.node]).items()}
+    observer = SettlementObserver(references, nodes)
+    for received in references.catch_up():
+        observer.accept(received)
+    run(
+        Processor(
+            principal=PRINCIPAL,
+            inputs=("broadcast",),
+            outputs=("confirmed", "reverted"),
+            decider=SettlementDecider(),
+            observer=observer,
+        ),
+        description,
+    )
+
+
+if __name__ == "__main__":
+    main()
