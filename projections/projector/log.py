@@ -1,9 +1,10 @@
 """All events of the log, from the offsets that PostgreSQL keeps, as nearly as they happened as can be had cheaply.
 
 Each partition comes in order; between partitions the record with the earliest time goes first, as long as the others are
-read as far or at their end. That is no promise: an order's links are put in order by `sequence` (`projections.folds.chains`),
-and whatever comes too early waits in the tables. It only keeps those few when years of events are read at once.
-Reads committed transactions only and commits nothing to Kafka. Memory is bounded: a partition that is far ahead is paused.
+read as far, or have been read to their end once. That is no promise: an order's links are put in order by `sequence`
+(`projections.folds.chains`), and whatever comes too early waits in the tables. It only keeps those few when years of events
+are read at once. Reads committed transactions only and commits nothing to Kafka. Memory is bounded: a partition that is far
+ahead is paused.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ BATCH_BYTES_MAX: Final = 8_000_000
 BUFFERED_EVENTS_MAX: Final = 1_000
 """Of one partition; one that has more is paused until it is down to a quarter."""
 CONSUME_EVENTS_MAX: Final = 1_000
-LAGGING_WAIT_MS_MAX: Final = 100
-"""How long others wait for a partition of which more is known to come."""
+LAGGING_WAIT_MS_MAX: Final = 200
+"""How long others wait for a partition that has not been read to its end."""
 SLICE_MS: Final = 5
 
 CONSUMER_SETTINGS: Final[Mapping[str, Any]] = {
@@ -37,6 +38,8 @@ CONSUMER_SETTINGS: Final[Mapping[str, Any]] = {
     "max.partition.fetch.bytes": 262_144,
     "fetch.queue.backoff.ms": 5,
 }
+UNTIL_END_SETTINGS: Final[Mapping[str, Any]] = {"fetch.wait.max.ms": 20}
+"""Beside these, for one who reads to the end and stops: a broker says that there is no more only when a fetch times out."""
 
 _ABSENT: Final = frozenset(
     {
@@ -62,7 +65,8 @@ class Log:
     def __init__(self, consumer: Consumer, starts: Mapping[Place, int]) -> None:
         self._consumer = consumer
         self._waiting: dict[Place, deque[tuple[int, Message]]] = {place: deque() for place in starts}
-        self._at_end: set[Place] = set()
+        self._ended: set[Place] = set()
+        """Those that have been read to their end once: live, and waited for no more."""
         self._paused: set[Place] = set()
         self._stopped_by: UnreadableEvent | None = None
         self._lagging_since: float | None = None
@@ -71,8 +75,8 @@ class Log:
 
     @property
     def at_end(self) -> bool:
-        """Everything that was committed to Kafka when it was last asked has been taken."""
-        return len(self._at_end) == len(self._waiting) and not any(self._waiting.values())
+        """Every partition has been read to its end, as it was then, and all of it has been taken."""
+        return len(self._ended) == len(self._waiting) and not any(self._waiting.values())
 
     def close(self) -> None:
         """Leave Kafka."""
@@ -101,7 +105,6 @@ class Log:
             place = Place(str(message.topic()), int(message.partition() or 0))
             if self._holds_event(message, place):
                 self._waiting[place].append((message.timestamp()[1], message))
-                self._at_end.discard(place)
         ahead = {place for place, events in self._waiting.items() if len(events) > BUFFERED_EVENTS_MAX} - self._paused
         if ahead:
             self._consumer.pause([TopicPartition(*place) for place in ahead])
@@ -115,7 +118,7 @@ class Log:
                 log.info("Kafka is back")
             return True
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's public constant
-            self._at_end.add(place)
+            self._ended.add(place)
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - as above
             raise LogLost(
                 f"{place.topic}[{place.partition}] has no record where the tables go on ({error.str()}): "
@@ -130,8 +133,8 @@ class Log:
         return False
 
     def _must_wait_for_others(self) -> bool:
-        """Some partition has nothing here, though more of it is to come, and the rest have not waited long for it."""
-        lagging = any(not events and place not in self._at_end for place, events in self._waiting.items())
+        """A partition that is still read for the first time has nothing here, and the rest have not waited long for it."""
+        lagging = any(not events and place not in self._ended for place, events in self._waiting.items())
         if not lagging or not any(self._waiting.values()):
             self._lagging_since = None
             return False
@@ -143,7 +146,7 @@ class Log:
         return False
 
     def _merged(self) -> Iterator[tuple[Place, Message]]:
-        """What is here, earliest first, until a partition of which more is to come has nothing left here."""
+        """What is here, earliest first, until a partition that is still read for the first time has nothing left here."""
         heads = [(events[0][0], place) for place, events in self._waiting.items() if events]
         heapq.heapify(heads)
         while heads:
@@ -152,7 +155,7 @@ class Log:
             yield place, events.popleft()[1]
             if events:
                 heapq.heapreplace(heads, (events[0][0], place))
-            elif place in self._at_end:
+            elif place in self._ended:
                 heapq.heappop(heads)
             else:
                 return

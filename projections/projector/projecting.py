@@ -40,8 +40,10 @@ class Outside:
 
     connect: Callable[[], Writer]
     """A new connection in autocommit, as a role that may create schemas."""
-    read: Callable[[Mapping[Place, int]], Log]
-    """A reader of the log from these offsets."""
+    follow: Callable[[Mapping[Place, int]], Log]
+    """A reader of the log from these offsets on."""
+    read_to_end: Callable[[Mapping[Place, int]], Log]
+    """The same for one who stops where the log ends now."""
     stopping: Callable[[], bool]
 
 
@@ -98,7 +100,7 @@ def _project_with(connection: Writer, outside: Outside) -> None:
     version = _current(connection, outside)
     projection = Projection(connection, version, served=True)
     log.info("projecting", version=version.number)
-    reader = outside.read(projection.offsets)
+    reader = outside.follow(projection.offsets)
     try:
         while not outside.stopping():
             projection.apply(reader.take(IDLE_WAIT_SECONDS))
@@ -121,7 +123,7 @@ def _current(connection: Writer, outside: Outside) -> Version:
 def _fill(connection: Writer, version: Version, outside: Outside) -> int:
     """Project into tables that nobody sees until the log's end; how many events that were."""
     projection = Projection(connection, version, served=False)
-    reader = outside.read(projection.offsets)
+    reader = outside.read_to_end(projection.offsets)
     events = 0
     try:
         while not reader.at_end:

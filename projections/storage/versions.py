@@ -17,12 +17,12 @@ from typing import Final
 from psycopg import sql
 
 from projections.folds.arrivals import PROJECTED_PLACES, Place
+from projections.storage.roles import READER
 from projections.storage.tables import Writer
 
 FOLDER: Final = Path(__file__).parent / "sql"
 FOLDS: Final = Path(__file__).parents[1] / "folds"
 SERVED_SCHEMA: Final = "projection"
-READER_ROLE: Final = "reader"
 PREPARING_LOCK: Final = 0x50524F4F_00000001
 """Advisory lock: held while the control tables are made or a version is numbered."""
 DROP_LOCK_TIMEOUT_MS: Final = 5_000
@@ -157,7 +157,7 @@ def _replace_views(connection: Writer, version: Version) -> None:
     for (name,) in tables:
         served, source = sql.Identifier(SERVED_SCHEMA, name), sql.Identifier(version.schema, name)
         connection.execute(sql.SQL("CREATE VIEW {} AS SELECT * FROM {}").format(served, source))
-        connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(served, sql.Identifier(READER_ROLE)))
+        connection.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(served, sql.Identifier(READER)))
 
 
 def _run_files(connection: Writer, folder: Path) -> None:

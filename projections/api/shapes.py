@@ -1,0 +1,182 @@
+"""The form of what is read. US dollars are strings with six decimals, instants microseconds since the Unix epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+from schemas.events.base import Refusal
+from schemas.events.facts import RuleFinding
+from schemas.events.governance import Limit, Settings
+from schemas.events.lifecycle import SimulationFinding
+from schemas.values import Instant, Record, Usd
+
+
+class Shape(Record):
+    """A record that is only shown. Extra columns of a row are no error: rows may be a version ahead."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Answered(Shape):
+    """What one approver said."""
+
+    approver: str
+    given: bool
+    """False: declined."""
+    roles: list[str]
+    reason: str
+    decided_at: Instant
+
+
+class Order(Shape):
+    """An order as its verified links leave it."""
+
+    order_id: str
+    desk_id: str
+    wallet_id: str | None
+    initiator: str | None
+    command_id: str | None
+    action: dict[str, Any] | None
+    memo: str
+    parent_order_id: str | None
+    child_order_ids: list[str]
+    state: str
+    """The last thing that happened to it; `chain-broken` when its log contradicts itself."""
+    amount_usd: Usd | None
+    outcome: str | None
+    """What policy said."""
+    requires: list[str]
+    """Quorums still to be met."""
+    rules: list[RuleFinding]
+    refusals: list[Refusal]
+    approval_hash: str | None
+    """What an approver signs."""
+    approval_subject: dict[str, Any] | None
+    approvals: list[Answered]
+    expires_at: Instant | None
+    chain_id: int | None
+    nonce: int | None
+    transaction_hash: str | None
+    block_number: int | None
+    block_hash: str | None
+    gas_used: int | None
+    slippage_ppm: int | None
+    """Simulated loss against independent prices, parts per million."""
+    findings: list[SimulationFinding]
+    message: str
+    """Why it was closed."""
+    created_at: Instant
+    updated_at: Instant
+    tail_sequence: int
+    tail_digest: str
+    """SHA-256 of the last verified link: it stands for the order's whole history."""
+    chain_broken: str | None
+    """Which link is not to be believed, and why."""
+
+
+class Orders(Shape):
+    """A page of orders, newest first."""
+
+    orders: list[Order]
+    next_cursor: str | None
+    """Give it as `cursor` for the next page; none on the last."""
+
+
+class Link(Shape):
+    """One event of an order."""
+
+    sequence: int
+    topic: str
+    partition: int
+    log_offset: int
+    position: int
+    decided_at: Instant
+    previous_hash: str
+    digest: str
+    """SHA-256 of its bytes as they stand on the topic."""
+    trace_id: str
+    verified: bool
+    """It follows from the link before, back to the first. False: it waits for an earlier one, or is not to be believed."""
+    event: dict[str, Any]
+
+
+class Timeline(Shape):
+    """All events of an order by sequence."""
+
+    order_id: str
+    chain_broken: str | None
+    links: list[Link]
+
+
+class LimitUse(Shape):
+    """A limit of the policy in force and what is used of it now."""
+
+    limit_id: str
+    scope: str
+    subject: str
+    scope_key: str
+    kind: str
+    window_seconds: int
+    cap_usd: Usd
+    reserved_usd: Usd
+    """Held by orders that are not confirmed yet."""
+    posted_usd: Usd
+    """Of confirmed orders within the window."""
+
+
+class Limits(Shape):
+    """All limits in force."""
+
+    limits: list[LimitUse]
+
+
+class Contract(Shape):
+    """A contract or account that the firm may deal with."""
+
+    chain_id: int
+    address: str
+    kind: str
+    name: str
+    companions: list[str]
+    open_findings: int
+    audit_reference: str
+    listed_at: Instant
+
+
+class Contracts(Shape):
+    """All that are listed."""
+
+    contracts: list[Contract]
+
+
+class Policy(Shape):
+    """One version of the policy."""
+
+    version: int
+    active: bool
+    policy_hash: str
+    cedar: str
+    cedar_schema: str
+    limits: list[Limit]
+    settings: Settings
+    activated_at: Instant
+
+
+class Policies(Shape):
+    """All versions, newest first."""
+
+    policies: list[Policy]
+
+
+class Rejection(Shape):
+    """Why a command came to nothing."""
+
+    command_id: str
+    desk_id: str
+    principal: str
+    order_id: str | None
+    refusal: Refusal
+    command_hash: str
+    rejected_at: Instant

@@ -1,0 +1,73 @@
+"""The projector and the rebuild as processes: wiring, signals, exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn
+
+import psycopg
+import structlog
+from confluent_kafka import KafkaException
+
+from infra.cluster.description import ClusterDescription
+from infra.kafka import clients
+from infra.telemetry import logging
+from projections.folds.arrivals import Place, UnreadableEvent
+from projections.projector.log import CONSUMER_SETTINGS, UNTIL_END_SETTINGS, Log, LogLost
+from projections.projector.projecting import Outside, Stopped
+from projections.storage.roles import PROJECTOR, conninfo
+from projections.storage.tables import Writer
+
+EXIT_STOPPED: Final = 4
+"""Something that no restart mends: a person must look at it."""
+EXIT_FAILED: Final = 3
+
+_DURABILITY: Final = "-c synchronous_commit=off"
+"""Rows and offsets that a crash of the machine takes are taken together, and are read from the log again."""
+
+log = structlog.get_logger(__name__)
+
+
+def run(what: Callable[[Outside], object], description: ClusterDescription) -> NoReturn:
+    """Run until done or told to stop (exit 0), or until something must be looked at."""
+    logging.configure(PROJECTOR)
+    received: list[int] = []
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda number, _frame: received.append(number))
+    try:
+        what(outside(description, lambda: bool(received)))
+    except Stopped:
+        _exit(0)
+    except (UnreadableEvent, LogLost) as error:
+        log.critical("stopping: nothing is projected beyond this until a person has looked at it", error=str(error))
+        _exit(EXIT_STOPPED)
+    except KafkaException as error:
+        log.critical("stopping: Kafka refuses the projector", error=str(error.args[0]))
+        _exit(EXIT_FAILED)
+    except Exception:
+        log.exception("stopping: this must be looked at")
+        _exit(EXIT_FAILED)
+    _exit(0)
+
+
+def outside(description: ClusterDescription, stopping: Callable[[], bool]) -> Outside:
+    """This cluster's PostgreSQL and Kafka."""
+    url = conninfo(description, PROJECTOR)
+
+    def connect() -> Writer:
+        return psycopg.connect(url, autocommit=True, options=_DURABILITY, application_name="proofdesk-projector")
+
+    def read(settings: Mapping[str, Any]) -> Callable[[Mapping[Place, int]], Log]:
+        return lambda starts: Log(clients.consumer(description, PROJECTOR, {**CONSUMER_SETTINGS, **settings}), starts)
+
+    return Outside(connect, follow=read({}), read_to_end=read(UNTIL_END_SETTINGS), stopping=stopping)
+
+
+def _exit(status: int) -> NoReturn:
+    """End at once: closing clients could wait on a broker that is gone, and there is nothing that must still be done."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
