@@ -1,9 +1,9 @@
-"""The policy a firm starts with, beside this file: `policy.cedar` for its risk officers, `policy.cedarschema` for its terms."""
+"""The policy a firm starts with, beside this file: `policy.cedar` for its risk officers, `schema.cedarschema` for its terms."""
 
 from importlib import resources
 
 CEDAR = resources.files(__name__).joinpath("policy.cedar").read_text("utf-8")
 """The rules, in the Cedar language."""
 
-CEDAR_SCHEMA = resources.files(__name__).joinpath("policy.cedarschema").read_text("utf-8")
+CEDAR_SCHEMA = resources.files(__name__).joinpath("schema.cedarschema").read_text("utf-8")
 """What the rules can see: also what `streams.desk.policy` gives them, so a firm's own schema can say no more than this."""
