@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Final, Self
 
 import httpx
+from pydantic_core import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ class JsonRpc:
         """Prepare the pool; nothing is sent yet. `url` is http:// or https://."""
         self._url = httpx.URL(url)
         # Only host and port are ever shown: paths of hosted nodes carry access tokens.
-        self.name = self._url.netloc.decode("ascii")
+        self.name = f"{self._url.host}:{self._url.port}" if self._url.port else self._url.host
         self._client = httpx.Client(
             headers={"content-type": "application/json"},
             limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
@@ -114,8 +115,11 @@ class JsonRpc:
         except httpx.TransportError as error:
             raise NodeUnavailable(self.name, f"{type(error).__name__}: {error}") from error
         try:
-            answer: JsonValue = response.json()
+            answer: JsonValue = from_json(response.content)
         except ValueError as error:
+            # A contract can make a trace as deep as it likes; to wait would be to wait for ever.
+            if "recursion limit" in str(error):
+                raise NodeRefused(0, "its answer nests deeper than we read") from error
             raise NodeUnavailable(self.name, f"HTTP {response.status_code} without JSON") from error
         # Some nodes state a refusal with HTTP 400; any other status than 200 is the gateway's word, not the node's.
         if not response.is_success and not (response.status_code == httpx.codes.BAD_REQUEST and _is_refusal(answer)):

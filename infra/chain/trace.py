@@ -189,9 +189,9 @@ def _walk(root: Mapping[str, JsonValue]) -> Iterator[_Frame | Log]:
 
 def _inside(fields: Mapping[str, JsonValue], *, live: bool) -> list[tuple[Mapping[str, JsonValue], bool] | Log]:
     """Return a frame's calls and logs, interleaved: a log's `position` is the number of calls before it."""
-    calls = answers.array(fields.get("calls") or [])
+    calls = _entries(fields, "calls")
     logs_before: defaultdict[int, list[Log]] = defaultdict(list)
-    for entry in answers.array(fields.get("logs") or []) if live else []:
+    for entry in _entries(fields, "logs") if live else []:
         position = answers.quantity(answers.mapping(entry).get("position", "0x0"))
         logs_before[min(position, len(calls))].append(answers.log(entry))
     inside: list[tuple[Mapping[str, JsonValue], bool] | Log] = []
@@ -199,6 +199,12 @@ def _inside(fields: Mapping[str, JsonValue], *, live: bool) -> list[tuple[Mappin
         inside += logs_before[number]
         inside.append((answers.mapping(call), live))
     return inside + logs_before[len(calls)]
+
+
+def _entries(fields: Mapping[str, JsonValue], name: str) -> list[JsonValue]:
+    """Return a list that nodes leave out when it is empty."""
+    entries = fields.get(name)
+    return [] if entries is None else answers.array(entries)
 
 
 def _frame(fields: Mapping[str, JsonValue], *, live: bool) -> _Frame:

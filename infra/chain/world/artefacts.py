@@ -42,7 +42,7 @@ class ArtefactMissing(Exception):
 
     def __init__(self, path: Path) -> None:
         """Name the file."""
-        super().__init__(f"{path} is missing; run `npm ci --ignore-scripts` in the repository")
+        super().__init__(f"{path} is missing; run `make setup` (npm) in the repository")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from infra.chain.prices import VenueEmpty, reference_price
 from infra.chain.world.accounts import WorldAccounts
 from infra.chain.world.description import save
 from infra.chain.world.liquidity import USD_PER_WETH
-from infra.chain.world.outbox import WorldBroken, send_all, signed
+from infra.chain.world.outbox import WorldBroken, send_together, signed
 from infra.chain.world.plan import plan
 
 if TYPE_CHECKING:
@@ -44,13 +44,15 @@ def deploy(node_url: str, mnemonic: str, path: Path) -> World:
 def _carry_out(node: Node, sequences: tuple[Sequence, ...], chain_id: int) -> None:
     nonces = [node.transaction_count(sequence.account.address) for sequence in sequences]
     ahead = [(sequence, nonce) for sequence, nonce in zip(sequences, nonces, strict=True) if nonce < len(sequence.steps)]
+    if not ahead:
+        return
     node.rpc.batch([("anvil_setBalance", (sequence.account.address, hex(STARTING_WEI))) for sequence, _ in ahead])
     transactions = [
         transaction
         for sequence, nonce in ahead
         for transaction in signed(sequence.account, sequence.steps[nonce:], chain_id=chain_id, first_nonce=nonce)
     ]
-    send_all(node, transactions)
+    send_together(node, transactions)
 
 
 def _verify(node: Node, world: World) -> None:

@@ -10,7 +10,7 @@ from eth_abi.abi import decode as abi_decode
 from infra.chain.calldata import ExactInputSingle, encode
 from infra.chain.world import artefacts
 from infra.chain.world.artefacts import artefact
-from infra.chain.world.outbox import WorldBroken, send_all, signed
+from infra.chain.world.outbox import WorldBroken, send_in_turn, signed
 from infra.chain.world.plan import FOREVER, Step
 
 if TYPE_CHECKING:
@@ -77,4 +77,4 @@ class Market:
 
     def _send(self, account: WorldAccount, *steps: Step) -> None:
         nonce = self.node.transaction_count(account.address, "pending")
-        send_all(self.node, signed(account, steps, chain_id=self.world.chain_id, first_nonce=nonce))
+        send_in_turn(self.node, signed(account, steps, chain_id=self.world.chain_id, first_nonce=nonce))
