@@ -10,13 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import psycopg
 import structlog
 
-from projections.folds.arrivals import Place
-from projections.projector.log import Log
+from projections.folds.arrivals import Arrived, Place
 from projections.storage import versions
 from projections.storage.projection import OffsetsMoved, Projection, VersionRetired
 from projections.storage.tables import Writer
@@ -34,15 +33,32 @@ DROP_TRIES_MAX: Final = 3
 log = structlog.get_logger(__name__)
 
 
+class Events(Protocol):
+    """Where events come from, each partition in order (`projections.projector.log.Log`)."""
+
+    @property
+    def at_end(self) -> bool:
+        """Nothing more is there now, and all has been taken."""
+        ...
+
+    def take(self, wait_seconds: float) -> list[Arrived]:
+        """The next events; empty when none came within `wait_seconds`."""
+        ...
+
+    def close(self) -> None:
+        """Read no more."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """How the outside is reached, wired once in the process (or in a test)."""
 
     connect: Callable[[], Writer]
     """A new connection in autocommit, as a role that may create schemas."""
-    follow: Callable[[Mapping[Place, int]], Log]
+    follow: Callable[[Mapping[Place, int]], Events]
     """A reader of the log from these offsets on."""
-    read_to_end: Callable[[Mapping[Place, int]], Log]
+    read_to_end: Callable[[Mapping[Place, int]], Events]
     """The same for one who stops where the log ends now."""
     stopping: Callable[[], bool]
 

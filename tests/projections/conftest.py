@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -16,14 +18,19 @@ READER_PASSWORD = "reads-only"
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Connection string of a server's own database, as its owner."""
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+def postgres() -> Iterator[str]:
+    """Connection string of a server's own database, as its owner.
+
+    Not below pytest's own folder: as root the server runs as another user, and pytest closes that folder to others.
+    """
+    folder = tempfile.mkdtemp(prefix="proofdesk-postgres-")
+    server = get_server(folder, cleanup_mode="stop")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(f"CREATE ROLE reader LOGIN PASSWORD '{READER_PASSWORD}'")
         connection.execute("CREATE ROLE projector LOGIN")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
