@@ -9,7 +9,7 @@ Leaves out retries and the choice between nodes: the caller knows what may be as
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import httpx
 from pydantic_core import from_json
@@ -55,7 +55,7 @@ class NodeRefused(NodeError):
 
 
 class JsonRpc:
-    """A client of one endpoint. Safe to share between threads; close it, or use it as a context manager."""
+    """A client of one endpoint. Safe to share between threads; close it in the end."""
 
     def __init__(self, url: str) -> None:
         """Prepare the pool; nothing is sent yet. `url` is http:// or https://."""
@@ -67,14 +67,6 @@ class JsonRpc:
             limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
             trust_env=False,
         )
-
-    def __enter__(self) -> Self:
-        """Return self."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the connections."""
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""
@@ -115,6 +107,7 @@ class JsonRpc:
         except httpx.TransportError as error:
             raise NodeUnavailable(self.name, f"{type(error).__name__}: {error}") from error
         try:
+            # It bounds nesting by itself. json would trust Python's recursion limit, which py_ecc raises beyond the C stack.
             answer: JsonValue = from_json(response.content)
         except ValueError as error:
             # A contract can make a trace as deep as it likes; to wait would be to wait for ever.

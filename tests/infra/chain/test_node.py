@@ -225,6 +225,14 @@ def test_a_node_that_takes_a_transaction_under_another_hash_is_not_believed() ->
         node.send_raw(b"\x02")
 
 
+def test_a_node_without_a_head_or_a_base_fee_is_unavailable() -> None:
+    with faulty_node(lambda _: (200, _result(None))) as url, Node(url) as node, pytest.raises(NodeUnavailable):
+        node.head()
+    answers = [{"id": 0, "result": {"baseFeePerGas": []}}, {"id": 1, "result": "0x1"}]
+    with faulty_node(lambda _: (200, json.dumps(answers).encode())) as url, Node(url) as node, pytest.raises(NodeUnavailable):
+        node.fees()
+
+
 def test_a_batch_is_put_back_in_order_and_split_at_its_bound() -> None:
     sizes = []
 

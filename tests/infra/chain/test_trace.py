@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,7 @@ from infra.chain.trace import (
     WITHDRAWAL,
     effects,
 )
+from infra.chain.world.accounts import created_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -190,6 +192,11 @@ def test_what_is_no_trace_is_refused(trace: JsonValue) -> None:
         effects(trace)
 
 
+def test_precompiles_are_not_among_the_contracts_touched() -> None:
+    seen = effects(frame(calls=[frame("STATICCALL", VAULT, account(0x1FF)), frame("STATICCALL", VAULT, account(0x200))]))
+    assert seen.touched == (VAULT, account(0x200))
+
+
 def test_logs_of_other_shapes_move_nothing() -> None:
     odd = {**log(TRANSFER, ALICE, EVE, amount=1), "data": "0x01"}
     anonymous = {**log(TRANSFER, ALICE, EVE, amount=1), "topics": []}
@@ -222,6 +229,12 @@ def test_real_usdc_says_why_it_reverts(trader: Trader) -> None:
     assert not too_much.ok
     assert too_much.revert_reason == "ERC20: transfer amount exceeds balance"
     assert too_much.balance_changes == ()
+
+
+def test_a_contract_creation_is_seen(trader: Trader) -> None:
+    creation = replace(trader.transaction(EVE, bytes.fromhex("00")), to=None)
+    (created,) = trader.simulate(creation).creations
+    assert created == created_address(trader.address, creation.nonce)
 
 
 def test_wrapping_ether_on_real_weth_moves_both_sides(trader: Trader) -> None:

@@ -243,6 +243,15 @@ def test_a_signature_by_no_key_is_refused() -> None:
         recover_sender(assemble(MAINNET, Signature(0, 5, 1)).raw)
 
 
+def test_a_signature_with_leading_zeros_is_refused() -> None:
+    items = rlp.decode(assemble(MAINNET, MAINNET_SIGNATURE).raw[1:])
+    for field in (-3, -2, -1):
+        padded = [*items]
+        padded[field] = b"\x00" + padded[field]
+        with pytest.raises(TransactionInvalid):
+            decode_raw(b"\x02" + rlp.encode(padded))
+
+
 def test_a_record_holds_the_transaction_and_its_bytes() -> None:
     assert from_record(to_record(MAINNET)) == MAINNET
 

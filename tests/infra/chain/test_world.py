@@ -13,6 +13,7 @@ import pytest
 from eth_utils.exceptions import ValidationError
 from typer.testing import CliRunner
 
+from infra.chain.calldata import Transfer, encode
 from infra.chain.node import Node
 from infra.chain.prices import reference_price
 from infra.chain.trace import Effects, effects
@@ -25,6 +26,8 @@ from infra.chain.world.plan import plan
 from tests.infra.chain.local_chain import USDC_FIRST, WETH_FIRST, free_port
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from tests.infra.chain.local_chain import Trader
 
 MILLION_USDC = 10**12
@@ -129,6 +132,55 @@ def test_accounts_that_were_used_for_something_else_are_refused(fresh_node_url: 
     with pytest.raises(WorldBroken):
         deploy(fresh_node_url, WETH_FIRST, tmp_path / "world.json")
     assert not (tmp_path / "world.json").exists()
+
+
+def test_a_chain_whose_reference_price_was_moved_is_refused(market: Market, tmp_path: Path) -> None:
+    mnemonic = WETH_FIRST if int(market.world.weth.address, 16) < int(market.world.usdc.address, 16) else USDC_FIRST
+    for reserves in (0, (10**12 << 112) + 10**12):
+        market.node.rpc.request("anvil_setStorageAt", market.world.reference.pair, hex(8), "0x" + f"{reserves:064x}")
+        with pytest.raises(WorldBroken):
+            deploy(f"http://{market.node.name}", mnemonic, tmp_path / "world.json")
+
+
+def test_a_chain_that_lost_a_contract_is_refused(market: Market, tmp_path: Path) -> None:
+    mnemonic = WETH_FIRST if int(market.world.weth.address, 16) < int(market.world.usdc.address, 16) else USDC_FIRST
+    market.node.rpc.request("anvil_setCode", market.world.newswap.quoter, "0x")
+    with pytest.raises(WorldBroken, match=f"no code at {market.world.newswap.quoter};"):
+        deploy(f"http://{market.node.name}", mnemonic, tmp_path / "world.json")
+
+
+def test_an_arbitrageur_without_enough_money_says_so(trader: Trader) -> None:
+    market, arbitrageur = trader.market, trader.market.accounts.arbitrageur.address
+    weth = market.world.weth.address
+    trader.execute(trader.buy_weth(5 * MILLION_USDC))
+    rest = market.token_balance(weth, arbitrageur) - 10**18
+    market.node.rpc.request("anvil_impersonateAccount", arbitrageur)
+    spend: dict[str, JsonValue] = {"from": arbitrageur, "to": weth, "data": "0x" + encode(Transfer(trader.address, rest)).hex()}
+    market.node.rpc.request("eth_sendTransaction", spend)
+    with pytest.raises(WorldBroken, match="ran out of money"):
+        market.arbitrage()
+
+
+def test_a_node_that_does_not_mine_is_not_waited_for_for_ever(trader: Trader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.chain.world.outbox.INCLUSION_TIMEOUT_SECONDS_MAX", 0.1)
+    rpc = trader.market.node.rpc
+    rpc.request("evm_setAutomine", False)  # noqa: FBT003 - RPC
+    try:
+        with pytest.raises(WorldBroken, match="does the node mine"):
+            trader.market.fund(trader.address, wei=1)
+    finally:
+        rpc.request("anvil_dropAllTransactions")
+        rpc.request("evm_setAutomine", True)  # noqa: FBT003 - RPC
+
+
+def test_a_step_that_fails_breaks_the_world(trader: Trader) -> None:
+    market = trader.market
+    market.node.rpc.request("anvil_setBalance", market.world.newswap.router, "0x0")
+    with pytest.raises(WorldBroken, match="failed"):
+        market.fund(market.world.usdc.address, wei=1)
+    market.node.rpc.request("anvil_setBalance", market.accounts.issuer.address, "0x0")
+    with pytest.raises(WorldBroken, match="refused"):
+        market.fund(trader.address, wei=1)
 
 
 def test_the_command_line_deploys_funds_and_shows(fresh_node_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
