@@ -62,8 +62,8 @@ def compile_call(order: Order, effect: Effect, facts: CompilationFacts) -> Compi
             call: calldata.Call = calldata.Transfer(effect.counterparty, effect.spends)
         case ApproveToken():
             call = calldata.Approve(effect.counterparty, effect.spends)
-        case Swap():
-            call = _swap(order.action, effect, facts)
+        case swap:
+            call = _swap(swap, effect, facts)
     if effect.call != call.SIGNATURE:
         raise NotCompilable(f"order {order.order_id} calls {call.SIGNATURE}, its effect says {effect.call}")
     return CompiledCall(effect.contract, 0, calldata.encode(call))

@@ -57,8 +57,8 @@ class ExecutionDecider:
             case Approved():
                 answer = standing(state, message)
                 return Later("its simulation is to be made") if answer is None else answer
-            case Simulation():
-                return _simulated(state, message, now)
+            case simulation:
+                return _simulated(state, simulation, now)
 
     def evolve(self, state: Wallets, recorded: Recorded) -> Wallets:
         """Fold one own event."""

@@ -1,0 +1,153 @@
+"""The bytes of each kind of order, the same at every compilation, and never without what protects them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
+from infra.chain import calldata
+from infra.chain.answers import FeeSuggestion
+from schemas.orders import Action
+from streams.execution import assembly
+from streams.execution.assembly import FeesTooHigh
+from streams.execution.compilation import (
+    SWAP_DEADLINE_SECONDS,
+    CompilationFacts,
+    CompiledCall,
+    NotCompilable,
+    compile_call,
+    unprotected,
+)
+from streams.execution.valuation import Quoted, least_out, slippage_ppm, usd_lost
+from tests.streams.execution.scene import NOW, PLACES, SECOND, allow, approved, firm, pay, price, prices, swap
+from tests.streams.execution.specification import FEES
+
+FIRM = firm()
+FACTS = CompilationFacts(FIRM.assets, prices(FIRM), NOW)
+USDC, WETH = FIRM.assets["USDC"], FIRM.assets["WETH"]
+
+
+def compiled(action: Action, facts: CompilationFacts = FACTS) -> CompiledCall:
+    order = approved(action, FIRM)
+    call = compile_call(order.order, order.facts.effect, facts)
+    assert call == compile_call(order.order, order.facts.effect, facts)
+    return call
+
+
+def test_a_token_is_transferred_by_its_contract() -> None:
+    call = compiled(pay("1.5"))
+    assert (call.to, call.value) == (PLACES.usdc, 0)
+    assert calldata.decode(call.calldata) == calldata.Transfer(PLACES.friend, 1_500_000)
+
+
+def test_native_money_goes_straight_to_its_receiver() -> None:
+    assert compiled(pay("1.5", "ETH")) == CompiledCall(PLACES.friend, 1_500_000_000_000_000_000, b"")
+
+
+def test_an_allowance_is_exact() -> None:
+    call = compiled(allow("7"))
+    assert call.to == PLACES.usdc
+    assert calldata.decode(call.calldata) == calldata.Approve(PLACES.router, 7_000_000)
+
+
+def test_a_swap_comes_back_to_its_wallet_in_time_and_within_its_bound() -> None:
+    call = compiled(swap("3000", max_slippage=100))
+    assert (call.to, call.value) == (PLACES.router, 0)
+    assert calldata.decode(call.calldata) == calldata.ExactInputSingle(
+        token_in=PLACES.usdc,
+        token_out=PLACES.weth,
+        fee=100,
+        recipient=PLACES.wallet,
+        deadline=NOW // SECOND + SWAP_DEADLINE_SECONDS,
+        amount_in=3_000_000_000,
+        amount_out_minimum=990_000_000_000_000_000,
+        sqrt_price_limit_x96=0,
+    )
+
+
+def test_only_a_swap_has_a_minimum_to_be_left_out() -> None:
+    bare = calldata.decode(unprotected(compiled(swap("3000"))).calldata)
+    assert isinstance(bare, calldata.ExactInputSingle)
+    assert bare.amount_out_minimum == 0
+    for other in (compiled(pay("1")), compiled(pay("1", "ETH"))):
+        assert unprotected(other) == other
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        CompilationFacts({}, FACTS.prices, NOW),
+        CompilationFacts({"USDC": USDC}, FACTS.prices, NOW),
+        CompilationFacts(FIRM.assets, FACTS.prices[:1], NOW),
+        CompilationFacts(FIRM.assets, (FACTS.prices[0], price(usd="0")), NOW),
+        CompilationFacts({**FIRM.assets, "WETH": WETH.model_copy(update={"token": None})}, FACTS.prices, NOW),
+    ],
+    ids=["no asset", "nothing to buy", "no price", "worthless", "native"],
+)
+def test_without_asset_and_price_there_is_no_swap(facts: CompilationFacts) -> None:
+    with pytest.raises(NotCompilable):
+        compiled(swap("3000"), facts)
+
+
+def test_an_effect_of_another_order_is_noticed() -> None:
+    order, other = approved(pay("1"), FIRM), approved(allow("1"), FIRM)
+    with pytest.raises(NotCompilable, match="its effect says"):
+        compile_call(order.order, other.facts.effect, FACTS)
+
+
+@drawn(
+    amount=st.integers(1, 10**18),
+    micros=st.integers(1, 10**13),
+    bound=st.integers(0, 10_000),
+)
+def test_the_least_that_may_come_back_is_the_least_within_the_bound(amount: int, micros: int, bound: int) -> None:
+    given, taken = Quoted(USDC, FACTS.prices[0]), Quoted(WETH, price(usd=str(Decimal(micros).scaleb(-6))))
+    least = least_out(given, amount, taken, bound)
+    assert slippage_ppm(given, amount, taken, least) <= bound * 100
+    if least > 0:
+        # One base unit less is beyond the bound; in whole millionths that may round to the same number, never to less.
+        worth_less, scale = taken.worth(least - 1)
+        worth_in, scale_in = given.worth(amount)
+        assert worth_less * scale_in * 10_000 < worth_in * scale * (10_000 - bound)
+
+
+@drawn(amount=st.integers(1, 10**15), out=st.integers(0, 10**24))
+def test_slippage_never_looks_smaller_than_it_is(amount: int, out: int) -> None:
+    given, taken = Quoted(USDC, FACTS.prices[0]), Quoted(WETH, price())
+    ppm = slippage_ppm(given, amount, taken, out)
+    exact = 1_000_000 * (1 - (Decimal(out) * 3000 / 10**18) / (Decimal(amount) / 10**6))
+    assert exact - Decimal("1e-9") * abs(exact) <= ppm < exact + 1 + Decimal("1e-9") * abs(exact)
+
+
+def test_a_loss_is_told_to_the_cent() -> None:
+    assert usd_lost(Quoted(USDC, FACTS.prices[0]), 5_000_000_000_000, 30_187) == Decimal("150935.00")
+
+
+CALL = CompiledCall(PLACES.friend, 1, b"")
+
+
+@pytest.mark.parametrize(
+    ("used", "limit"), [(0, 21_000), (21_000, 31_500), (150_001, 225_001), (4_000_000, assembly.GAS_LIMIT_MAX)]
+)
+def test_gas_has_a_margin_and_bounds(used: int, limit: int) -> None:
+    assert assembly.gas_limit(used) == limit
+
+
+def test_fees_are_the_nodes_suggestion_up_to_our_caps() -> None:
+    usual = assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=FEES)
+    assert (usual.max_priority_fee_per_gas, usual.max_fee_per_gas, usual.nonce) == (1, 15, 3)
+    greedy = FeeSuggestion(7, 90 * assembly.GWEI, 5_000 * assembly.GWEI)
+    capped = assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=greedy)
+    assert capped.max_priority_fee_per_gas == assembly.PRIORITY_FEE_WEI_MAX
+    assert capped.max_fee_per_gas == assembly.MAX_FEE_WEI_MAX
+    with pytest.raises(FeesTooHigh):
+        assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=replace(greedy, base_fee_per_gas=assembly.MAX_FEE_WEI_MAX))
+
+
+def test_a_probe_is_free() -> None:
+    free = assembly.probe(1, CALL)
+    assert (free.max_fee_per_gas, free.gas_limit, free.value) == (0, assembly.GAS_LIMIT_MAX, 1)
