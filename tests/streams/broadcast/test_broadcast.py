@@ -1,0 +1,150 @@
+"""Sending, on a real node: once, again, to a node that is away, and to one that refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from structlog.testing import capture_logs
+
+from infra.chain.node import Node
+from infra.chain.transaction import Transaction
+from schemas.events.lifecycle import Approved, Broadcast, Signed
+from schemas.examples import example
+from schemas.values import Instant, Record
+from streams.broadcast.decider import BroadcastDecider, Sent
+from streams.broadcast.observer import AWAY, REFUSED, BroadcastObserver
+from streams.engine.decider import Later, Outcome, Recorded
+from streams.engine.once import AnsweredOrders
+from tests.streams.execution.chain_scene import ChainScene, received
+from tests.streams.execution.scene import CHAIN, NOW
+
+MS = 1_000
+
+
+@dataclass
+class Sender:
+    """Broadcast at work on one partition."""
+
+    nodes: Mapping[int, tuple[Node, ...]]
+    state: AnsweredOrders = field(default_factory=AnsweredOrders)
+    decider: BroadcastDecider = field(default_factory=BroadcastDecider)
+
+    def __post_init__(self) -> None:
+        self.observer = BroadcastObserver(self.nodes)
+
+    def offer(self, record: Record, now: Instant = NOW) -> Outcome:
+        self.observer.refresh()
+        message = self.observer.observe(self.state, received(record), now)
+        outcome = message if isinstance(message, Later) else self.decider.decide(self.state, message, now)
+        for event in () if isinstance(outcome, Later) else outcome:
+            self.state = self.decider.evolve(self.state, Recorded("broadcast", event, ""))
+        return outcome
+
+
+def signed(scene: ChainScene, *, value: int = 1, nonce: int | None = None, gas_price: int = 10**10) -> Signed:
+    count = scene.node.transaction_count(scene.places.wallet)
+    transaction = Transaction(
+        chain_id=CHAIN,
+        nonce=count if nonce is None else nonce,
+        max_priority_fee_per_gas=1,
+        max_fee_per_gas=gas_price,
+        gas_limit=21_000,
+        to=scene.places.friend,
+        value=value,
+        data=b"",
+    )
+    done = scene.trader.account.sign(transaction)
+    return example(Signed).model_copy(
+        update={
+            "chain_id": CHAIN,
+            "nonce": transaction.nonce,
+            "transaction_hash": done.hash,
+            "raw_transaction": "0x" + done.raw.hex(),
+        }
+    )
+
+
+def sender(*nodes: Node) -> Sender:
+    return Sender({CHAIN: nodes})
+
+
+def test_what_was_signed_is_sent_and_said_once(scene: ChainScene) -> None:
+    at_work, transaction = sender(scene.node), signed(scene)
+    (said,) = at_work.offer(transaction)  # type: ignore[misc]
+    assert isinstance(said, Broadcast)
+    assert (said.transaction_hash, said.nodes) == (transaction.transaction_hash, [scene.node.name])
+    assert scene.node.balance(scene.places.friend) == 1
+    assert at_work.offer(transaction) == ()
+
+
+def test_sending_again_after_a_crash_is_harmless(scene: ChainScene) -> None:
+    transaction = signed(scene)
+    assert len(sender(scene.node).offer(transaction)) == 1  # type: ignore[arg-type]
+    assert len(sender(scene.node).offer(transaction)) == 1, "the first answer never reached the log"  # type: ignore[arg-type]
+    assert scene.node.balance(scene.places.friend) == 1
+
+
+def test_a_node_that_is_away_is_tried_again_at_intervals(scene: ChainScene) -> None:
+    transaction = signed(scene)
+    with Node("http://127.0.0.1:9") as away:
+        at_work = sender(away)
+        with capture_logs() as lines:
+            assert isinstance(at_work.offer(transaction), Later)
+            assert at_work.offer(transaction, NOW + 1) == Later("tried a moment ago")
+            other = transaction.model_copy(update={"order_id": "7b9f4f0e-5b0c-5d3f-9c7e-2f1f3f0a9d11"})
+            assert isinstance(at_work.offer(other, NOW + 1), Later)
+        assert [line["event"] for line in lines] == ["a node is away"], "one time-out for all who wait"
+    at_work.observer._nodes = {CHAIN: (scene.node,)}
+    assert isinstance(at_work.offer(transaction, NOW + AWAY.first_ms * MS), tuple)
+
+
+def test_one_node_that_takes_it_is_enough(scene: ChainScene) -> None:
+    with Node("http://127.0.0.1:9") as away:
+        (said,) = sender(away, scene.node).offer(signed(scene))  # type: ignore[misc]
+    assert isinstance(said, Broadcast)
+    assert said.nodes == [scene.node.name]
+
+
+def test_no_money_is_told_loudly_and_goes_on_once_there_is_some(scene: ChainScene) -> None:
+    transaction = signed(scene, value=10**24)
+    at_work = sender(scene.node)
+    with capture_logs() as lines:
+        refused = at_work.offer(transaction)
+        assert at_work.offer(transaction, NOW + AWAY.longest_ms * MS - 1) == Later("tried a moment ago")
+    assert isinstance(refused, Later)
+    assert "nsufficient funds" in refused.reason
+    assert [(line["log_level"], line["order_id"]) for line in lines] == [("error", transaction.order_id)]
+    scene.node.rpc.request("anvil_setBalance", scene.places.wallet, hex(10**25))
+    assert isinstance(at_work.offer(transaction, NOW + REFUSED.first_ms * MS), tuple)
+
+
+def test_a_nonce_that_another_transaction_took_is_told_and_never_given_up_in_silence(scene: ChainScene) -> None:
+    assert isinstance(sender(scene.node).offer(signed(scene)), tuple)
+    late = signed(scene, value=2, nonce=scene.node.transaction_count(scene.places.wallet) - 1)
+    at_work, now = sender(scene.node), NOW
+    with capture_logs() as lines:
+        for _ in range(3):
+            assert isinstance(at_work.offer(late, now), Later)
+            now += REFUSED.longest_ms * MS
+    assert ["nonce too low" in line["refusals"][0] for line in lines] == [True] * 3
+
+
+def test_a_chain_without_nodes_waits(scene: ChainScene) -> None:
+    assert Sender({}).offer(signed(scene)) == Later(f"no node of chain {CHAIN} is there")
+
+
+def test_what_is_no_input_stops_the_processor() -> None:
+    with pytest.raises(TypeError, match="no input of broadcast"):
+        sender().offer(example(Approved))
+
+
+def test_the_decider_answers_an_order_once() -> None:
+    decider, input_ = BroadcastDecider(), Sent(example(Signed), ("node",))
+    state = decider.initial()
+    (said,) = decider.decide(state, input_, NOW)  # type: ignore[misc]
+    state = decider.evolve(state, Recorded("broadcast", said, ""))
+    assert decider.decide(state, input_, NOW) == ()
+    assert decider.evolve(state, Recorded("signed", example(Signed), "")) == state
+    assert (decider.due(state, NOW), decider.tail(state, input_.signed.order_id)) == ((), None)
