@@ -10,6 +10,7 @@ evaluated anew. The reservation stays at the value that was approved; policy loo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import assert_never
 
 from schemas.canonical import approval_digest
 from schemas.commands import DeclineApproval, GiveApproval
@@ -195,3 +196,5 @@ def _after(state: DeskState, found: OpenOrder, judgement: Judgement) -> tuple[Or
         case "refused":
             message = "; ".join(f"{refusal.check}: {refusal.message}" for refusal in judgement.refusals)
             return (evaluated(judgement, None, found.expires_at), *ended(state, found, "rejected", message))
+        case _ as unknown:
+            assert_never(unknown)

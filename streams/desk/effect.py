@@ -9,7 +9,7 @@ who receives, which router is paid, who may draw.
 from __future__ import annotations
 
 from decimal import Context, Decimal
-from typing import Final
+from typing import Final, assert_never
 
 from infra.chain import calldata
 from schemas.events.governance import AssetListed, WalletAssigned
@@ -46,6 +46,8 @@ def effect_of(order: Order, governance: Governance) -> Effect:
             return _effect(wallet, _token(spent, "token approval"), calldata.Approve.SIGNATURE, spent, amount, spender)
         case Swap():
             return _swap(order.action, wallet, spent, amount, governance)
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def base_units(amount: Decimal, asset: AssetListed) -> BaseUnits:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from schemas.canonical import approval_digest, order_id
 from schemas.commands import Command, InitiateOrder
@@ -115,6 +115,8 @@ def judged(judgement: Judgement, circumstances: Circumstances, now: Instant) -> 
             return (_reserved(judgement), evaluated(judgement, subject, expires_at))
         case "allowed":
             return (_reserved(judgement), evaluated(judgement, None, expires_at), approved(judgement))
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def approval_subject(judgement: Judgement) -> ApprovalSubject:

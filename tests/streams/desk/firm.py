@@ -159,9 +159,7 @@ def _listed(address: str, name: str, kind: str = "contract", **changes: Any) -> 
 
 
 def _wallet(wallet_id: str, desk_id: str, address: str) -> WalletAssigned:
-    return WalletAssigned(
-        wallet_id=wallet_id, desk_id=desk_id, chain_id=CHAIN, address=address, key_backend="hsm", key_id="01"
-    )
+    return WalletAssigned(wallet_id=wallet_id, desk_id=desk_id, chain_id=CHAIN, address=address, key_backend="hsm", key_id="01")
 
 
 PRINCIPALS: Final = (
@@ -192,9 +190,7 @@ CONTRACTS: Final = (
 
 def price(asset_id: str, usd: str, observed_at: int = NOW, log_offset: int = 7) -> PriceFact:
     """What a source said of an asset."""
-    return PriceFact(
-        asset_id=asset_id, usd=Decimal(usd), source="chain", observed_at=observed_at, log_offset=log_offset
-    )
+    return PriceFact(asset_id=asset_id, usd=Decimal(usd), source="chain", observed_at=observed_at, log_offset=log_offset)
 
 
 @dataclass(frozen=True)

@@ -223,9 +223,7 @@ def transfer(amount: str, asset: str = "USDC", to: str = CUSTODIAN) -> Transfer:
 
 
 def swap(amount: str, asset: str = "USDC", buy: str = "WETH", venue: str = VENUE) -> Swap:
-    return Swap(
-        asset_id=asset, amount=Decimal(amount), buy_asset_id=buy, venue=venue, pool_fee=100, max_slippage=100
-    )
+    return Swap(asset_id=asset, amount=Decimal(amount), buy_asset_id=buy, venue=venue, pool_fee=100, max_slippage=100)
 
 
 def allowance(amount: str, asset: str = "USDC", spender: str = VENUE) -> ApproveToken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ from tests.streams.desk.firm import (
     CUSTODIAN,
     FIRM,
     LIMITS,
-    NOW,
     ORIGIN,
     RP_ID,
     STRANGER,
@@ -58,9 +58,7 @@ def test_an_approval_that_is_enough_hands_the_order_over() -> None:
 
 def test_a_real_authenticator_file_approves(tmp_path: Path) -> None:
     authenticator = SoftwareAuthenticator.create(tmp_path / "rita.json", rp_id=RP_ID, origin=ORIGIN, user="rita")
-    registered = WebAuthnCredential(
-        credential_id=authenticator.credential_id, public_key=f"0x{authenticator.public_key.hex()}"
-    )
+    registered = WebAuthnCredential(credential_id=authenticator.credential_id, public_key=f"0x{authenticator.public_key.hex()}")
     spec = given(FIRM.with_person(person("rita", "risk-officer", credentials=[registered])), WAITING)
 
     def confirmed(spec: Specification) -> Received:
@@ -277,7 +275,7 @@ def test_policy_looks_at_the_price_of_now_and_the_reservation_stays() -> None:
     assert spec.only(PolicyEvaluated).requires == ["chief-risk-officer:1"]
     assert spec.used("trader-day", "trader:paula") == 399 * 2_500
     rolling = [fact for fact in spec.only(PolicyEvaluated).facts.limits if fact.kind == "rolling"]
-    assert {(fact.used_usd, fact.requested_usd) for fact in rolling} == {(0, 399 * 2_500)}
+    assert {(fact.used_usd, fact.requested_usd) for fact in rolling} == {(Decimal(0), Decimal(399 * 2_500))}
 
 
 def test_an_approval_at_a_stale_price_is_refused_and_can_be_given_again() -> None:
@@ -332,4 +330,3 @@ def test_the_hash_covers_amount_destination_and_wallet() -> None:
     )
     hashes = {spec.order(name).approval_hash for name in ("o1", "o2", "o3", "o4")}
     assert len(hashes) == 4
-    assert NOW == spec.now
