@@ -30,19 +30,20 @@ class References:
     def __init__(self, description: ClusterDescription, principal: str, topics: Sequence[str]) -> None:
         self._consumer = clients.consumer(description, principal, {"enable.partition.eof": False})
         self._places = [TopicPartition(t, n, 0) for t in topics for n in range(TOPICS[t].partitions)]
+        # Asked before the first fetch: a request behind an open long poll waits for it.
+        self._ends = {
+            (place.topic, place.partition): self._consumer.get_watermark_offsets(place, timeout=REQUEST_SECONDS_MAX)[1]
+            for place in self._places
+        }
         self._consumer.assign(self._places)
 
     def catch_up(self) -> Iterator[Received]:
-        """All that is there now.
+        """All that was there when this reader was made.
 
         Raises:
             TimeoutError: it could not be read within `CATCH_UP_SECONDS_MAX`.
         """
-        ends = {
-            (place.topic, place.partition): self._consumer.get_watermark_offsets(place, timeout=REQUEST_SECONDS_MAX)[1]
-            for place in self._places
-        }
-        waiting = {place for place, end in ends.items() if end > 0}
+        waiting = {place for place, end in self._ends.items() if end > 0}
         deadline = time.monotonic() + CATCH_UP_SECONDS_MAX
         while waiting:
             if time.monotonic() > deadline:
@@ -50,7 +51,7 @@ class References:
                 raise TimeoutError(message)
             yield from self._consume(CATCH_UP_WAIT_SECONDS)
             for place in self._consumer.position([TopicPartition(*place) for place in waiting]):
-                if place.offset >= ends[place.topic, place.partition]:
+                if place.offset >= self._ends[place.topic, place.partition]:
                     waiting.discard((place.topic, place.partition))
 
     def poll(self) -> list[Received]:

@@ -11,7 +11,6 @@ import sys
 import time
 from dataclasses import dataclass
 from decimal import Decimal
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,7 +24,9 @@ from infra.identity import ed25519, keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private, read_private
 from schemas.events.governance import Limit, Settings, SigningKey, WebAuthnCredential
+from streams.desk import starter
 from streams.governance import genesis
+from streams.governance.consistency import require_sense
 
 DESK: Final = "treasury"
 WALLET: Final = "treasury-main"
@@ -41,6 +42,7 @@ PEOPLE: Final = {
     "paula": (["portfolio-manager"], "london"),
     "rosa": (["risk-officer"], "zurich"),
     "carl": (["chief-risk-officer"], "new-york"),
+    "selma": (["senior-risk-officer"], "zurich"),
     "cora": (["compliance-officer"], "london"),
 }
 
@@ -81,6 +83,7 @@ def establish(description: ClusterDescription, command_max_age_seconds: int = 3_
     _fund(description, address)
     root_key = keyfile.generate(institution.folder / "root.pem")
     document = _document(description, institution, address, command_max_age_seconds)
+    require_sense(document)
     signed = genesis.sign(document, root_key)
     description.root_key_file.write_text(ed25519.public_bytes(root_key).hex() + "\n", "ascii")
     create_private(description.genesis_file, signed.model_dump_json().encode())
@@ -98,7 +101,6 @@ def _document(
     description: ClusterDescription, institution: Institution, wallet: str, command_max_age_seconds: int
 ) -> genesis.GenesisDocument:
     world = load_world(description.world_file)
-    starter = files("streams.desk.starter")
     host = urlsplit(description.http).hostname or "localhost"
     return genesis.GenesisDocument(
         firm="NewSwap scenario",
@@ -119,8 +121,8 @@ def _document(
         ],
         contracts=_contracts(world),
         policy=genesis.Policy(
-            cedar=starter.joinpath("policy.cedar").read_text("utf-8"),
-            cedar_schema=starter.joinpath("schema.cedarschema").read_text("utf-8"),
+            cedar=starter.CEDAR,
+            cedar_schema=starter.CEDAR_SCHEMA,
             limits=_limits(),
             settings=Settings(
                 order_ttl_seconds=900,
@@ -162,9 +164,7 @@ def _assets(world: World) -> list[genesis.Asset]:
             decimals=world.usdc.decimals,
             peg_usd=Decimal(1),
         ),
-        genesis.Asset(
-            asset_id="WETH", chain_id=world.chain_id, token=world.weth.address, decimals=world.weth.decimals
-        ),
+        genesis.Asset(asset_id="WETH", chain_id=world.chain_id, token=world.weth.address, decimals=world.weth.decimals),
     ]
 
 
