@@ -15,7 +15,8 @@ from streams.execution.compilation import CompiledCall
 
 GWEI: Final = 10**9
 PRIORITY_FEE_WEI_MAX: Final = 50 * GWEI
-MAX_FEE_WEI_MAX: Final = 1_000 * GWEI
+MAX_FEE_WEI_MAX: Final = 500 * GWEI
+"""The signer refuses more."""
 GAS_MARGIN_PERCENT: Final = 50
 GAS_LIMIT_MIN: Final = 21_000
 """Of any transaction (yellow paper, G_transaction)."""
@@ -42,7 +43,7 @@ def probe(chain_id: int, call: CompiledCall) -> Transaction:
         gas_limit=GAS_LIMIT_MAX,
         to=call.to,
         value=call.value,
-        data=call.calldata,
+        data=call.data,
     )
 
 
@@ -64,5 +65,5 @@ def assemble(chain_id: int, call: CompiledCall, *, nonce: int, gas: int, fees: F
         gas_limit=gas,
         to=call.to,
         value=call.value,
-        data=call.calldata,
+        data=call.data,
     )

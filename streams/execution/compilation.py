@@ -8,16 +8,18 @@ log. Leaves out nonce, gas and fees (`assembly`), and whether the call is wise (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from infra.chain import calldata
 from schemas.events.facts import PriceFact
 from schemas.events.governance import AssetListed
-from schemas.orders import ApproveToken, Effect, Order, Swap, Transfer
-from schemas.values import Address, AssetId, Instant
+from schemas.events.lifecycle import Approved
+from schemas.orders import ApproveToken, Order, Swap, Transfer
+from schemas.values import Address, AssetId
 from streams.execution.valuation import Quoted, least_out
+from streams.governance.view import Governance
 
 SWAP_DEADLINE_SECONDS: Final = 1_200
 """After its approval, within which a swap may still be included; Uniswap's own interface gives between 10 and 30 minutes."""
@@ -29,32 +31,24 @@ class NotCompilable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class CompilationFacts:
-    """What a call is compiled from, beside the order and its effect."""
-
-    assets: Mapping[AssetId, AssetListed]
-    prices: Sequence[PriceFact]
-    """Independent prices of what a swap gives and takes: `Simulated.prices`. Not looked at for anything else."""
-    approved_at: Instant
-    """`Approved.decided_at`."""
-
-
-@dataclass(frozen=True, slots=True)
 class CompiledCall:
-    """Where the transaction goes. `value` in wei, `calldata` empty for a native transfer."""
+    """Where the transaction goes. `value` in wei, `data` empty for a native transfer."""
 
     to: Address
     value: int
-    calldata: bytes
+    data: bytes
 
 
-def compile_call(order: Order, effect: Effect, facts: CompilationFacts) -> CompiledCall:
-    """Return the call of `order`, whose effect is `effect`; equal inputs give equal bytes.
+def compile_call(order: Order, governance: Governance, approved: Approved, prices: Sequence[PriceFact]) -> CompiledCall:
+    """Return the call of `order`, whose effect is the one that was approved; equal inputs give equal bytes.
+
+    `prices`: independent prices of what a swap gives and takes (`Simulated.prices`), looked at for nothing else.
 
     Raises:
         NotCompilable: an asset or a price is missing, or effect and order disagree about the call.
     """
-    asset = _asset(effect.spends_asset_id, facts)
+    effect = approved.facts.effect
+    asset = _asset(effect.spends_asset_id, governance)
     match order.action:
         case Transfer() if asset.token is None:
             return CompiledCall(effect.counterparty, effect.spends, b"")
@@ -63,46 +57,47 @@ def compile_call(order: Order, effect: Effect, facts: CompilationFacts) -> Compi
         case ApproveToken():
             call = calldata.Approve(effect.counterparty, effect.spends)
         case swap:
-            call = _swap(swap, effect, facts)
+            call = _swap(swap, governance, approved, prices)
     if effect.call != call.SIGNATURE:
         raise NotCompilable(f"order {order.order_id} calls {call.SIGNATURE}, its effect says {effect.call}")
     return CompiledCall(effect.contract, 0, calldata.encode(call))
 
 
-def quoted(asset_id: AssetId, facts: CompilationFacts) -> Quoted:
-    """Return an asset with its price among the facts. Raises NotCompilable when either is missing, or the price is zero."""
-    price = next((each for each in facts.prices if each.asset_id == asset_id and each.usd > 0), None)
+def quoted(asset_id: AssetId, governance: Governance, prices: Sequence[PriceFact]) -> Quoted:
+    """Return an asset with its price. Raises NotCompilable when either is missing, or the price is zero."""
+    price = next((each for each in prices if each.asset_id == asset_id and each.usd > 0), None)
     if price is None:
         raise NotCompilable(f"there is no price of {asset_id}")
-    return Quoted(_asset(asset_id, facts), price)
+    return Quoted(_asset(asset_id, governance), price)
 
 
 def unprotected(call: CompiledCall) -> CompiledCall:
     """Return the call without a minimum, by which a loss can be measured that the minimum would stop."""
-    if not call.calldata:
+    if not call.data:
         return call
-    decoded = calldata.decode(call.calldata)
+    decoded = calldata.decode(call.data)
     if not isinstance(decoded, calldata.ExactInputSingle):
         return call
-    return replace(call, calldata=calldata.encode(replace(decoded, amount_out_minimum=0)))
+    return replace(call, data=calldata.encode(replace(decoded, amount_out_minimum=0)))
 
 
-def _swap(swap: Swap, effect: Effect, facts: CompilationFacts) -> calldata.ExactInputSingle:
-    given, taken = quoted(swap.asset_id, facts), quoted(swap.buy_asset_id, facts)
+def _swap(swap: Swap, governance: Governance, approved: Approved, prices: Sequence[PriceFact]) -> calldata.ExactInputSingle:
+    effect = approved.facts.effect
+    given, taken = quoted(swap.asset_id, governance, prices), quoted(swap.buy_asset_id, governance, prices)
     return calldata.ExactInputSingle(
         token_in=_token(given.asset),
         token_out=_token(taken.asset),
         fee=swap.pool_fee,
         recipient=effect.wallet,
-        deadline=facts.approved_at // MICROS_PER_SECOND + SWAP_DEADLINE_SECONDS,
+        deadline=approved.decided_at // MICROS_PER_SECOND + SWAP_DEADLINE_SECONDS,
         amount_in=effect.spends,
         amount_out_minimum=least_out(given, effect.spends, taken, swap.max_slippage),
         sqrt_price_limit_x96=0,
     )
 
 
-def _asset(asset_id: AssetId, facts: CompilationFacts) -> AssetListed:
-    asset = facts.assets.get(asset_id)
+def _asset(asset_id: AssetId, governance: Governance) -> AssetListed:
+    asset = governance.assets.get(asset_id)
     if asset is None:
         raise NotCompilable(f"asset {asset_id} is not listed")
     return asset

@@ -31,7 +31,7 @@ from streams.engine.decider import Later, Received
 from streams.engine.patience import Intervals, Patience
 from streams.execution import assembly
 from streams.execution.assembly import FeesTooHigh
-from streams.execution.compilation import CompilationFacts, NotCompilable, compile_call, unprotected
+from streams.execution.compilation import NotCompilable, compile_call, unprotected
 from streams.execution.decider import Input, next_nonce, standing
 from streams.execution.nonces import Wallets
 from streams.execution.simulation import Simulation
@@ -143,7 +143,7 @@ class ExecutionObserver:
         effect = approved.facts.effect
         governance, policy = self._policy_at(approved)
         prices, node = self._prices_of(approved, governance), self._node(effect.chain_id)
-        call = compile_call(approved.order, effect, CompilationFacts(governance.assets, prices, approved.decided_at))
+        call = compile_call(approved.order, governance, approved, prices)
         block = node.head()
         account_nonce = node.transaction_count(effect.wallet, block)
         measured = self._trace(node, effect, assembly.probe(effect.chain_id, unprotected(call)), block)

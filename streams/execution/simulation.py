@@ -11,7 +11,7 @@ from schemas.events.facts import PriceFact
 from schemas.events.governance import Settings
 from schemas.events.lifecycle import Approved
 from schemas.orders import Effect, Swap
-from streams.execution.compilation import CompilationFacts, quoted
+from streams.execution.compilation import quoted
 from streams.execution.valuation import Quoted, slippage_ppm
 from streams.governance.view import Governance
 
@@ -51,10 +51,10 @@ class Simulation:
         action = self.approved.order.action
         if not isinstance(action, Swap) or not self.shown.ok:
             return None
-        facts = CompilationFacts(self.governance.assets, self.prices, self.approved.decided_at)
-        taken = quoted(action.buy_asset_id, facts)
+        given = quoted(action.asset_id, self.governance, self.prices)
+        taken = quoted(action.buy_asset_id, self.governance, self.prices)
         received = self.shown.change(self.effect.wallet, taken.asset.token)
-        return Exchange(quoted(action.asset_id, facts), self.effect.spends, taken, received)
+        return Exchange(given, self.effect.spends, taken, received)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from schemas.events.lifecycle import AllowanceGranted, Approved, BalanceChange, 
 from schemas.values import Instant
 from streams.engine.decider import Later, Outcome, Recorded
 from streams.execution import assembly
-from streams.execution.compilation import CompilationFacts, compile_call
+from streams.execution.compilation import compile_call
 from streams.execution.decider import ExecutionDecider, Input
 from streams.execution.nonces import Wallets
 from streams.execution.simulation import Simulation
@@ -85,7 +85,7 @@ def simulation(  # noqa: PLR0913 - each by name, and most of them never
     governance = governance or firm()
     assert governance.policy is not None
     facts = prices(governance) if price_facts is None else price_facts
-    call = compile_call(approved.order, approved.facts.effect, CompilationFacts(governance.assets, facts, approved.decided_at))
+    call = compile_call(approved.order, governance, approved, facts)
     return Simulation(
         approved=approved,
         governance=governance,

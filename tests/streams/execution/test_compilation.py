@@ -11,37 +11,43 @@ from hypothesis import strategies as st
 
 from infra.chain import calldata
 from infra.chain.answers import FeeSuggestion
+from schemas.events.facts import PriceFact
+from schemas.events.governance import AssetListed
 from schemas.orders import Action
 from streams.execution import assembly
 from streams.execution.assembly import FeesTooHigh
 from streams.execution.compilation import (
     SWAP_DEADLINE_SECONDS,
-    CompilationFacts,
     CompiledCall,
     NotCompilable,
     compile_call,
     unprotected,
 )
 from streams.execution.valuation import Quoted, least_out, slippage_ppm, usd_lost
+from streams.governance.view import Governance
 from tests.streams.execution.scene import NOW, PLACES, SECOND, allow, approved, firm, pay, price, prices, swap
 from tests.streams.execution.specification import FEES
 
 FIRM = firm()
-FACTS = CompilationFacts(FIRM.assets, prices(FIRM), NOW)
+PRICES = prices(FIRM)
 USDC, WETH = FIRM.assets["USDC"], FIRM.assets["WETH"]
 
 
-def compiled(action: Action, facts: CompilationFacts = FACTS) -> CompiledCall:
+def compiled(action: Action, governance: Governance = FIRM, facts: tuple[PriceFact, ...] = PRICES) -> CompiledCall:
     order = approved(action, FIRM)
-    call = compile_call(order.order, order.facts.effect, facts)
-    assert call == compile_call(order.order, order.facts.effect, facts)
+    call = compile_call(order.order, governance, order, facts)
+    assert call == compile_call(order.order, governance, order, facts)
     return call
+
+
+def listing(**assets: AssetListed) -> Governance:
+    return replace(FIRM, assets=assets)
 
 
 def test_a_token_is_transferred_by_its_contract() -> None:
     call = compiled(pay("1.5"))
     assert (call.to, call.value) == (PLACES.usdc, 0)
-    assert calldata.decode(call.calldata) == calldata.Transfer(PLACES.friend, 1_500_000)
+    assert calldata.decode(call.data) == calldata.Transfer(PLACES.friend, 1_500_000)
 
 
 def test_native_money_goes_straight_to_its_receiver() -> None:
@@ -51,13 +57,13 @@ def test_native_money_goes_straight_to_its_receiver() -> None:
 def test_an_allowance_is_exact() -> None:
     call = compiled(allow("7"))
     assert call.to == PLACES.usdc
-    assert calldata.decode(call.calldata) == calldata.Approve(PLACES.router, 7_000_000)
+    assert calldata.decode(call.data) == calldata.Approve(PLACES.router, 7_000_000)
 
 
 def test_a_swap_comes_back_to_its_wallet_in_time_and_within_its_bound() -> None:
     call = compiled(swap("3000", max_slippage=100))
     assert (call.to, call.value) == (PLACES.router, 0)
-    assert calldata.decode(call.calldata) == calldata.ExactInputSingle(
+    assert calldata.decode(call.data) == calldata.ExactInputSingle(
         token_in=PLACES.usdc,
         token_out=PLACES.weth,
         fee=100,
@@ -70,7 +76,7 @@ def test_a_swap_comes_back_to_its_wallet_in_time_and_within_its_bound() -> None:
 
 
 def test_only_a_swap_has_a_minimum_to_be_left_out() -> None:
-    bare = calldata.decode(unprotected(compiled(swap("3000"))).calldata)
+    bare = calldata.decode(unprotected(compiled(swap("3000"))).data)
     assert isinstance(bare, calldata.ExactInputSingle)
     assert bare.amount_out_minimum == 0
     for other in (compiled(pay("1")), compiled(pay("1", "ETH"))):
@@ -78,25 +84,25 @@ def test_only_a_swap_has_a_minimum_to_be_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "facts",
+    ("governance", "facts"),
     [
-        CompilationFacts({}, FACTS.prices, NOW),
-        CompilationFacts({"USDC": USDC}, FACTS.prices, NOW),
-        CompilationFacts(FIRM.assets, FACTS.prices[:1], NOW),
-        CompilationFacts(FIRM.assets, (FACTS.prices[0], price(usd="0")), NOW),
-        CompilationFacts({**FIRM.assets, "WETH": WETH.model_copy(update={"token": None})}, FACTS.prices, NOW),
+        (listing(), PRICES),
+        (listing(USDC=USDC), PRICES),
+        (FIRM, PRICES[:1]),
+        (FIRM, (PRICES[0], price(usd="0"))),
+        (listing(USDC=USDC, WETH=WETH.model_copy(update={"token": None})), PRICES),
     ],
     ids=["no asset", "nothing to buy", "no price", "worthless", "native"],
 )
-def test_without_asset_and_price_there_is_no_swap(facts: CompilationFacts) -> None:
+def test_without_asset_and_price_there_is_no_swap(governance: Governance, facts: tuple[PriceFact, ...]) -> None:
     with pytest.raises(NotCompilable):
-        compiled(swap("3000"), facts)
+        compiled(swap("3000"), governance, facts)
 
 
 def test_an_effect_of_another_order_is_noticed() -> None:
     order, other = approved(pay("1"), FIRM), approved(allow("1"), FIRM)
     with pytest.raises(NotCompilable, match="its effect says"):
-        compile_call(order.order, other.facts.effect, FACTS)
+        compile_call(order.order, FIRM, other, PRICES)
 
 
 @drawn(
@@ -105,7 +111,7 @@ def test_an_effect_of_another_order_is_noticed() -> None:
     bound=st.integers(0, 10_000),
 )
 def test_the_least_that_may_come_back_is_the_least_within_the_bound(amount: int, micros: int, bound: int) -> None:
-    given, taken = Quoted(USDC, FACTS.prices[0]), Quoted(WETH, price(usd=str(Decimal(micros).scaleb(-6))))
+    given, taken = Quoted(USDC, PRICES[0]), Quoted(WETH, price(usd=str(Decimal(micros).scaleb(-6))))
     least = least_out(given, amount, taken, bound)
     assert slippage_ppm(given, amount, taken, least) <= bound * 100
     if least > 0:
@@ -117,14 +123,14 @@ def test_the_least_that_may_come_back_is_the_least_within_the_bound(amount: int,
 
 @drawn(amount=st.integers(1, 10**15), out=st.integers(0, 10**24))
 def test_slippage_never_looks_smaller_than_it_is(amount: int, out: int) -> None:
-    given, taken = Quoted(USDC, FACTS.prices[0]), Quoted(WETH, price())
+    given, taken = Quoted(USDC, PRICES[0]), Quoted(WETH, price())
     ppm = slippage_ppm(given, amount, taken, out)
     exact = 1_000_000 * (1 - (Decimal(out) * 3000 / 10**18) / (Decimal(amount) / 10**6))
     assert exact - Decimal("1e-9") * abs(exact) <= ppm < exact + 1 + Decimal("1e-9") * abs(exact)
 
 
 def test_a_loss_is_told_to_the_cent() -> None:
-    assert usd_lost(Quoted(USDC, FACTS.prices[0]), 5_000_000_000_000, 30_187) == Decimal("150935.00")
+    assert usd_lost(Quoted(USDC, PRICES[0]), 5_000_000_000_000, 30_187) == Decimal("150935.00")
 
 
 CALL = CompiledCall(PLACES.friend, 1, b"")
