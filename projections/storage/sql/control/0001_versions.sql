@@ -5,6 +5,8 @@ CREATE TABLE IF NOT EXISTS projection.versions (
     fingerprint text NOT NULL,
     state text NOT NULL CHECK (state IN ('building', 'serving', 'retired'))
 );
+-- No number is given twice, so that nobody takes a new version for the one it knew.
+CREATE SEQUENCE IF NOT EXISTS projection.version_numbers AS integer;
 CREATE UNIQUE INDEX IF NOT EXISTS versions_one_serves ON projection.versions (state) WHERE state = 'serving';
 GRANT USAGE ON SCHEMA projection TO reader;
 GRANT SELECT ON projection.versions TO reader;
