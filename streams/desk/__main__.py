@@ -1,0 +1,24 @@
+"""The desk's process: `python -m streams.desk`."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from infra.cluster.description import current
+from streams.desk.observer import PRINCIPAL, REFERENCE_TOPICS, DeskObserver, processor
+from streams.engine.process import run
+from streams.engine.references import References
+
+
+def main() -> NoReturn:
+    """Take in all that governance and the price sources have said, then decide."""
+    description = current()
+    references = References(description, PRINCIPAL, REFERENCE_TOPICS)
+    observer = DeskObserver(references)
+    for received in references.catch_up():
+        observer.accept(received)
+    run(processor(observer), description)
+
+
+if __name__ == "__main__":
+    main()
