@@ -1,0 +1,88 @@
+"""`python -m infra.cluster`: start, stop and show a cluster on this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Final, NoReturn, get_args
+
+import typer
+from rich.console import Console
+
+from infra.cluster import report
+from infra.cluster.errors import ClusterError
+from infra.cluster.local import ROOT, SERVICES, Cluster, Service
+from infra.cluster.processes import PROCESSES
+from infra.cluster.runtime import Runtime
+
+DEFAULT: Final = ROOT / ".runtime" / "default"
+
+app = typer.Typer(
+    help="The local cluster: start it, stop it, look at it.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+console = Console(stderr=True, highlight=False)
+Folder = Annotated[Path, typer.Option("--runtime", envvar="PROOFDESK_RUNTIME", help="The cluster's folder.")]
+
+
+@app.command()
+def up(
+    runtime: Folder = DEFAULT,
+    only: Annotated[str, typer.Option(help=f"Services, without our processes: {','.join(SERVICES)}.")] = "",
+) -> None:
+    """Start what is not running, and wait until it answers."""
+    services = [each for each in SERVICES if not only or each in only.split(",")]
+    unknown = set(filter(None, only.split(","))) - set(get_args(Service))
+    if unknown:
+        raise typer.BadParameter(f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(SERVICES)}")
+    cluster = Cluster(runtime, services, () if only else PROCESSES, console.print)
+    try:
+        cluster.start()
+        report.show(report.of(cluster, Runtime(runtime.resolve())), console)
+    except ClusterError as error:
+        _fail(error)
+
+
+@app.command()
+def down(
+    runtime: Folder = DEFAULT,
+    *,
+    delete: Annotated[bool, typer.Option("--delete", help="Forget everything it knew, keys included.")] = False,
+) -> None:
+    """Stop every process; what it knows is kept."""
+    try:
+        Cluster(runtime).stop(delete=delete)
+    except ClusterError as error:
+        _fail(error)
+    console.print(f"{runtime}: {'down, and deleted' if delete else 'down'}")
+
+
+@app.command()
+def status(
+    runtime: Folder = DEFAULT,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Show processes, ports, URLs and lag. Exit status 1 when it is down."""
+    place = Runtime(runtime.resolve())
+    if not (place.folder / "cluster.json").exists():
+        _fail(ClusterError(f"no cluster in {runtime}; start one with make up"))
+    try:
+        found = report.of(Cluster(runtime), place)
+    except ClusterError as error:
+        _fail(error)
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    else:
+        report.show(found, Console(highlight=False))
+    if not found["processes"]:
+        raise typer.Exit(1)
+
+
+def _fail(error: ClusterError) -> NoReturn:
+    console.print(f"[red]{error}[/red]")
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,36 @@
+"""Our own processes: what is started, as whom, how often. Each is its own program and can be restarted alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from schemas.topics import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One component. `python -m <module>` runs until SIGTERM and exits non-zero to be started again."""
+
+    name: str
+    module: str
+    principal: Principal
+    replicas: int = 1
+
+    @property
+    def instances(self) -> tuple[str, ...]:
+        """Names of the workers, as the supervisor shows them."""
+        return (self.name,) if self.replicas == 1 else tuple(f"{self.name}-{number}" for number in range(self.replicas))
+
+
+PROCESSES: Final = (
+    Process("governance", "streams.governance", "governance"),
+    Process("desk", "streams.desk", "desk"),
+    Process("execution", "streams.execution", "execution"),
+    Process("signer", "streams.signing", "signer"),
+    Process("broadcast", "streams.broadcast", "broadcast"),
+    Process("settlement", "streams.settlement", "settlement"),
+    Process("observer", "streams.prices", "observer"),
+    Process("projector", "projections.projector", "projector"),
+    Process("gateway", "commands.gateway", "gateway"),
+)

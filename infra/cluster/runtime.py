@@ -1,0 +1,143 @@
+"""The folder of one cluster: where everything of it lies, its ports and its secrets.
+
+Decides that a cluster owns one folder and nothing outside it, that ports once chosen stay (people's FIDO2 keys are bound
+to the gateway's origin), and that secrets are random, one file each, mode 0600. Ports lie below 32768: above, clients'
+ephemeral ports take them while a server is down, and it cannot come back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import random
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, get_args
+
+from eth_account.hdaccount import generate_mnemonic
+from eth_account.types import Language
+
+from infra.cluster.errors import ClusterError
+from infra.identity.private_file import PRIVATE_FOLDER_MODE, create_private, read_private
+from schemas.topics import Principal
+
+LOOPBACK: Final = "127.0.0.1"
+PORT_MIN: Final = 20_000
+PORT_MAX: Final = 32_767
+PORT_NAMES: Final = ("http", "node", "postgres", "kafka", "controller", "supervisor")
+PASSWORD_RANDOM_BYTES: Final = 24
+MNEMONIC_WORDS: Final = 12
+
+KAFKA_PRINCIPALS: Final = (*get_args(Principal), "admin", "broker", "controller")
+"""Components, and those without which there would be no topics: `admin` makes them, `broker` and `controller` serve them."""
+POSTGRES_ROLES: Final = ("owner", "projector", "reader")
+TRAVERSE_ONLY_MODE: Final = 0o711
+"""PostgreSQL refuses to run as root: its own user must get through to its folder, and see nothing on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The folder of one cluster."""
+
+    folder: Path
+
+    @property
+    def logs(self) -> Path:
+        """What every process printed, one file each."""
+        return self.folder / "logs"
+
+    @property
+    def kafka(self) -> Path:
+        """The broker's settings and log segments."""
+        return self.folder / "kafka"
+
+    @property
+    def postgres(self) -> Path:
+        """PostgreSQL's data directory."""
+        return self.folder / "postgres"
+
+    @property
+    def chain(self) -> Path:
+        """The chain node's state."""
+        return self.folder / "chain"
+
+    def secret(self, name: str) -> Path:
+        """The file of one secret."""
+        return self.folder / "secrets" / name
+
+    def prepare(self) -> None:
+        """Make folders and secrets that are not there yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(TRAVERSE_ONLY_MODE)
+        for folder in (self.folder / "secrets", self.logs, self.kafka, self.chain):
+            folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+        for principal in KAFKA_PRINCIPALS:
+            self._credentials(f"kafka-{principal}.json", principal)
+        for role in POSTGRES_ROLES:
+            self._credentials(f"postgres-{role}.json", role)
+        self._credentials("supervisor.json", "proofdesk")
+        if not self.secret("chain-mnemonic").exists():
+            create_private(self.secret("chain-mnemonic"), generate_mnemonic(MNEMONIC_WORDS, Language.ENGLISH).encode())
+
+    def password(self, name: str) -> str:
+        """The password in the credentials file `name`."""
+        return str(json.loads(read_private(self.secret(name)))["password"])
+
+    def _credentials(self, name: str, username: str) -> None:
+        path = self.secret(name)
+        if not path.exists():
+            content = {"username": username, "password": secrets.token_urlsafe(PASSWORD_RANDOM_BYTES)}
+            create_private(path, json.dumps(content).encode())
+
+    def ports(self) -> dict[str, int]:
+        """The cluster's ports by name, chosen at the first call. Raises ClusterError when none are free."""
+        path = self.folder / "ports.json"
+        known: dict[str, int] = json.loads(path.read_bytes()) if path.exists() else {}
+        lacking = [name for name in PORT_NAMES if name not in known]
+        if lacking:
+            known |= zip(lacking, _free_ports(len(lacking), self._ports_of_neighbours() | set(known.values())), strict=True)
+            path.write_text(json.dumps(known))
+        return known
+
+    def _ports_of_neighbours(self) -> set[int]:
+        """What other clusters beside this one will want when they come back."""
+        files = self.folder.parent.glob("*/ports.json")
+        return {port for file in files for port in json.loads(file.read_bytes()).values()}
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the cluster for one start or stop. Raises ClusterError when somebody else is at it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ClusterError(f"{self.folder} is being started or stopped by somebody else; wait for that") from None
+            yield
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the loopback port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_ports(count: int, taken: set[int]) -> list[int]:
+    candidates = [port for port in range(PORT_MIN, PORT_MAX + 1) if port not in taken]
+    random.SystemRandom().shuffle(candidates)  # two clusters that choose at the same moment rarely meet
+    found: list[int] = []
+    for port in candidates:
+        if len(found) == count:
+            return found
+        if is_free(port):
+            found.append(port)
+    raise ClusterError(f"no {count} free ports between {PORT_MIN} and {PORT_MAX}; stop what holds them")

@@ -1,0 +1,231 @@
+"""supervisord of one cluster: its configuration, and orders to it over XML-RPC on the loopback, with a password.
+
+Decides that everything is restarted whenever it exits, that services outlive our processes when all are stopped, and that a
+process sees only the environment it is given. A Unix socket would need no password, but its path may be 107 bytes long at
+most, and folders of clones and tests are longer. Source: supervisor's manual, "Configuration File", "XML-RPC API".
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from xmlrpc.client import Error, ServerProxy
+
+from infra.cluster.errors import ClusterError, NotReady
+from infra.cluster.runtime import LOOPBACK, Runtime
+from infra.identity.private_file import write_private
+
+START_SECONDS_MAX: Final = 10
+STOP_SECONDS_MAX: Final = 45
+POLL_SECONDS: Final = 0.05
+PROGRAM_STOP_SECONDS_MAX: Final = 15
+RESTARTS_MAX: Final = 1_000_000
+"""Quick failures in a row until supervisord gives up: never, for a broker may be away for long. It backs off by itself."""
+LOG_MB_MAX: Final = 20
+KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "JAVA_HOME", "OTEL_EXPORTER_OTLP_ENDPOINT", "PROOFDESK_LOG_LEVEL")
+"""What a cluster takes over from the shell that started it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program for supervisord. `service` programs start at once and stop last."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    service: bool = False
+    user: str | None = None
+    stop_signal: str = "TERM"
+
+    @property
+    def full_name(self) -> str:
+        """The name that supervisord knows it by."""
+        return f"{'services' if self.service else 'processes'}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A program as supervisord sees it. `state` is supervisord's own word."""
+
+    name: str
+    state: str
+    pid: int
+    seconds: int
+
+
+class Supervisor:
+    """The supervisord of one cluster, whether running or not."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        """Talk to nobody yet."""
+        self._runtime = runtime
+        self._folder = runtime.folder
+        self._password = runtime.password("supervisor.json")
+        port = runtime.ports()["supervisor"]
+        self._place = f"{LOOPBACK}:{port}"
+        self._server = ServerProxy(f"http://proofdesk:{self._password}@{self._place}/RPC2")
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of a supervisord that is alive, None when there is none."""
+        try:
+            pid = int((self._folder / "supervisord.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if alive(pid) else None
+
+    def start(self, programs: Iterable[Program]) -> None:
+        """Start supervisord and with it the services. Raises ClusterError, NotReady."""
+        settings = self._folder / "supervisord.conf"
+        write_private(settings, self._configuration(list(programs)).encode())
+        started = subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(settings)],
+            env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if started.returncode != 0:
+            raise ClusterError(f"supervisord did not start: {started.stderr.strip() or started.stdout.strip()}")
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise NotReady("supervisord", START_SECONDS_MAX, self._runtime.logs / "supervisord.log")
+            time.sleep(POLL_SECONDS)
+
+    def _answers(self) -> bool:
+        try:
+            self._server.supervisor.getState()
+        except (OSError, Error):
+            return False
+        return True
+
+    def start_processes(self) -> None:
+        """Start our own processes, without waiting for what they do."""
+        self._order("startProcessGroup", "processes", False)  # noqa: FBT003 - XML-RPC takes arguments by place
+
+    def restart(self, full_name: str) -> None:
+        """Stop one program and start it again."""
+        self._order("stopProcess", full_name)
+        self._order("startProcess", full_name)
+
+    def stop_program(self, full_name: str) -> None:
+        """Stop one program; it stays stopped."""
+        self._order("stopProcess", full_name)
+
+    def start_program(self, full_name: str) -> None:
+        """Start one program that was stopped."""
+        self._order("startProcess", full_name)
+
+    def running(self) -> tuple[Running, ...]:
+        """Every program, services first."""
+        found = self._order("getAllProcessInfo")
+        programs = [
+            Running(
+                name=str(each["name"]),
+                state=str(each["statename"]).lower(),
+                pid=int(each["pid"]),
+                seconds=int(each["now"]) - int(each["start"]) if each["pid"] else 0,
+            )
+            for each in sorted(found, key=lambda each: str(each["group"]), reverse=True)
+        ]
+        return tuple(programs)
+
+    def stop(self) -> None:
+        """Stop supervisord and all it started, and see that none is left. Raises ClusterError."""
+        pid = self.pid
+        if pid is None:
+            return
+        children = self._children()
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS_MAX
+        while any(alive(each) for each in (pid, *children)):
+            if time.monotonic() > deadline:
+                left = [each for each in (pid, *children) if alive(each)]
+                raise ClusterError(f"processes {left} do not stop; see {self._runtime.logs}, then kill -9 them")
+            time.sleep(POLL_SECONDS)
+
+    def _children(self) -> list[int]:
+        try:
+            return [each.pid for each in self.running() if each.pid]
+        except ClusterError:  # it was stopping already, or its port is taken: waiting for itself must do
+            return []
+
+    def _order(self, method: str, *arguments: str | bool) -> Any:
+        try:
+            return getattr(self._server.supervisor, method)(*arguments)
+        except (OSError, Error) as failure:
+            reason = f"{type(failure).__name__}: {getattr(failure, 'faultString', failure)}"
+            raise ClusterError(f"supervisord at {self._place}: {method} {arguments}: {reason}; see make status") from failure
+
+    def _configuration(self, programs: list[Program]) -> str:
+        sections = [
+            "[supervisord]",
+            f"pidfile={_escaped(self._folder)}/supervisord.pid",
+            f"logfile={_escaped(self._runtime.logs)}/supervisord.log",
+            f"directory={_escaped(Path.cwd())}",
+            "umask=077",
+            *(["user=root"] if os.geteuid() == 0 else []),
+            "[inet_http_server]",
+            f"port={self._place}",
+            "username=proofdesk",
+            f"password={self._password}",
+            "[rpcinterface:supervisor]",
+            "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
+        ]
+        for program in programs:
+            sections += self._section(program)
+        for group, priority in (("services", 1), ("processes", 2)):
+            names = [each.name for each in programs if each.service == (group == "services")]
+            if names:
+                sections += [f"[group:{group}]", f"programs={','.join(names)}", f"priority={priority}"]
+        return "\n".join(sections) + "\n"
+
+    def _section(self, program: Program) -> list[str]:
+        environment = ",".join(f'{name}="{_escaped(value)}"' for name, value in program.environment.items())
+        return [
+            f"[program:{program.name}]",
+            f"command={_escaped(shlex.join(program.command))}",
+            f"environment={environment}",
+            f"autostart={'true' if program.service else 'false'}",
+            "autorestart=true",
+            "startsecs=1",
+            f"startretries={RESTARTS_MAX}",
+            f"stopsignal={program.stop_signal}",
+            f"stopwaitsecs={PROGRAM_STOP_SECONDS_MAX}",
+            "killasgroup=true",
+            f"stdout_logfile={_escaped(self._runtime.logs / program.name)}.log",
+            f"stdout_logfile_maxbytes={LOG_MB_MAX}MB",
+            "stdout_logfile_backups=1",
+            "redirect_stderr=true",
+            *([f"user={program.user}"] if program.user else []),
+        ]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and is no zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    state = Path(f"/proc/{pid}/stat")
+    try:
+        return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _escaped(text: object) -> str:
+    """supervisord's configuration expands `%`."""
+    return str(text).replace("%", "%%")
