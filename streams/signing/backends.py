@@ -1,14 +1,29 @@
-"""Where keys are: the signing backends, one class each, behind `enclave.Signer`. Keys never leave their token."""
+"""Where keys are: the signing backends, one class each, behind `Signer`. Keys never leave their token."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from infra.chain.transaction import Signature
+from infra.hsm.errors import KeyIdInvalid, KeyUnfit, KeyUnknown
 from infra.hsm.token import Token
 from schemas.events.governance import WalletAssigned
 
 
-class BackendUnknown(Exception):
-    """Governance assigned the wallet to a key that this enclave does not hold."""
+class KeyUnusable(Exception):
+    """The enclave has no key that could sign for the wallet as governance assigned it; the message says why."""
+
+
+class Signer(Protocol):
+    """A backend that holds keys."""
+
+    def sign(self, wallet: WalletAssigned, digest: bytes) -> Signature:
+        """Sign 32 bytes with the key that `wallet` names.
+
+        Raises:
+            KeyUnusable: there is no such key here. Whatever else is raised stops the enclave.
+        """
+        ...
 
 
 class HsmSigner:
@@ -18,12 +33,16 @@ class HsmSigner:
         self._token = token
 
     def sign(self, wallet: WalletAssigned, digest: bytes) -> Signature:
-        """Sign with the key that the wallet names.
+        """Sign with the token's key.
 
         Raises:
-            BackendUnknown: the wallet's key is not in an HSM.
+            KeyUnusable: governance says that another backend keeps it, or the token has no such key.
+            TokenError: the token failed.
         """
         if wallet.key_backend != "hsm":
-            raise BackendUnknown(f"wallet {wallet.wallet_id} is kept by {wallet.key_backend}, and this enclave holds an HSM")
-        made = self._token.sign_digest(wallet.key_id, digest)
+            raise KeyUnusable(f"wallet {wallet.wallet_id} is kept by {wallet.key_backend}, and this enclave holds an HSM")
+        try:
+            made = self._token.sign_digest(wallet.key_id, digest)
+        except (KeyUnknown, KeyUnfit, KeyIdInvalid) as missing:
+            raise KeyUnusable(str(missing)) from missing
         return Signature(made.y_parity, made.r, made.s)

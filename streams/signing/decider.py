@@ -1,7 +1,8 @@
 """What the enclave remembers and says: one payload for one nonce, signed or refused (architecture, rule 10).
 
-State is the fold of what it has signed. A nonce is signed once: the next one of its wallet, or, for a wallet that it has never
-signed for, whatever the chain's count was. A refusal is an event, and frees the nonce for the next order.
+State is the fold of what it has said. An order is answered once. A nonce is signed once: the next one of its wallet or, for a
+wallet that it has never signed for, the chain's own count. A refusal is an event, and frees the nonce for the next order.
+Left out: recorded replacements of a stuck transaction.
 """
 
 from __future__ import annotations
@@ -13,24 +14,27 @@ from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.hash_chain import Link
 from schemas.values import Instant, OrderId
 from streams.engine.decider import Outcome, Recorded
+from streams.engine.once import AnsweredOrders
 from streams.signing.evidence import Verdict
 
 
 @dataclass(slots=True)
 class SignerState:
-    """Per wallet and chain (`wallet|chain`), the last nonce that was signed."""
+    """What was said on one partition."""
 
     last_nonces: dict[str, int] = field(default_factory=dict)
+    """Per wallet and chain (`wallet|chain`), the last nonce that was signed."""
+    answered: AnsweredOrders = field(default_factory=AnsweredOrders)
 
     def nonce_refusal(self, simulated: Simulated) -> Refusal | None:
         """Why the transaction's nonce must not be signed; None when it is the one that is next."""
         last = self.last_nonces.get(nonce_key(simulated.wallet_id, simulated.transaction.chain_id))
-        nonce = simulated.transaction.nonce
-        if last is None or nonce == last + 1:
+        nonce, following = simulated.transaction.nonce, simulated.account_nonce if last is None else last + 1
+        if nonce == following:
             return None
         return Refusal(
             check="nonce",
-            message=f"nonce {nonce} of wallet {simulated.wallet_id} was offered, but {last + 1} is next",
+            message=f"nonce {nonce} of wallet {simulated.wallet_id} was offered, but {following} is next",
             remedy="nothing was signed; find out who offered the nonce",
         )
 
@@ -47,7 +51,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A simulated transaction with the verdict on it, and its signature if the verdict was good."""
+    """A simulated transaction with the verdict on it, and its signature if nothing spoke against it."""
 
     simulated: Simulated
     verdict: Verdict
@@ -69,8 +73,8 @@ class SigningDecider:
         return SignerState()
 
     def decide(self, state: SignerState, message: Judged | None, now: Instant) -> Outcome:  # noqa: ARG002 - the contract's shape
-        """One event for every simulation that passed; none for what is not the enclave's (a flagged one)."""
-        if message is None:
+        """One event for every order whose simulation passed, once; none for what is not the enclave's to answer."""
+        if message is None or message.simulated.order_id in state.answered:
             return ()
         refusal = message.verdict.refusal or state.nonce_refusal(message.simulated)
         if refusal is not None or message.signature is None:
@@ -78,10 +82,13 @@ class SigningDecider:
         return (_signed(message.simulated, message.verdict, message.signature),)
 
     def evolve(self, state: SignerState, recorded: Recorded) -> SignerState:
-        """Remember the nonce that was used."""
-        event = recorded.event
-        if isinstance(event, Signed):
-            state.last_nonces[nonce_key(event.wallet_id, event.chain_id)] = event.nonce
+        """Remember the order, and the nonce that was used."""
+        match recorded.event:
+            case Signed() as signed:
+                state.last_nonces[nonce_key(signed.wallet_id, signed.chain_id)] = signed.nonce
+                state.answered.add(signed.order_id)
+            case SigningRefused() as refused:
+                state.answered.add(refused.order_id)
         return state
 
     def due(self, state: SignerState, now: Instant) -> tuple[Event, ...]:  # noqa: ARG002 - the contract's shape

@@ -1,181 +1,274 @@
-"""Everything the log says about one order, in order and verified as a chain; and the desks' limit ledgers beside it.
+"""Everything the log says about one order, in order and verified as a chain, with the limits reckoned beside it.
 
 The enclave reads the desks' topics whole, from the first record, and folds each partition in the order in which the desk wrote
-it (`position`, gapless over all its topics). So it knows what every limit held at each decision, by its own reckoning.
-Source: architecture, rules 6, 7 and 10. Leaves out what any of it means (`evidence`).
+it (`position`, gapless over all its topics), each event after the links that came before it. So it knows what every limit had
+been used for at each decision, by its own reckoning. Nothing is believed of a partition whose log contradicts itself: a place
+claimed twice, time that runs backwards, a reservation released while its transaction may still reach the chain.
+Source: architecture, rules 4, 6, 7 and 10. Leaves out what any of it means (`evidence`).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from schemas.events.base import Event, OrderEvent
-from schemas.events.facts import Facts
-from schemas.events.lifecycle import Approved, OrderClosed, OrderInitiated, PolicyEvaluated
+from schemas.events.lifecycle import (
+    Approved,
+    Confirmed,
+    OrderClosed,
+    OrderInitiated,
+    PolicyEvaluated,
+    Reverted,
+    SigningRefused,
+    Simulated,
+)
 from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
-from schemas.hash_chain import ChainBroken, Link, digest_of
+from schemas.hash_chain import ChainBroken, Link
+from schemas.partitioning import desk_partition
 from schemas.topics import ORDER_TOPICS, written_by
-from schemas.values import DeskId, OrderId
-from streams.desk.limits import Ledger, account_key, amounts, micros
+from schemas.values import DeskId, Instant, OrderId
+from streams.desk.limits import MICROS_PER_SECOND, AccountKey, Ledger, LedgerBroken, MicroUsd, account_key, amounts
+from streams.desk.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX
 from streams.engine.decider import Received
 
 EVIDENCE_TOPICS: Final = tuple(dict.fromkeys([*(topic.name for topic in written_by("desk")), *ORDER_TOPICS]))
 """What the enclave follows: all that the desk writes, for its positions, and every other link of an order."""
-HELD_EVENTS_MAX: Final = 100_000
-"""Events of one partition behind a gap. More means that a topic is missing or that the log is not ours."""
-ENDED_ORDERS_MAX: Final = 100_000
-"""Ids of ended orders that are remembered for links that come late."""
+HELD_EVENTS_MAX: Final = 500_000
+"""Desk events of one partition that wait for others. More means that a topic is missing or that the log is not ours."""
+SPLITS_REMEMBERED_MAX: Final = 1_000
+"""Of one partition. The parts follow their split at once, so one would do."""
+ENDED_REMEMBERED_MICROS: Final = (COMMAND_AGE_SECONDS_MAX + COMMAND_SKEW_SECONDS_MAX) * MICROS_PER_SECOND
+"""Ids of ended orders are kept until the command that began them is too old to begin them again."""
 
-_OF_THE_DESK: Final = frozenset(topic.name for topic in written_by("desk"))
+_OF_THE_DESK: Final = frozenset(topic.record for topic in written_by("desk"))
 
 E = TypeVar("E", bound=OrderEvent)
 
 
 class EvidenceBroken(Exception):
-    """The desks' log contradicts itself: the enclave must stop."""
+    """The desk's log contradicts itself: nothing on that partition can be derived from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """An order that parts replaced, and the desk's event that says by which."""
+
+    initiated: OrderInitiated
+    closed: OrderClosed
 
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """An order's whole chain, verified, from its first link to its newest."""
+    """An order's whole chain, verified, from its first link to the simulation that is to be answered."""
 
     links: tuple[OrderEvent, ...]
-    tail: Link
-    disputes: tuple[str, ...] = ()
-    """Limits whose recorded use is not what the enclave reckons it was, in words."""
-    parent: OrderInitiated | None = None
-    """The order that this one is a part of, if it was split."""
+    used: Mapping[AccountKey, MicroUsd]
+    """What its rolling limits had been used for before it when it was approved, as the enclave reckons it."""
+    splits: tuple[Split, ...] = ()
+    """Of which order it is a part, and that one of which, and so on; empty for a whole order."""
 
     def all(self, kind: type[E]) -> tuple[E, ...]:
         """Every link of a kind, in order."""
         return tuple(event for event in self.links if isinstance(event, kind))
 
-    def only(self, kind: type[E]) -> E | None:
-        """The one link of a kind; None when there is none or more than one."""
-        found = self.all(kind)
-        return found[0] if len(found) == 1 else None
-
 
 @dataclass(slots=True)
 class _Chain:
-    """An order's links by sequence, each with its hash, and what its limit facts got wrong."""
+    """An order's links by sequence, each with its hash."""
 
     links: dict[int, tuple[OrderEvent, str]] = field(default_factory=dict)
-    disputes: list[str] = field(default_factory=list)
-    unfolded: set[int] = field(default_factory=set)
-    """Positions of the desk's links that the ledger has not reached yet."""
+    used: dict[AccountKey, MicroUsd] = field(default_factory=dict)
+    splits: tuple[Split, ...] = ()
+    contested: str = ""
+    """Why no link of it can be believed."""
+
+    def has(self, *kinds: type[OrderEvent]) -> bool:
+        return any(isinstance(event, kinds) for event, _ in self.links.values())
+
+    def is_out(self) -> bool:
+        """Whether its transaction passed simulation, so that it is signed or may be, and has not failed for certain."""
+        passed = any(isinstance(event, Simulated) and event.verdict == "passed" for event, _ in self.links.values())
+        return passed and not self.has(SigningRefused, Reverted)
 
 
 @dataclass(slots=True)
 class _Writer:
-    """One partition of the desks' log: how far it is folded, what came early, each desk's ledger so far."""
+    """The desk on one partition: how far its log is folded, what waits, each desk's ledger so far."""
 
     position: int = 0
-    early: dict[int, Event] = field(default_factory=dict)
-    ledgers: dict[DeskId, Ledger] = field(default_factory=dict)
+    clock: Instant = 0
+    waiting: dict[int, Event] = field(default_factory=dict)
+    ledgers: defaultdict[DeskId, Ledger] = field(default_factory=lambda: defaultdict(Ledger))
+    splits: OrderedDict[OrderId, tuple[Split, ...]] = field(default_factory=OrderedDict)
+    ended: OrderedDict[OrderId, Instant] = field(default_factory=OrderedDict)
+    broken: str = ""
+    """How its log contradicts itself."""
 
 
 class EvidenceFold:
-    """Collects evidence in any order between topics. Orders that have ended are forgotten, but for the start of those split."""
+    """Collects evidence in any order between topics. Orders that have ended are forgotten."""
 
     def __init__(self) -> None:
         self._chains: dict[OrderId, _Chain] = {}
-        self._parents: dict[OrderId, OrderInitiated] = {}
-        self._writers: dict[int, _Writer] = {}
-        self._ended: OrderedDict[OrderId, None] = OrderedDict()
+        self._writers: defaultdict[int, _Writer] = defaultdict(_Writer)
+        self._read: dict[tuple[str, int], int] = {}
 
     def accept(self, received: Received) -> None:
-        """Take in one record of `EVIDENCE_TOPICS`.
+        """Take in the next record of one of `EVIDENCE_TOPICS`."""
+        event, writer = received.record, self._writers[received.partition]
+        self._read[received.topic, received.partition] = received.offset
+        of_the_desk = type(event) in _OF_THE_DESK
+        if isinstance(event, OrderEvent):
+            if is_misplaced(received, event):
+                if of_the_desk:
+                    writer.broken = f"order {event.order_id} stands on a partition of other desks"
+                return
+            self._link(writer, event, received.digest)
+        if of_the_desk and isinstance(event, Event):
+            _queue(writer, event)
+        self._advance(writer)
 
-        Raises:
-            EvidenceBroken: two different events claim one place.
-        """
-        event = received.record
-        if isinstance(event, OrderEvent) and event.order_id not in self._ended:
-            self._link(event, digest_of(received.value), of_the_desk=received.topic in _OF_THE_DESK)
-        if isinstance(event, Event) and received.topic in _OF_THE_DESK:
-            self._advance(self._writers.setdefault(received.partition, _Writer()), event)
+    def has_ended(self, received: Received, simulated: Simulated) -> bool:
+        """Whether the order is over, so that there is nothing left to answer: it ended, or was forgotten since it did."""
+        if simulated.order_id in self._writers[received.partition].ended:
+            return True
+        chain = self._chains.get(simulated.order_id)
+        is_read = received.offset <= self._read.get((received.topic, received.partition), -1)
+        return is_read and (chain is None or simulated.sequence not in chain.links)
 
-    def dossier(self, order_id: OrderId, upto: int) -> Dossier | None:
-        """The order's links 1 to `upto`, with the ledgers folded as far; None while some of it is still on its way.
+    def dossier(self, received: Received, simulated: Simulated) -> Dossier | None:
+        """The order's chain up to `simulated`, which stands as `received`; None while some of it is still on its way.
 
         Raises:
             ChainBroken: the links do not follow from one another.
+            EvidenceBroken: the partition's log contradicts itself.
         """
-        chain = self._chains.get(order_id)
-        if chain is None or chain.unfolded or any(sequence not in chain.links for sequence in range(1, upto + 1)):
+        writer = self._writers[received.partition]
+        self._link(writer, simulated, received.digest)
+        chain = self._chains[simulated.order_id]
+        if writer.broken:
+            raise EvidenceBroken(writer.broken)
+        if chain.contested or simulated.sequence < 1:
+            raise ChainBroken(chain.contested or f"order {simulated.order_id}: a link without a number")
+        if not _reaches(chain, simulated.sequence):
             return None
+        links = [chain.links[sequence] for sequence in range(1, simulated.sequence + 1)]
         tail = Link()
-        for sequence in range(1, upto + 1):
-            event, digest = chain.links[sequence]
+        for event, digest in links:
             if event.previous_hash != tail.digest:
-                raise ChainBroken(f"order {order_id}: link {sequence} does not follow link {tail.sequence}")
-            tail = Link(sequence, digest)
-        links = tuple(chain.links[sequence][0] for sequence in range(1, upto + 1))
-        first = links[0]
-        parent_id = first.order.parent_order_id if isinstance(first, OrderInitiated) else None
-        return Dossier(links, tail, tuple(chain.disputes), self._parents.get(parent_id) if parent_id else None)
+                raise ChainBroken(f"order {event.order_id}: link {event.sequence} does not follow link {tail.sequence}")
+            tail = Link(event.sequence, digest)
+        if any(type(event) in _OF_THE_DESK and event.position > writer.position for event, _ in links):
+            return None
+        return Dossier(tuple(event for event, _ in links), chain.used, chain.splits)
 
-    def _link(self, event: OrderEvent, digest: str, *, of_the_desk: bool) -> None:
+    def _link(self, writer: _Writer, event: OrderEvent, digest: str) -> None:
+        if event.order_id in writer.ended:
+            return
         chain = self._chains.setdefault(event.order_id, _Chain())
-        if chain.links.setdefault(event.sequence, (event, digest))[1] != digest:
-            raise EvidenceBroken(f"order {event.order_id}: two different events claim to be link {event.sequence}")
-        if of_the_desk:
-            chain.unfolded.add(event.position)
+        known, known_digest = chain.links.setdefault(event.sequence, (event, digest))
+        if known_digest == digest:
+            return
+        chain.contested = f"order {event.order_id}: two different events claim to be link {event.sequence}"
+        if type(event) in _OF_THE_DESK or type(known) in _OF_THE_DESK:
+            writer.broken = writer.broken or chain.contested
 
-    def _advance(self, writer: _Writer, event: Event) -> None:
-        """Fold in order of position; what lies behind a gap waits."""
-        writer.early[event.position] = event
-        while (following := writer.early.pop(writer.position + 1, None)) is not None:
-            writer.position += 1
-            if isinstance(following, OrderEvent):
-                self._fold(writer.ledgers.setdefault(following.desk_id, Ledger()), following)
-        if len(writer.early) > HELD_EVENTS_MAX:
-            raise EvidenceBroken(f"desk event {writer.position + 1} is missing; {len(writer.early)} later ones are here")
+    def _advance(self, writer: _Writer) -> None:
+        """Fold in order of position; an event waits for those before it, and for the links before it of its own order."""
+        while not writer.broken and (event := writer.waiting.get(writer.position + 1)) is not None:
+            chain = self._chains.get(event.order_id) if isinstance(event, OrderEvent) else None
+            if isinstance(event, OrderEvent) and chain is not None and not _reaches(chain, event.sequence):
+                return
+            del writer.waiting[event.position]
+            writer.position = event.position
+            if event.decided_at < writer.clock:
+                writer.broken = f"desk event {event.position} was decided before the one before it"
+            writer.clock = event.decided_at
+            if isinstance(event, OrderEvent):
+                self._fold(writer, event, chain)
 
-    def _fold(self, ledger: Ledger, event: OrderEvent) -> None:
-        chain = self._chains.setdefault(event.order_id, _Chain())
-        chain.unfolded.discard(event.position)
+    def _fold(self, writer: _Writer, event: OrderEvent, chain: _Chain | None) -> None:
+        if chain is None:
+            writer.broken = f"order {event.order_id} goes on after its end"
+            return
+        try:
+            _reckon(writer.ledgers[event.desk_id], event, chain)
+        except (LedgerBroken, KeyError) as broken:
+            writer.broken = f"desk event {event.position}: {broken}"
         match event:
-            case LimitReserved():
-                ledger.reserve(event.order_id, event.reserved)
-            case LimitReleased():
-                ledger.release(event.order_id)
-            case PolicyEvaluated() | Approved():
-                ledger.evaluated(event.facts.limits, event.decided_at)
-                chain.disputes += _disputes(ledger, event.order_id, event.facts)
-            case LimitPosted():
-                ledger.post(event.order_id, event.decided_at)
-                self._forget(event.order_id)
-            case OrderClosed():
-                self._close(event)
+            case OrderInitiated() if event.order.parent_order_id is not None:
+                chain.splits = writer.splits.get(event.order.parent_order_id, ())
+            case LimitReleased() | OrderClosed() if chain.is_out():
+                writer.broken = f"order {event.order_id} was given up while its transaction may still reach the chain"
+            case LimitPosted() if not chain.has(Confirmed):
+                writer.broken = f"order {event.order_id} was posted without having been confirmed"
             case _:
                 pass
-
-    def _close(self, event: OrderClosed) -> None:
-        first = self._chains[event.order_id].links.get(1)
-        self._forget(event.order_id)
-        if event.child_order_ids and first is not None and isinstance(first[0], OrderInitiated):
-            self._parents[event.order_id] = first[0]
-
-    def _forget(self, order_id: OrderId) -> None:
-        """Drop an order that has ended; its id is kept for a while, since links of other topics may still be on their way."""
-        self._chains.pop(order_id, None)
-        self._ended[order_id] = None
-        if len(self._ended) > ENDED_ORDERS_MAX:
-            self._ended.popitem(last=False)
+        if isinstance(event, OrderClosed) and event.child_order_ids:
+            _remember_split(writer, event, chain)
+        if isinstance(event, OrderClosed | LimitPosted):
+            del self._chains[event.order_id]
+            _remember_end(writer, event)
 
 
-def _disputes(ledger: Ledger, order_id: OrderId, facts: Facts) -> Iterator[str]:
-    """Yield every rolling limit whose use before this order, as recorded, is not what the ledger says."""
-    own = amounts(ledger.held.get(order_id, []))
-    for fact in facts.limits:
-        if fact.kind != "rolling":
-            continue
-        key = account_key(fact.limit_id, fact.scope_key)
-        reckoned = ledger.used(key, fact.window_seconds, facts.evaluated_at) - own.get(key, 0)
-        if micros(fact.used_usd) != reckoned:
-            yield f"{key}: recorded {fact.used_usd} USD used, reckoned {reckoned} millionths"
+def is_misplaced(received: Received, event: OrderEvent) -> bool:
+    """Whether an event stands where its desk's events do not: there its limits and nonces would be counted from nothing."""
+    return received.partition != desk_partition(event.desk_id.encode())
+
+
+def _reaches(chain: _Chain, sequence: int) -> bool:
+    """Whether all links before `sequence` are there."""
+    return all(number in chain.links for number in range(1, sequence))
+
+
+def _queue(writer: _Writer, event: Event) -> None:
+    if event.position <= writer.position or event.position in writer.waiting:
+        writer.broken = writer.broken or f"two desk events claim position {event.position}"
+    writer.waiting[event.position] = event
+    if len(writer.waiting) > HELD_EVENTS_MAX:
+        writer.broken = f"desk event {writer.position + 1} is missing; {len(writer.waiting)} later ones are here"
+
+
+def _reckon(ledger: Ledger, event: OrderEvent, chain: _Chain) -> None:
+    """The desk's ledger after `event`, kept by the desk's own rules; at an approval, what its limits were used for."""
+    match event:
+        case LimitReserved():
+            ledger.reserve(event.order_id, event.reserved)
+        case LimitReleased():
+            ledger.release(event.order_id)
+        case LimitPosted():
+            ledger.post(event.order_id, event.decided_at)
+        case PolicyEvaluated():
+            ledger.evaluated(event.facts.limits, event.decided_at)
+        case Approved():
+            ledger.evaluated(event.facts.limits, event.decided_at)
+            chain.used = _used(ledger, event)
+        case _:
+            pass
+
+
+def _used(ledger: Ledger, approved: Approved) -> dict[AccountKey, MicroUsd]:
+    own = amounts(ledger.held.get(approved.order_id, []))
+    windows = {
+        account_key(fact.limit_id, fact.scope_key): fact.window_seconds
+        for fact in approved.facts.limits
+        if fact.kind == "rolling"
+    }
+    return {key: ledger.used(key, window, approved.decided_at) - own.get(key, 0) for key, window in windows.items()}
+
+
+def _remember_split(writer: _Writer, closed: OrderClosed, chain: _Chain) -> None:
+    first = chain.links.get(1)
+    if first is not None and isinstance(first[0], OrderInitiated):
+        writer.splits[closed.order_id] = (Split(first[0], closed), *chain.splits)
+    if len(writer.splits) > SPLITS_REMEMBERED_MAX:
+        writer.splits.popitem(last=False)
+
+
+def _remember_end(writer: _Writer, event: OrderEvent) -> None:
+    writer.ended[event.order_id] = event.decided_at
+    while next(iter(writer.ended.values())) + ENDED_REMEMBERED_MICROS < writer.clock:
+        writer.ended.popitem(last=False)

@@ -1,45 +1,63 @@
 """`judge`: from what the log says about one order to a verdict, without trusting whoever wrote it (architecture, rule 10).
 
-Pure: evidence in, verdict out. Every check derives something again and compares; the first that fails refuses, by name.
-Whoever can sign a transaction has passed all of them. Shared by the enclave and by whoever verifies its signatures later.
+Pure: evidence in, verdict out. Every check derives something again, by the same pure rules as whoever wrote it, and compares;
+the first that fails refuses, by name. Shared by the enclave and by whoever verifies its signatures later.
 
-Rules it enforces, in order: the chain's shape; the initiator's command; the wallet and the effect; every approval's assertion;
-the policy, evaluated again; the limits, reckoned again; the simulation; and that the exact bytes to be signed are this order.
-Left out: nonces (the enclave's own memory, `decider`), breakers (no event trips one yet), the wallet's own velocity cap.
+Rules it enforces, in order: the chain's shape; the initiator's command; the wallet; the decoded effect; the prices, each on the
+log and fresh; the facts; every approval's assertion; the limits, reckoned again, and the reservation; the policy, evaluated
+again; the simulation; and that the exact bytes to be signed are this order's call, on its chain, for a bounded fee.
+Left out: nonces (the enclave's own memory, `decider`), breakers (no event trips one yet), the wallet's own velocity cap, and
+what the simulation saw on the chain, which only a node can tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import ValidationError
+
 from infra.chain import transaction
-from schemas.events.base import Refusal
-from schemas.events.facts import ApprovalFact
+from infra.chain.calldata import CalldataRefused
+from schemas.events.base import OrderEvent, Refusal
+from schemas.events.facts import Facts, PriceFact
 from schemas.events.governance import PolicyActivated, WalletAssigned
-from schemas.events.lifecycle import ApprovalGiven, Approved, OrderClosed, OrderInitiated, PolicyEvaluated, Simulated
-from schemas.events.limits import LimitReserved
-from schemas.orders import ApprovalSubject, Order
-from schemas.values import Instant
+from schemas.events.lifecycle import ApprovalGiven, Approved, OrderInitiated, PolicyEvaluated, Simulated
+from schemas.events.limits import LimitReleased, LimitReserved
+from schemas.orders import ApprovalSubject, Effect, Order, Swap
+from schemas.values import TEXT_CHARACTERS_MAX, Instant
+from streams.desk import limits
+from streams.desk.approvals import standing
 from streams.desk.effect import effect_of
-from streams.desk.limits import applied, reservation
+from streams.desk.facts import PRICE_SKEW_SECONDS_MAX, Circumstances, Valued, facts_of, value
+from streams.desk.limits import Account, Adjustment, Ledger, amounts, applied, limit_facts, reservation
 from streams.desk.policy import evaluate
 from streams.desk.refusals import Refused
-from streams.execution.compilation import compile_call
+from streams.execution.compilation import NotCompilable, compile_call
+from streams.execution.valuation import PPM_PER_BASIS_POINT
 from streams.governance.view import Governance
+from streams.prices.view import Prices, is_stale
 from streams.signing.authority import Unproven, check_approval, check_initiation
 from streams.signing.dossier import Dossier
 
-MICROS_A_SECOND: Final = 1_000_000
-FEE_PER_GAS_WEI_MAX: Final = 500 * 10**9
+MICROS_PER_SECOND: Final = 1_000_000
+GWEI: Final = 10**9
+FEE_PER_GAS_WEI_MAX: Final = 1_000 * GWEI
 """No transaction pays more: a fee is value leaving the wallet that no limit counts."""
 GAS_LIMIT_MAX: Final = 5_000_000
+FEE_WEI_MAX: Final = 10**18
+"""For all of a transaction's gas together."""
+
+Unsignable = (Unproven, Refused, transaction.TransactionInvalid, NotCompilable, CalldataRefused, ValidationError)
+"""What deriving something again can end in, when the log does not hold."""
+_BETWEEN: Final = (LimitReserved, LimitReleased, PolicyEvaluated, ApprovalGiven)
+"""The only links that a desk writes between an order's initiation and its approval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `judge` found: the names of all checks passed, or the refusal of the one that failed."""
+    """What `judge` found: the names of all checks passed, and the refusal of the one that failed, if one did."""
 
     passed: tuple[str, ...]
     refusal: Refusal | None = None
@@ -53,52 +71,103 @@ class Case:
     dossier: Dossier
     governance: Governance
     policy: PolicyActivated
+    observed: Mapping[int, PriceFact]
+    now: Instant
     wallet: WalletAssigned
     initiated: OrderInitiated
     reserved: LimitReserved
+    """The last reservation: one that an evaluation anew replaced no longer counts."""
+    evaluated: PolicyEvaluated
+    """The evaluation that made it."""
     approved: Approved
     simulated: Simulated
-    now: Instant
 
     @property
     def order(self) -> Order:
         """The order as its initiator signed it."""
         return self.initiated.order
 
+    @property
+    def effect(self) -> Effect:
+        """What the order would do, by the enclave's own reckoning."""
+        return effect_of(self.order, self.governance)
 
-def judge(dossier: Dossier, governance: Governance, now: Instant) -> Verdict:
-    """Whether the transaction at the end of `dossier` may be signed at `now`. Never raises for what a log could say."""
+    def valued(self, facts: Facts, at: Instant) -> Valued:
+        """What the order's effect was worth at the price that `facts` name, which was fresh at `at`."""
+        prices = {price.asset_id: price for price in facts.prices}
+        return value(self.effect, Circumstances(self.governance, self.policy, prices), at)
+
+
+def judge(dossier: Dossier, governance: Governance, observed: Mapping[int, PriceFact], now: Instant) -> Verdict:
+    """Whether the transaction at the end of `dossier` may be signed at `now`. Never raises for what a log could say.
+
+    `observed` are observations of prices by their offset on `price-observed`.
+    """
     passed: list[str] = []
     name = "chain-shape"
     try:
-        case = _case(dossier, governance, now)
+        case = _case(dossier, governance, observed, now)
         passed.append(name)
-        for name, check in CHECKS:  # noqa: B007 - names the check that refuses
+        for name, check in CHECKS:
             check(case)
             passed.append(name)
-    except (Unproven, Refused, transaction.TransactionInvalid) as unproven:
-        return Verdict(tuple(passed), _refusal(name, unproven))
+    except Unsignable as unproven:
+        return Verdict(tuple(passed), refusal_of(name, str(unproven)))
     return Verdict(tuple(passed), None, case.policy.policy_hash)
 
 
-def _case(dossier: Dossier, governance: Governance, now: Instant) -> Case:
+def refusal_of(check: str, reason: str) -> Refusal:
+    """A refusal for people to act on: `check` names what could not be derived again."""
+    return Refusal(
+        check=check,
+        message=reason[:TEXT_CHARACTERS_MAX],
+        remedy="nothing was signed; find out who wrote what the enclave could not derive, then place the order again",
+    )
+
+
+def _case(dossier: Dossier, governance: Governance, observed: Mapping[int, PriceFact], now: Instant) -> Case:
     """Name the links, or refuse a chain that no desk and no execution would write."""
-    first, last = dossier.links[0], dossier.links[-1]
-    reserved, approved = dossier.only(LimitReserved), dossier.only(Approved)
-    if not isinstance(first, OrderInitiated) or not isinstance(last, Simulated) or reserved is None or approved is None:
-        raise Unproven("the chain does not go from one initiation over one reservation and one approval to a simulation")
-    if dossier.links[-2] is not approved or dossier.all(OrderClosed):
-        raise Unproven("the simulation does not follow the approval, or the order was closed")
-    if any((link.order_id, link.desk_id) != (first.order.order_id, first.order.desk_id) for link in dossier.links):
+    match dossier.links:
+        case (OrderInitiated() as initiated, *between, Approved() as approved, Simulated() as simulated):
+            reserved, evaluated = _reservation(between)
+        case _:
+            raise Unproven("the chain does not go from one initiation over one approval to one simulation")
+    order = initiated.order
+    if any((link.order_id, link.desk_id) != (order.order_id, order.desk_id) for link in dossier.links):
         raise Unproven("the chain mixes orders or desks")
-    wallet = governance.wallets.get(first.order.wallet_id)
+    if any(link.decided_at > now + PRICE_SKEW_SECONDS_MAX * MICROS_PER_SECOND for link in dossier.links):
+        raise Unproven("a link of the chain is from the future")
+    wallet = governance.wallets.get(order.wallet_id)
     if governance.policy is None or wallet is None:
         raise Unproven("governance knows no policy, or not this wallet")
-    return Case(dossier, governance, governance.policy, wallet, first, reserved, approved, last, now)
+    return Case(
+        dossier=dossier,
+        governance=governance,
+        policy=governance.policy,
+        observed=observed,
+        now=now,
+        wallet=wallet,
+        initiated=initiated,
+        reserved=reserved,
+        evaluated=evaluated,
+        approved=approved,
+        simulated=simulated,
+    )
+
+
+def _reservation(between: list[OrderEvent]) -> tuple[LimitReserved, PolicyEvaluated]:
+    """The reservation that stands, and the evaluation of the same decision."""
+    if not all(isinstance(link, _BETWEEN) for link in between):
+        raise Unproven("the chain has links that no order has before its approval")
+    moved = [place for place, link in enumerate(between) if isinstance(link, LimitReserved | LimitReleased)]
+    match between[moved[-1] :] if moved else ():
+        case (LimitReserved() as reserved, PolicyEvaluated() as evaluated, *_):
+            return reserved, evaluated
+    raise Unproven("the order holds no reservation that policy was asked about")
 
 
 def _check_command(case: Case) -> None:
-    check_initiation(case.initiated, case.dossier.parent, case.governance)
+    check_initiation(case.initiated, case.dossier.splits, case.governance, case.policy)
     if case.approved.order != case.order:
         raise Unproven("what was approved is not what was initiated")
 
@@ -111,98 +180,131 @@ def _check_wallet(case: Case) -> None:
 
 
 def _check_effect(case: Case) -> None:
-    if case.approved.facts.effect != effect_of(case.order, case.governance):
+    if not case.effect == case.evaluated.facts.effect == case.approved.facts.effect:
         raise Unproven("the recorded effect is not what the order would do")
 
 
+def _check_prices(case: Case) -> None:
+    settings = case.policy.settings
+    for link, prices in (
+        (case.evaluated, case.evaluated.facts.prices),
+        (case.approved, case.approved.facts.prices),
+        (case.simulated, case.simulated.prices),
+    ):
+        for price in prices:
+            asset = case.governance.assets.get(price.asset_id)
+            fixed = None if asset is None else Prices().fact(asset)
+            if price != (fixed or case.observed.get(price.log_offset)):
+                raise Unproven(f"the price of {price.asset_id} stands neither in governance nor at offset {price.log_offset}")
+            if is_stale(price, link.decided_at, settings.price_max_age_seconds):
+                raise Unproven(f"the price of {price.asset_id} was too old, or not yet seen, when it was used")
+
+
+def _check_facts(case: Case) -> None:
+    """Derived from governance and prices, and equal to those that were approved on, but for what has checks of its own."""
+    recorded, at = case.approved.facts, case.approved.decided_at
+    derived = facts_of(
+        case.order,
+        effect=case.effect,
+        valued=case.valued(recorded, at),
+        limits=recorded.limits,
+        approvals=recorded.approvals,
+        circumstances=Circumstances(case.governance, case.policy, {}),
+        now=at,
+    ).model_copy(update={"governance_position": recorded.governance_position})
+    wrong = [name for name in Facts.model_fields if getattr(recorded, name) != getattr(derived, name)]
+    if wrong:
+        raise Unproven(f"the facts that it was approved on are not those of the log: {', '.join(wrong)}")
+    if recorded.governance_position > case.governance.position:
+        raise Unproven("it was approved on governance that does not exist")
+
+
 def _check_approvals(case: Case) -> None:
-    counted = {fact.principal: fact for fact in _verified_approvals(case)}
-    for claimed in case.approved.approvals:
-        if counted.get(claimed.principal) is None or not set(claimed.roles) <= set(counted[claimed.principal].roles):
-            raise Unproven(f"the approval of {claimed.principal} cannot be verified, or counts in another role")
-
-
-def _verified_approvals(case: Case) -> list[ApprovalFact]:
-    """Every approval on the chain, verified over the subject that it must have been given to."""
-    evaluations = case.dossier.all(PolicyEvaluated)
     subject = ApprovalSubject(
         order=case.order,
-        effect=effect_of(case.order, case.governance),
+        effect=case.effect,
         policy_hash=case.policy.policy_hash,
         reserved=case.reserved.reserved,
     )
-    if not evaluations:
-        raise Unproven("policy was never evaluated")
-    current = [given for given in case.dossier.all(ApprovalGiven) if given.sequence > evaluations[-1].sequence]
-    return [check_approval(given, subject, case.governance) for given in current]
-
-
-def _check_policy(case: Case) -> None:
-    facts = case.approved.facts
-    initiator = case.governance.active(case.order.initiator)
-    if facts.policy_hash != case.policy.policy_hash:
-        raise Unproven("the order was approved under a policy that is no longer in force")
-    if initiator is None or set(facts.initiator_roles) != set(initiator.roles):
-        raise Unproven("the initiator's roles are not those that governance gives")
-    listed = case.governance.contracts.get((case.wallet.chain_id, facts.target.address))
-    if facts.target.listed != (listed is not None) or (listed and facts.target.open_findings != listed.open_findings):
-        raise Unproven("the target's listing is not what governance says")
-    if facts.target.address != facts.effect.counterparty or facts.breakers_open:
-        raise Unproven("the facts are about another target, or a breaker is open")
-    derived = facts.model_copy(update={"approvals": _verified_approvals(case)})
-    if evaluate(case.policy, case.order, derived).outcome != "allowed":
-        raise Unproven("policy, evaluated again, does not allow the order")
+    given = [each for each in case.dossier.all(ApprovalGiven) if each.sequence > case.reserved.sequence]
+    proven = [check_approval(each, subject, case.governance, case.policy) for each in given]
+    counted = list(standing(proven, case.order, case.governance))
+    if not counted == case.approved.facts.approvals == case.approved.approvals:
+        raise Unproven("the approvals that were counted are not those that people gave")
+    if case.approved.decided_at >= case.evaluated.decided_at + case.policy.settings.order_ttl_seconds * MICROS_PER_SECOND:
+        raise Unproven("the order had expired when it was approved")
 
 
 def _check_limits(case: Case) -> None:
-    facts = case.approved.facts
-    if case.dossier.disputes:
-        raise Unproven("; ".join(case.dossier.disputes))
-    expected = applied(case.policy.limits, case.order, facts.target.address)
-    if [(each.limit.limit_id, each.scope_key, each.limit.cap_usd) for each in expected] != [
-        (fact.limit_id, fact.scope_key, fact.cap_usd) for fact in facts.limits
-    ]:
-        raise Unproven("the limits that were evaluated are not those that apply")
-    if any(fact.kind == "rolling" and fact.used_usd + fact.requested_usd > fact.cap_usd for fact in facts.limits):
-        raise Unproven("a limit would be exceeded")
-    if reservation(facts.limits) != case.reserved.reserved:
-        raise Unproven("what was reserved is not what the order needs")
+    facts, first = case.approved.facts, case.evaluated
+    falls_under = applied(case.policy.limits, case.order, case.effect.counterparty)
+    worth = case.valued(first.facts, first.decided_at).amount_usd
+    if case.reserved.reserved != reservation(limit_facts(Ledger(), falls_under, worth, first.decided_at)):
+        raise Unproven("what was reserved is not what the order was worth")
+    # What the enclave reckons stands as reserved in a ledger of its own; the order's own part is asked for once more.
+    reckoned = Ledger({key: Account(reserved=used) for key, used in case.dossier.used.items()})
+    kept = Adjustment(kept=amounts(case.reserved.reserved))
+    derived = limit_facts(reckoned, falls_under, facts.amount_usd, facts.evaluated_at, kept)
+    if derived != facts.limits:
+        wrong = [f"{d.limit_id} of {d.scope_key}: {d.used_usd} USD used" for d in derived if d not in facts.limits]
+        raise Unproven(f"the limits are not as recorded; reckoned from the log: {', '.join(wrong) or 'fewer of them'}")
+    for exceeded in limits.refusals(derived):
+        raise Unproven(exceeded.message)
+
+
+def _check_policy(case: Case) -> None:
+    evaluation = evaluate(case.policy, case.order, case.approved.facts)
+    if evaluation.outcome != "allowed" or list(evaluation.rules) != case.approved.rules:
+        reasons = [*(refusal.message for refusal in evaluation.refusals), *evaluation.requires]
+        raise Unproven(f"policy, evaluated again, does not allow the order so: {'; '.join(reasons) or 'by other rules'}")
 
 
 def _check_simulation(case: Case) -> None:
-    age_max = case.policy.settings.simulation_max_age_seconds * MICROS_A_SECOND
-    if case.simulated.verdict != "passed" or case.simulated.findings:
+    simulated, age = case.simulated, case.now - case.simulated.decided_at
+    if simulated.verdict != "passed" or simulated.findings:
         raise Unproven("the simulation did not pass")
-    if case.now - case.simulated.decided_at > age_max:
+    if age > case.policy.settings.simulation_max_age_seconds * MICROS_PER_SECOND:
         raise Unproven(f"the simulation is older than {case.policy.settings.simulation_max_age_seconds} s")
+    action = case.order.action
+    if isinstance(action, Swap) and (
+        simulated.slippage_ppm is None or simulated.slippage_ppm > action.max_slippage * PPM_PER_BASIS_POINT
+    ):
+        raise Unproven("the simulated loss is above the order's bound, or was not measured")
 
 
 def _check_transaction(case: Case) -> None:
     decoded = transaction.from_record(case.simulated.transaction)
-    call = compile_call(case.order, case.governance, case.approved, case.simulated.prices)
-    if (decoded.to, decoded.value, decoded.data) != (call.to, call.value, call.data):
-        raise Unproven("the bytes to be signed do not decode to the order")
     if decoded.chain_id != case.wallet.chain_id:
-        raise Unproven("the transaction is for another chain")
-    if decoded.max_fee_per_gas > FEE_PER_GAS_WEI_MAX or decoded.gas_limit > GAS_LIMIT_MAX:
-        raise Unproven("the transaction's fee is above the enclave's own cap")
+        raise Unproven(f"the transaction is for chain {decoded.chain_id}, the wallet is on {case.wallet.chain_id}")
+
+
+def _check_call(case: Case) -> None:
+    """The bytes were decoded strictly before, so what is compared here is what is signed."""
+    unsigned = case.simulated.transaction
+    call = compile_call(case.order, case.governance, case.approved, case.simulated.prices)
+    if (unsigned.to, unsigned.value, unsigned.input) != (call.to, call.value, f"0x{call.data.hex()}"):
+        raise Unproven("the bytes to be signed are not the order's call: another receiver, value or input")
+
+
+def _check_fees(case: Case) -> None:
+    unsigned = case.simulated.transaction
+    if unsigned.max_fee_per_gas > FEE_PER_GAS_WEI_MAX or unsigned.gas_limit > GAS_LIMIT_MAX:
+        raise Unproven("the transaction's fee or gas is above the enclave's own cap")
+    if unsigned.max_fee_per_gas * unsigned.gas_limit > FEE_WEI_MAX:
+        raise Unproven(f"the transaction may pay {unsigned.max_fee_per_gas * unsigned.gas_limit} wei for gas")
 
 
 CHECKS: Final[tuple[tuple[str, Callable[[Case], None]], ...]] = (
     ("command", _check_command),
     ("wallet", _check_wallet),
     ("effect", _check_effect),
+    ("prices", _check_prices),
+    ("facts", _check_facts),
     ("approvals", _check_approvals),
-    ("policy", _check_policy),
     ("limits", _check_limits),
+    ("policy", _check_policy),
     ("simulation", _check_simulation),
     ("transaction", _check_transaction),
+    ("call", _check_call),
+    ("fees", _check_fees),
 )
-
-
-def _refusal(check: str, unproven: Exception) -> Refusal:
-    return Refusal(
-        check=check,
-        message=str(unproven)[:1_000],
-        remedy="nothing was signed; find out who wrote what the enclave could not derive, then place the order again",
-    )
