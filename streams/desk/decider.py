@@ -150,8 +150,7 @@ def _desk(state: DeskState, event: Any) -> Desk:
 def _spend(state: DeskState, command: Command, now: Instant) -> None:
     """A command was carried out: its id is spent, and its key's counter has risen."""
     desk = state.desks.setdefault(command.desk_id, Desk())
-    if desk.spent(command.command_id) is None:
-        desk.remember(command.command_id, command_digest(command).hex(), now)
+    desk.remember(command.command_id, command_digest(command).hex(), now)
     if isinstance(command.authorization, WebAuthnAssertion):
         desk.counters[command.authorization.credential_id] = counter_shown(command.authorization)
 

@@ -61,6 +61,14 @@ def test_a_part_that_no_longer_fits_is_refused_alone() -> None:
     assert spec.used("trader-day", "trader:paula") == 30_000
 
 
+def test_a_part_that_was_refused_takes_no_room_from_the_next() -> None:
+    firm = FIRM.with_limits(limit("trader-day", "50000"))
+    spec = given(firm, initiate("o1", transfer("20", "ETH"))).at(firm.with_price(price("ETH", "3000")))
+    spec.when(split("o1", "10", "9", "1"))
+    assert [spec.is_open(f"o1/{n}") for n in range(3)] == [True, False, True]
+    assert spec.used("trader-day", "trader:paula") == 33_000
+
+
 def test_a_split_at_a_stale_price_leaves_the_order_as_it_was() -> None:
     spec = given(FIRM, initiate("o1", transfer("20", "ETH"))).after(61)
     spec.when(split("o1", "10", "10")).then_rejected(refusals.PriceStale)

@@ -165,6 +165,13 @@ def test_postings_of_one_second_leave_together_at_its_end() -> None:
     """)
 
 
+def test_a_second_is_remembered_once_however_much_was_posted_in_it() -> None:
+    table = Table(DAILY)
+    for n in range(5):
+        table.run(f"reserve o{n} alice 1 -> ok \n wait 0.15 -> ok \n post o{n} -> ok")
+    assert [amount for _, amount in table.ledger.accounts["day|trader:alice"].posted] == [5_000_000]
+
+
 def test_all_limits_are_reserved_or_none() -> None:
     check(
         """

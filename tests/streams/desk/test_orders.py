@@ -81,6 +81,13 @@ def test_what_goes_over_a_rolling_limit_is_refused_with_all_that_refuses_it() ->
     spec.when(initiate("o3", transfer("20000"))).then(*TAKEN, "approved")
 
 
+def test_nobody_is_asked_to_approve_what_a_limit_refuses() -> None:
+    firm = FIRM.with_limits(limit("trader-day", "50000"))
+    spec = given(firm).when(initiate("o1", transfer("50000.000001"))).then_refused("limit-exceeded")
+    assert spec.only(PolicyEvaluated).requires == []
+    assert [rule.rule_id for rule in spec.only(PolicyEvaluated).rules] == ["over-25k"]
+
+
 def test_a_limit_per_transaction_is_for_policy_to_judge_and_an_approval_lifts_it() -> None:
     spec = given(FIRM, initiate("o1", transfer("1000001")))
     evaluated = spec.only(PolicyEvaluated)
@@ -184,6 +191,18 @@ def test_any_person_of_the_desk_may_cancel_but_no_other_system() -> None:
     spec = given(FIRM, initiate("o1", transfer("40000")))
     spec.when(cancel("o1", by="officer-bot")).then_rejected(refusals.NotYours, "paula", "cancel")
     spec.given(initiate("o2", transfer("40000"), by="bot")).when(cancel("o2", by="bot")).then(*CLOSED)
+
+
+def test_the_desk_appends_of_itself_only_to_orders_that_it_has() -> None:
+    """What was handed over grows elsewhere: the desk must be given its last link before it may go on."""
+    spec = given(FIRM, initiate("o1", transfer("40000")))
+    tail = spec.processor.decider.tail
+    assert tail(spec.state, order_named("o1")) == spec.links[order_named("o1")]
+    spec.given(approve("o1", by="rita"))
+    assert tail(spec.state, order_named("o1")) is None
+    spec.given(simulated("o1"))
+    assert tail(spec.state, order_named("o1")) == spec.links[order_named("o1")]
+    assert tail(spec.state, order_named("o2")) is None
 
 
 def test_what_was_handed_over_cannot_be_taken_back() -> None:
