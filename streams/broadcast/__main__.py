@@ -8,9 +8,10 @@ from infra.chain.chains import nodes_by_chain
 from infra.cluster.description import current
 from schemas.topics import Principal
 from streams.broadcast.decider import BroadcastDecider
-from streams.broadcast.observer import BroadcastObserver
+from streams.broadcast.observer import REFERENCE_TOPICS, BroadcastObserver
 from streams.engine.decider import Processor
-from streams.engine.process import run
+from streams.engine.process import run, wall_clock
+from streams.engine.references import References
 
 PRINCIPAL: Final[Principal] = "broadcast"
 
@@ -18,13 +19,17 @@ PRINCIPAL: Final[Principal] = "broadcast"
 def main() -> NoReturn:
     """Wire the processor and run it."""
     description = current()
+    references = References(description, PRINCIPAL, REFERENCE_TOPICS)
+    observer = BroadcastObserver(references, nodes_by_chain([description.node]), wall_clock)
+    for received in references.catch_up():
+        observer.accept(received)
     run(
         Processor(
             principal=PRINCIPAL,
             inputs=("signed",),
             outputs=("broadcast",),
             decider=BroadcastDecider(),
-            observer=BroadcastObserver(nodes_by_chain([description.node])),
+            observer=observer,
         ),
         description,
     )

@@ -1,43 +1,80 @@
-"""Sending raw transactions to the nodes of their chain.
+"""Sending raw transactions to the nodes of their chain, and again when the chain has lost them.
 
 Decides that one node's yes is enough, that a node that is away is asked again at growing intervals, and that a refusal
 (a nonce that another transaction took, no money for gas) is neither lost nor repeated in silence: the order stays
 uncommitted, each attempt logs an error with the node's own words, and attempts grow rare (`REFUSED`). It goes on by itself
 when the cause is mended, an account that was funded for one; an order whose nonce is gone waits for a person.
-A node that has the transaction already counts as one that took it (`infra.chain.node.Node.send_raw`).
+A node that has the transaction already counts as one that took it (`infra.chain.node.Node.send_raw`), so sending again is
+harmless, also when several workers do it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final, Protocol
 
 import structlog
 
+from infra.chain.answers import AnswerUnreadable
 from infra.chain.node import Node
-from infra.chain.rpc import NodeRefused, NodeUnavailable
+from infra.chain.rpc import NodeError, NodeRefused, NodeUnavailable
+from schemas.events.base import OrderEvent
 from schemas.events.lifecycle import Signed
 from schemas.values import Instant
 from streams.broadcast.decider import Sent
+from streams.broadcast.flights import Flights
 from streams.engine.decider import Later, Received
 from streams.engine.once import AnsweredOrders
-from streams.engine.patience import Intervals, Patience
+from streams.engine.patience import MICROS_PER_MS, Intervals, Patience
 
+REFERENCE_TOPICS: Final = ("signed", "broadcast", "confirmed", "reverted")
 AWAY: Final = Intervals(first_ms=50, longest_ms=1_000)
+"""Between two questions to a node that gave no answer."""
 REFUSED: Final = Intervals(first_ms=1_000, longest_ms=60_000)
+"""Between two attempts to send what every node refused."""
+WATCHING: Final = Intervals(first_ms=2_000, longest_ms=10_000)
+"""Between two looks whether a transaction that was sent is on the chain."""
+WATCH_ROUND_MS: Final = 500
+WATCHED_MAX: Final = 100
+"""Receipts asked for, and so transactions sent again, in one round."""
 
 log = structlog.get_logger(__name__)
 
 
-class BroadcastObserver:
-    """Sends what was signed. `nodes` by chain id; all of a chain's are sent to."""
+class References(Protocol):
+    """Where reference records come from: `streams.engine.references.References`."""
 
-    def __init__(self, nodes: Mapping[int, Sequence[Node]]) -> None:
+    def poll(self) -> Iterable[Received]:
+        """What has arrived since."""
+        ...
+
+
+class BroadcastObserver:
+    """Sends what was signed. `nodes` by chain id; all of a chain's are sent to, the first is asked for receipts."""
+
+    def __init__(self, references: References, nodes: Mapping[int, Sequence[Node]], clock: Callable[[], Instant]) -> None:
+        self._references = references
         self._nodes = nodes
+        self._clock = clock
+        self._flights = Flights()
         self._patience = Patience()
+        self._watching = Patience()
+        self._round_due: Instant = 0
+
+    def accept(self, received: Received) -> None:
+        """Take in one reference record."""
+        if isinstance(received.record, OrderEvent):
+            self._flights.accept(received.record, self._clock())
 
     def refresh(self) -> None:
-        """Nothing to take in: raw bytes and chain are in the event."""
+        """Take in how transactions fared, and now and then send again what is not on the chain."""
+        for received in self._references.poll():
+            self.accept(received)
+        now = self._clock()
+        if now >= self._round_due:
+            self._round_due = now + WATCH_ROUND_MS * MICROS_PER_MS
+            self._watch(now)
 
     def observe(self, state: AnsweredOrders, received: Received, now: Instant) -> Sent | Later:
         """The nodes that have the transaction; `Later` while none has."""
@@ -53,15 +90,6 @@ class BroadcastObserver:
             self._patience.settled(signed.order_id)
             return Sent(signed, took)
         self._patience.asked(signed.order_id, now, REFUSED if refusals else AWAY)
-        if refusals:
-            log.error(
-                "every node that answered refuses a signed transaction; its order waits until this is mended",
-                order_id=signed.order_id,
-                transaction_hash=signed.transaction_hash,
-                wallet_id=signed.wallet_id,
-                nonce=signed.nonce,
-                refusals=refusals,
-            )
         return Later("; ".join(refusals) or f"no node of chain {signed.chain_id} is there")
 
     def _send(self, signed: Signed, now: Instant) -> tuple[tuple[str, ...], list[str]]:
@@ -75,12 +103,54 @@ class BroadcastObserver:
             try:
                 node.send_raw(raw)
             except NodeUnavailable as fault:
-                # One time-out an interval, however many orders wait: the loop must go on.
-                self._patience.asked(node.name, now, AWAY)
-                log.warning("a node is away", node=node.name, reason=str(fault))
+                self._away(node, now, fault)
             except NodeRefused as fault:
                 refusals.append(f"{node.name}: {fault}")
             else:
                 self._patience.settled(node.name)
                 took.append(node.name)
+        if refusals and not took:
+            log.error(
+                "every node that answered refuses a signed transaction; its order waits until this is mended",
+                order_id=signed.order_id,
+                transaction_hash=signed.transaction_hash,
+                wallet_id=signed.wallet_id,
+                nonce=signed.nonce,
+                refusals=refusals,
+            )
         return tuple(took), refusals
+
+    def _watch(self, now: Instant) -> None:
+        """Send again what was sent and is not on the chain."""
+        by_chain: dict[int, list[Signed]] = {}
+        for signed in islice(self._due(now), WATCHED_MAX):
+            by_chain.setdefault(signed.chain_id, []).append(signed)
+        for chain_id, flights in by_chain.items():
+            node = next(iter(self._nodes.get(chain_id, ())), None)
+            if node is not None and self._patience.due(node.name, now):
+                for signed in self._lost(node, flights, now):
+                    log.warning("sending again what is not on the chain", transaction_hash=signed.transaction_hash)
+                    self._send(signed, now)
+
+    def _due(self, now: Instant) -> Iterator[Signed]:
+        """What is to be looked for now; a transaction that was only just sent is given time first."""
+        for signed in self._flights.under_way(now):
+            if not self._watching.knows(signed.order_id):
+                self._watching.asked(signed.order_id, now, WATCHING)
+            elif self._watching.due(signed.order_id, now):
+                yield signed
+
+    def _lost(self, node: Node, flights: list[Signed], now: Instant) -> list[Signed]:
+        try:
+            receipts = node.receipts([each.transaction_hash for each in flights])
+        except (NodeError, AnswerUnreadable) as fault:
+            self._away(node, now, fault)
+            return []
+        for each in flights:
+            self._watching.asked(each.order_id, now, WATCHING)
+        return [each for each, receipt in zip(flights, receipts, strict=True) if receipt is None]
+
+    def _away(self, node: Node, now: Instant, fault: Exception) -> None:
+        """One time-out an interval, however many orders wait: the loop must go on."""
+        self._patience.asked(node.name, now, AWAY)
+        log.warning("a node is away", node=node.name, reason=str(fault))

@@ -40,6 +40,10 @@ class Patience:
         wait = self._waits.get(key)
         return wait is None or now >= wait.until
 
+    def knows(self, key: str) -> bool:
+        """Whether the key was asked about, and not settled since."""
+        return key in self._waits
+
     def asked(self, key: str, now: Instant, intervals: Intervals) -> None:
         """Note a question; the next interval is twice the last, within the bounds."""
         before = self._waits.pop(key, None)

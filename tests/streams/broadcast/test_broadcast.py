@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pytest
 from structlog.testing import capture_logs
 
 from infra.chain.node import Node
 from infra.chain.transaction import Transaction
-from schemas.events.lifecycle import Approved, Broadcast, Signed
+from schemas.events.base import Event, OrderEvent
+from schemas.events.governance import GenesisAccepted
+from schemas.events.lifecycle import Approved, Broadcast, Confirmed, Reverted, Signed
 from schemas.examples import example
 from schemas.values import Instant, Record
 from streams.broadcast.decider import BroadcastDecider, Sent
-from streams.broadcast.observer import AWAY, REFUSED, BroadcastObserver
+from streams.broadcast.flights import WATCHED_AFTER_SECONDS
+from streams.broadcast.observer import AWAY, REFUSED, WATCH_ROUND_MS, WATCHING, BroadcastObserver
 from streams.engine.decider import Later, Outcome, Recorded
 from streams.engine.once import AnsweredOrders
-from tests.streams.execution.chain_scene import ChainScene, received
-from tests.streams.execution.scene import CHAIN, NOW
+from tests.streams.execution.chain_scene import ChainScene, References, received
+from tests.streams.execution.scene import CHAIN, NOW, SECOND
 
 MS = 1_000
+E = TypeVar("E", bound=OrderEvent)
 
 
 @dataclass
@@ -32,7 +37,15 @@ class Sender:
     decider: BroadcastDecider = field(default_factory=BroadcastDecider)
 
     def __post_init__(self) -> None:
-        self.observer = BroadcastObserver(self.nodes)
+        self.now = NOW
+        self.references = References()
+        self.observer = BroadcastObserver(self.references, self.nodes, lambda: self.now)
+
+    def hear(self, *events: Event, after_ms: int = 0) -> None:
+        """Let time pass, and events arrive."""
+        self.now += after_ms * MS
+        self.references.arrived += [received(event) for event in events]
+        self.observer.refresh()
 
     def offer(self, record: Record, now: Instant = NOW) -> Outcome:
         self.observer.refresh()
@@ -138,6 +151,74 @@ def test_a_chain_without_nodes_waits(scene: ChainScene) -> None:
 def test_what_is_no_input_stops_the_processor() -> None:
     with pytest.raises(TypeError, match="no input of broadcast"):
         sender().offer(example(Approved))
+
+
+def of_order(kind: type[E], signed: Signed) -> E:
+    return example(kind).model_copy(update={"order_id": signed.order_id, "decided_at": NOW})
+
+
+def sent_and_lost(scene: ChainScene) -> Signed:
+    """A transaction that the chain had, and has no more."""
+    transaction = signed(scene)
+    before = scene.node.rpc.request("evm_snapshot")
+    assert isinstance(sender(scene.node).offer(transaction), tuple)
+    assert scene.node.rpc.request("evm_revert", before) is True
+    assert scene.node.receipt(transaction.transaction_hash) is None
+    return transaction
+
+
+@pytest.mark.parametrize("outcome", [None, Confirmed, Reverted])
+def test_what_the_chain_has_lost_is_sent_again(scene: ChainScene, outcome: type[Confirmed | Reverted] | None) -> None:
+    transaction = sent_and_lost(scene)
+    at_work = sender(scene.node)
+    settled = [] if outcome is None else [of_order(outcome, transaction)]
+    at_work.hear(*settled, of_order(Broadcast, transaction), transaction)
+    at_work.hear(after_ms=WATCHING.first_ms - 1)
+    assert scene.node.receipt(transaction.transaction_hash) is None, "given time first"
+    with capture_logs() as lines:
+        at_work.hear(after_ms=WATCH_ROUND_MS)
+        at_work.hear(after_ms=WATCHING.longest_ms)
+    assert [line["transaction_hash"] for line in lines] == [transaction.transaction_hash], "once, since it is there then"
+    assert scene.node.receipt(transaction.transaction_hash) is not None
+
+
+def test_what_was_not_sent_yet_or_was_settled_long_ago_is_not_sent_again(scene: ChainScene) -> None:
+    transaction = sent_and_lost(scene)
+    unsent, landed = sender(scene.node), sender(scene.node)
+    unsent.hear(transaction)
+    landed.hear(transaction, of_order(Broadcast, transaction))
+    landed.hear(of_order(Confirmed, transaction), after_ms=WATCHED_AFTER_SECONDS * 1_000 + 1)
+    late = sender(scene.node)
+    late.hear(transaction, of_order(Broadcast, transaction), of_order(Confirmed, transaction))
+    late.now += WATCHED_AFTER_SECONDS * SECOND + 1
+    for each in (unsent, landed, late):
+        for _ in range(3):
+            each.hear(after_ms=WATCHING.first_ms)
+    assert scene.node.receipt(transaction.transaction_hash) is None
+    assert landed.observer._flights._flights == late.observer._flights._flights == {}
+
+
+def test_a_node_that_is_away_is_looked_at_again_when_it_is_back(scene: ChainScene) -> None:
+    transaction = sent_and_lost(scene)
+    with Node("http://127.0.0.1:9") as away:
+        at_work = sender(away)
+        at_work.hear(transaction, of_order(Broadcast, transaction))
+        with capture_logs() as lines:
+            at_work.hear(after_ms=WATCHING.first_ms)
+            at_work.observer._patience.asked(away.name, at_work.now + WATCH_ROUND_MS * MS, AWAY)
+            at_work.hear(after_ms=WATCH_ROUND_MS)
+        assert [line["event"] for line in lines] == ["a node is away"]
+    at_work.observer._nodes = {}
+    at_work.hear(after_ms=WATCH_ROUND_MS)
+    at_work.observer._nodes = {CHAIN: (scene.node,)}
+    at_work.hear(after_ms=WATCH_ROUND_MS)
+    assert scene.node.receipt(transaction.transaction_hash) is not None
+
+
+def test_records_that_are_no_links_are_passed_over() -> None:
+    at_work = sender()
+    at_work.hear(example(GenesisAccepted), of_order(Approved, example(Signed)))
+    assert list(at_work.observer._flights.under_way(NOW)) == []
 
 
 def test_the_decider_answers_an_order_once() -> None:
