@@ -207,6 +207,7 @@ class Specification:
             again.replay(Recorded(sealed.topic, event, sealed.recorded.digest), "", 0)
         again.replayed()
         assert again.state == self.state
+        assert all(self.state.expires(name, at) for at, name in self.state.expiries[:1]), "the next expiry cannot happen"
         assert _STATE.validate_python(_STATE.dump_python(self.state, mode="json")) == self.state
 
 
