@@ -55,7 +55,7 @@ lock: $(TOOLCHAIN) ## resolve the newest dependencies and pin them with hashes
 	npm install --package-lock-only --loglevel=error
 
 up: setup ## start the whole system
-	@$(PY) -m infra.cluster up $(ARGS)
+	@$(PY) -m infra.cluster up --found tests.scenarios.newswap.institution:establish $(ARGS)
 
 down: ## stop it; what it knows is kept (ARGS=--delete forgets it)
 	@if test -x $(PY); then $(PY) -m infra.cluster down $(ARGS); fi

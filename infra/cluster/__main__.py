@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, NoReturn, get_args
 
@@ -11,6 +13,7 @@ import typer
 from rich.console import Console
 
 from infra.cluster import report
+from infra.cluster.description import ClusterDescription
 from infra.cluster.errors import ClusterError
 from infra.cluster.local import ROOT, SERVICES, Cluster, Service
 from infra.cluster.processes import PROCESSES
@@ -29,13 +32,14 @@ Folder = Annotated[Path, typer.Option("--runtime", envvar="PROOFDESK_RUNTIME", h
 def up(
     runtime: Folder = DEFAULT,
     only: Annotated[str, typer.Option(help=f"Services, without our processes: {','.join(SERVICES)}.")] = "",
+    found: Annotated[str, typer.Option(help="module:function that makes the institution, given the cluster.")] = "",
 ) -> None:
     """Start what is not running, and wait until it answers."""
     services = [each for each in SERVICES if not only or each in only.split(",")]
     unknown = set(filter(None, only.split(","))) - set(get_args(Service))
     if unknown:
         raise typer.BadParameter(f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(SERVICES)}")
-    cluster = Cluster(runtime, services, () if only else PROCESSES, console.print)
+    cluster = Cluster(runtime, services, () if only else PROCESSES, console.print, _founder(found))
     try:
         cluster.start()
         report.show(report.of(cluster, Runtime(runtime.resolve())), console)
@@ -77,6 +81,14 @@ def status(
         report.show(found, Console(highlight=False))
     if not found["processes"]:
         raise typer.Exit(1)
+
+
+def _founder(name: str) -> Callable[[ClusterDescription], object]:
+    if not name:
+        return lambda _: None
+    module, _, function = name.partition(":")
+    founder: Callable[[ClusterDescription], object] = getattr(importlib.import_module(module), function)
+    return founder
 
 
 def _fail(error: ClusterError) -> NoReturn:

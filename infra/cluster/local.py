@@ -56,12 +56,18 @@ class Cluster:
         services: Collection[Service] = SERVICES,
         processes: Sequence[Process] = PROCESSES,
         say: Callable[[str], None] = lambda _: None,
+        found: Callable[[ClusterDescription], object] = lambda _: None,
     ) -> None:
-        """Touch nothing yet. `say` is told about progress, a line at a time."""
+        """Touch nothing yet. `say` is told about progress, a line at a time.
+
+        `found` makes the institution once services answer and before our processes start: its keys and its genesis.
+        It is called at every start, and changes nothing that is there.
+        """
         self._runtime = Runtime(runtime.resolve())
         self._services = services
         self._processes = processes
         self._say = say
+        self._found = found
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -160,6 +166,7 @@ class Cluster:
             for done in [pool.submit(step) for step in self._completions(description)]:
                 done.result()
         if self._processes:
+            self._found(description)
             self._supervisor.start_processes()
             self._say(f"started {', '.join(each.name for each in self._processes)}")
         self._say(f"ready in {time.monotonic() - began:.1f} s")

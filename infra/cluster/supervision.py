@@ -227,5 +227,5 @@ def alive(pid: int) -> bool:
 
 
 def _escaped(text: object) -> str:
-    """supervisord's configuration expands `%`."""
+    """Supervisord's configuration expands `%`."""
     return str(text).replace("%", "%%")
