@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Final
 
 from schemas.events.facts import ApprovalFact, ContractFact, Facts, LimitFact, PriceFact
@@ -18,11 +17,10 @@ from schemas.values import USD_MAX, AssetId, BaseUnits, Instant, Usd
 from streams.desk import refusals
 from streams.desk.limits import MICROS_PER_SECOND, MicroUsd, dollars, micros
 from streams.governance.view import Governance
+from streams.prices.view import SKEW_SECONDS_MAX, is_stale, price_in
 
-PRICE_SKEW_SECONDS_MAX: Final = 30
+PRICE_SKEW_SECONDS_MAX: Final = SKEW_SECONDS_MAX
 """How far a source's clock may be ahead of ours."""
-PEG: Final = "peg"
-NO_OFFSET: Final = -1
 
 _USD_MICROS_MAX: Final[MicroUsd] = micros(USD_MAX)
 
@@ -35,7 +33,7 @@ class Circumstances:
     policy: PolicyActivated
     """The policy of `governance`: without one there is nothing to decide by."""
     prices: Mapping[AssetId, PriceFact]
-    """The newest observation of each asset."""
+    """The newest observation of each asset; a price of zero is none."""
 
     @property
     def settings(self) -> Settings:
@@ -68,18 +66,14 @@ def price_of(asset: AssetListed, circumstances: Circumstances, now: Instant) -> 
     Raises:
         PriceMissing, PriceStale: there is none, or none lately. A price of zero is none.
     """
-    if asset.peg_usd is not None:
-        fixed = PriceFact(
-            asset_id=asset.asset_id, usd=asset.peg_usd, source=PEG, observed_at=asset.decided_at, log_offset=NO_OFFSET
-        )
-        return _not_zero(fixed)
-    price = circumstances.prices.get(asset.asset_id)
+    price = price_in(circumstances.prices, asset)
     if price is None:
         raise refusals.PriceMissing(asset_id=asset.asset_id)
-    age, age_max = now - price.observed_at, circumstances.settings.price_max_age_seconds
-    if not -PRICE_SKEW_SECONDS_MAX * MICROS_PER_SECOND <= age <= age_max * MICROS_PER_SECOND:
-        raise refusals.PriceStale(asset_id=asset.asset_id, age_seconds=age // MICROS_PER_SECOND, age_seconds_max=age_max)
-    return _not_zero(price)
+    age_max = circumstances.settings.price_max_age_seconds
+    if is_stale(price, now, age_max):
+        age = (now - price.observed_at) // MICROS_PER_SECOND
+        raise refusals.PriceStale(asset_id=asset.asset_id, age_seconds=age, age_seconds_max=age_max)
+    return price
 
 
 def value_usd(amount: BaseUnits, asset: AssetListed, usd: Usd) -> Usd:
@@ -136,9 +130,3 @@ def _target(effect: Effect, governance: Governance) -> ContractFact:
         listed_at=listed.decided_at,
         open_findings=listed.open_findings,
     )
-
-
-def _not_zero(price: PriceFact) -> PriceFact:
-    if price.usd == Decimal(0):
-        raise refusals.PriceMissing(asset_id=price.asset_id)
-    return price

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from schemas.events.base import FirmEvent
-from schemas.events.facts import PriceFact
 from schemas.events.observations import PriceObserved
 from schemas.topics import GOVERNANCE_TOPICS, TOPIC_OF, written_by
-from schemas.values import AssetId, Instant
+from schemas.values import Instant
 from streams.desk.decider import DeskDecider, Message
 from streams.desk.facts import Circumstances
 from streams.desk.state import DeskState
 from streams.engine.decider import Later, Processor, Received
 from streams.governance.view import GovernanceFold
+from streams.prices.view import Prices
 
 PRINCIPAL: Final = "desk"
 REFERENCE_TOPICS: Final = (*GOVERNANCE_TOPICS, TOPIC_OF[PriceObserved].name)
@@ -39,21 +39,13 @@ class DeskObserver:
     def __init__(self, references: References) -> None:
         self._references = references
         self._governance = GovernanceFold()
-        self._prices: dict[AssetId, PriceFact] = {}
+        self._prices = Prices()
 
     def accept(self, received: Received) -> None:
         """Take in one reference record; of an asset's prices, the newest counts."""
         match received.record:
             case PriceObserved() as seen:
-                self._prices = self._prices | {
-                    seen.asset_id: PriceFact(
-                        asset_id=seen.asset_id,
-                        usd=seen.usd,
-                        source=seen.source,
-                        observed_at=seen.observed_at,
-                        log_offset=received.offset,
-                    )
-                }
+                self._prices.accept(seen, received.offset)
             case FirmEvent() as event:
                 self._governance.accept(event)
             case _:
@@ -69,7 +61,7 @@ class DeskObserver:
         view = self._governance.view
         if view.policy is None:
             return Later("no policy is active yet")
-        return Message(received, Circumstances(view, view.policy, self._prices))
+        return Message(received, Circumstances(view, view.policy, self._prices.latest))
 
 
 def processor(observer: DeskObserver) -> Processor[DeskState, Message]:

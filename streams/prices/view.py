@@ -6,6 +6,7 @@ zero is none. Leaves out whether several sources agree: there is one source an a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from schemas.events.facts import PriceFact
@@ -24,32 +25,43 @@ class Prices:
     """Folds `price-observed` into the latest price of each asset."""
 
     def __init__(self) -> None:
-        self._latest: dict[AssetId, PriceFact] = {}
+        self._latest: Mapping[AssetId, PriceFact] = {}
+
+    @property
+    def latest(self) -> Mapping[AssetId, PriceFact]:
+        """All observed prices as they are now, by value: what is observed later does not change it."""
+        return self._latest
 
     def accept(self, observed: PriceObserved, log_offset: int) -> None:
         """Take in one observation, once or again; one that is older than what is known changes nothing."""
         known = self._latest.get(observed.asset_id)
         if observed.usd == 0 or (known is not None and known.log_offset >= log_offset):
             return
-        self._latest[observed.asset_id] = PriceFact(
+        fact = PriceFact(
             asset_id=observed.asset_id,
             usd=observed.usd,
             source=observed.source,
             observed_at=observed.observed_at,
             log_offset=log_offset,
         )
+        self._latest = {**self._latest, observed.asset_id: fact}
 
     def fact(self, asset: AssetListed) -> PriceFact | None:
         """The price of an asset in US dollars per whole unit; None when there is none."""
-        if asset.peg_usd:
-            return PriceFact(
-                asset_id=asset.asset_id,
-                usd=asset.peg_usd,
-                source=PEG,
-                observed_at=asset.decided_at,
-                log_offset=PEG_OFFSET,
-            )
-        return self._latest.get(asset.asset_id)
+        return price_in(self._latest, asset)
+
+
+def price_in(latest: Mapping[AssetId, PriceFact], asset: AssetListed) -> PriceFact | None:
+    """The price of an asset where `latest` holds what was observed: the peg, if governance has fixed one."""
+    if asset.peg_usd:
+        return PriceFact(
+            asset_id=asset.asset_id,
+            usd=asset.peg_usd,
+            source=PEG,
+            observed_at=asset.decided_at,
+            log_offset=PEG_OFFSET,
+        )
+    return latest.get(asset.asset_id)
 
 
 def is_stale(price: PriceFact, now: Instant, age_seconds_max: int) -> bool:

@@ -95,7 +95,6 @@ def test_the_largest_amount_that_has_a_value_is_taken_exactly() -> None:
     [
         (price("ETH", "2500", NOW - 60_000_001), refusals.PriceStale),
         (price("ETH", "2500", NOW + 30_000_001), refusals.PriceStale),
-        (price("ETH", "0"), refusals.PriceMissing),
     ],
 )
 def test_without_a_price_of_now_there_is_no_order(seen: Any, refusal: type[Refused]) -> None:
