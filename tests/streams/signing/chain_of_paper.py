@@ -1,0 +1,82 @@
+"""The chain as execution asks it about: transactions do what their input says, wallets are rich, one block stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from infra.chain import calldata
+from infra.chain.answers import BlockHeader, FeeSuggestion
+from infra.chain.node import Node
+from infra.chain.trace import APPROVAL, TRANSFER
+
+if TYPE_CHECKING:
+    from infra.chain.transaction import Transaction
+
+BLOCK = BlockHeader(
+    number=100, hash="0x" + "ab" * 32, parent_hash="0x" + "cd" * 32, timestamp=1, base_fee_per_gas=7, gas_limit=30_000_000
+)
+FIRST_NONCE = 5
+GAS_USED = 100_000
+PPM = 1_000_000
+
+
+@dataclass
+class PaperChain(Node):
+    """Answers from memory."""
+
+    usdc_per_weth: int = 2_500
+    loss_ppm: int = 1_000
+    mined: dict[str, int] = field(default_factory=dict)
+
+    def head(self) -> BlockHeader:
+        return BLOCK
+
+    def transaction_count(self, address: str, at: Any = "latest") -> int:  # noqa: ARG002 - the node's shape
+        return FIRST_NONCE + self.mined.get(address, 0)
+
+    def mine(self, address: str) -> None:
+        self.mined[address] = self.mined.get(address, 0) + 1
+
+    def balance(self, address: str, at: Any = "latest") -> int:  # noqa: ARG002 - the node's shape
+        return 10**24
+
+    def fees(self) -> FeeSuggestion:
+        return FeeSuggestion(base_fee_per_gas=7, max_priority_fee_per_gas=1, max_fee_per_gas=15)
+
+    def trace_call(self, sender: str, transaction: Transaction, at: Any, state_overrides: Any = None) -> Any:  # noqa: ARG002
+        frame: dict[str, Any] = {
+            "type": "CALL",
+            "from": sender,
+            "to": transaction.to,
+            "value": hex(transaction.value),
+            "gasUsed": hex(GAS_USED),
+            "input": "0x",
+        }
+        if not transaction.data:
+            return frame
+        match calldata.decode(transaction.data):
+            case calldata.Transfer(to=to, amount=amount):
+                return frame | {"logs": [_log(transaction.to, TRANSFER, sender, to, amount)]}
+            case calldata.Approve(spender=spender, amount=amount):
+                return frame | {"logs": [_log(transaction.to, APPROVAL, sender, spender, amount)]}
+            case calldata.ExactInputSingle() as swap:
+                return frame | self._swap(sender, swap)
+
+    def _swap(self, sender: str, swap: calldata.ExactInputSingle) -> dict[str, Any]:
+        """USDC (six decimals) for WETH (eighteen), less the loss; the router stands in for its pool."""
+        out = swap.amount_in * 10**12 * (PPM - self.loss_ppm) // (self.usdc_per_weth * PPM)
+        if out < swap.amount_out_minimum:
+            return {"error": "execution reverted"}
+        pool = "0x" + "77" * 20
+        return {
+            "logs": [
+                _log(swap.token_in, TRANSFER, sender, pool, swap.amount_in),
+                _log(swap.token_out, TRANSFER, pool, swap.recipient, out),
+            ]
+        }
+
+
+def _log(token: str | None, topic: str, first: str, second: str, amount: int) -> dict[str, Any]:
+    words = [f"0x{account[2:].lower():0>64}" for account in (first, second)]
+    return {"address": token, "topics": [topic, *words], "data": f"0x{amount:064x}"}
