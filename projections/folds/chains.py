@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from projections.folds.ledger import Hold, HoldKey, holds_of
 from projections.folds.orders import OrderRow, advance, beginning, broken
 from schemas.events.base import OrderEvent
 from schemas.hash_chain import Link
+
+_FORK: Final = "more than one link claims this place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +46,25 @@ def extend(row: OrderRow | None, links: Iterable[ChainLink]) -> Folded | None:
     """
     if row is not None and row.chain_broken is not None:
         return None
+    following: list[tuple[OrderEvent, str]] = []
     holds: dict[HoldKey, Hold] = {}
-    reached = 0 if row is None else row.tail_sequence
+    tail = Link() if row is None else Link(row.tail_sequence, row.tail_digest)
     claimed = 0
     for link in sorted(links, key=_place):
         event = link.event
-        if event.sequence <= reached or event.sequence == claimed:
+        if event.sequence <= tail.sequence or event.sequence == claimed:
             return None
         claimed = event.sequence
-        if event.sequence > reached + 1:
+        if event.sequence > tail.sequence + 1:
             continue
-        before = beginning(event) if row is None else row
-        if event.previous_hash != before.tail_digest:
+        if event.previous_hash != tail.digest:
             return None
-        row = advance(before, event, Link(event.sequence, link.digest))
-        reached = event.sequence
+        tail = Link(event.sequence, link.digest)
+        following.append((event, link.digest))
         holds |= {hold.key: hold for hold in holds_of(event)}
-    return Folded(row, holds)
+    if not following:
+        return Folded(row)
+    return Folded(advance(row or beginning(following[0][0]), following), holds)
 
 
 def refold(links: Sequence[ChainLink]) -> Folded:
@@ -67,29 +72,30 @@ def refold(links: Sequence[ChainLink]) -> Folded:
     claims: dict[int, list[ChainLink]] = {}
     for link in links:
         claims.setdefault(link.event.sequence, []).append(link)
+    believed: list[ChainLink] = []
+    tail, why = Link(), None
+    while why is None and (claimants := claims.pop(tail.sequence + 1, None)) is not None:
+        why = _fault(tail, claimants)
+        if why is None:
+            believed.append(claimants[0])
+            tail = Link(tail.sequence + 1, claimants[0].digest)
+    if why is None and (forked := [sequence for sequence, claimants in claims.items() if len(claimants) > 1]):
+        why = f"{min(forked)}: {_FORK}"
+    if why is None and not believed:
+        return Folded(None)
     first = min(links, key=_place).event
-    row, holds = beginning(first), dict[HoldKey, Hold]()
-    while (claimants := claims.pop(row.tail_sequence + 1, None)) is not None:
-        why = _fault(row, claimants)
-        if why is not None:
-            return Folded(broken(row, why), holds)
-        event = claimants[0].event
-        row = advance(row, event, Link(event.sequence, claimants[0].digest))
-        holds |= {hold.key: hold for hold in holds_of(event)}
-    if forked := [sequence for sequence, claimants in claims.items() if len(claimants) > 1]:
-        return Folded(broken(row, f"{min(forked)}: more than one link claims this place"), holds)
-    return Folded(row if row.tail_sequence else None, holds)
+    row = advance(beginning(first), [(link.event, link.digest) for link in believed])
+    holds = {hold.key: hold for link in believed for hold in holds_of(link.event)}
+    return Folded(row if why is None else broken(row, why), holds)
 
 
-def _fault(row: OrderRow, claimants: list[ChainLink]) -> str | None:
+def _fault(tail: Link, claimants: list[ChainLink]) -> str | None:
     """Why the next link cannot be believed; None when it can."""
     event = claimants[0].event
     if len(claimants) > 1:
-        return f"{event.sequence}: more than one link claims this place"
-    if event.previous_hash != row.tail_digest:
-        return (
-            f"{event.sequence}: says that it follows {event.previous_hash}, but the link before it has hash {row.tail_digest}"
-        )
+        return f"{event.sequence}: {_FORK}"
+    if event.previous_hash != tail.digest:
+        return f"{event.sequence}: says that it follows {event.previous_hash}, but the link before it has hash {tail.digest}"
     return None
 
 

@@ -6,13 +6,13 @@ before (`projections.folds.chains`) and what the order holds of its limits (`pro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
 from schemas.events import lifecycle
 from schemas.events.base import GENESIS_HASH, OrderEvent
-from schemas.hash_chain import Link
 from schemas.values import Instant
 
 INITIATED: Final = "initiated"
@@ -75,22 +75,24 @@ class OrderRow:
     tail_digest: str = GENESIS_HASH
     chain_broken: str | None = None
 
-    @property
-    def tail(self) -> Link:
-        """The last verified link."""
-        return Link(self.tail_sequence, self.tail_digest)
-
 
 def beginning(event: OrderEvent) -> OrderRow:
     """The row of an order before its first link."""
     return OrderRow(event.order_id, event.desk_id, created_at=event.decided_at)
 
 
-def advance(row: OrderRow, event: OrderEvent, tail: Link) -> OrderRow:
-    """The row after `event`, whose own link is `tail`."""
-    return replace(
-        row, updated_at=event.decided_at, tail_sequence=tail.sequence, tail_digest=tail.digest, **_changes(row, event)
-    )
+def advance(row: OrderRow, links: Sequence[tuple[OrderEvent, str]]) -> OrderRow:
+    """The row after `links`, each with the digest of its bytes, in the order of the chain."""
+    columns: dict[str, Any] = {}
+    approvals = list(row.approvals)
+    for event, digest in links:
+        columns |= _changes(event)
+        if isinstance(event, lifecycle.ApprovalGiven | lifecycle.ApprovalDeclined):
+            approvals.append(_answer(event))
+        columns["updated_at"] = event.decided_at
+        columns["tail_sequence"] = event.sequence
+        columns["tail_digest"] = digest
+    return replace(row, approvals=approvals, **columns)
 
 
 def broken(row: OrderRow, why: str) -> OrderRow:
@@ -98,14 +100,12 @@ def broken(row: OrderRow, why: str) -> OrderRow:
     return replace(row, state=CHAIN_BROKEN, chain_broken=why)
 
 
-def _changes(row: OrderRow, event: OrderEvent) -> dict[str, Any]:
+def _changes(event: OrderEvent) -> dict[str, Any]:
     match event:
         case lifecycle.OrderInitiated():
             changes = _initiated(event)
         case lifecycle.PolicyEvaluated():
             changes = _evaluated(event)
-        case lifecycle.ApprovalGiven() | lifecycle.ApprovalDeclined():
-            changes = {"approvals": [*row.approvals, _answer(event)]}
         case lifecycle.Approved():
             changes = {"state": APPROVED, "requires": [], "amount_usd": event.facts.amount_usd, "rules": _json(event.rules)}
         case lifecycle.OrderHeld():
@@ -131,7 +131,7 @@ def _on_chain(event: OrderEvent) -> dict[str, Any]:
             changes = {"state": CONFIRMED, **_included(event)}
         case lifecycle.Reverted():
             changes = {"state": REVERTED, **_included(event)}
-        case _:  # the limit ledger's events move no order
+        case _:  # approvals are added to those before; the limit ledger's events move no order
             changes = {}
     return changes
 

@@ -82,8 +82,8 @@ class Log:
         """Leave Kafka."""
         self._consumer.close()
 
-    def take(self, wait_seconds: float) -> list[Arrived]:
-        """The next events, at most `BATCH_EVENTS_MAX`; empty when none came within `wait_seconds`.
+    def take(self, wait_seconds: float) -> Iterator[Arrived]:
+        """The next events, at most `BATCH_EVENTS_MAX`, decoded as they are asked for; none came within `wait_seconds`: empty.
 
         Raises:
             UnreadableEvent: the next one is no event; all before it have been taken.
@@ -92,6 +92,7 @@ class Log:
         """
         if self._stopped_by is not None:
             raise self._stopped_by
+        self._resume()
         self._receive(0 if any(self._waiting.values()) else wait_seconds)
         while self._must_wait_for_others():
             self._receive(SLICE_MS / 1_000)
@@ -160,23 +161,19 @@ class Log:
             else:
                 return
 
-    def _decoded(self, messages: Iterator[tuple[Place, Message]]) -> list[Arrived]:
-        batch: list[Arrived] = []
+    def _decoded(self, messages: Iterator[tuple[Place, Message]]) -> Iterator[Arrived]:
         taken_bytes = 0
-        for place, message in messages:
+        for taken, (place, message) in enumerate(messages, start=1):
             value = message.value() or b""
             try:
-                batch.append(arrived(place, int(message.offset() or 0), value, _headers(message)))
+                event = arrived(place, int(message.offset() or 0), value, _headers(message))
             except UnreadableEvent as error:
                 self._stopped_by = error
-                break
+                return
+            yield event
             taken_bytes += len(value)
-            if len(batch) >= BATCH_EVENTS_MAX or taken_bytes >= BATCH_BYTES_MAX:
-                break
-        self._resume()
-        if self._stopped_by is not None and not batch:
-            raise self._stopped_by
-        return batch
+            if taken >= BATCH_EVENTS_MAX or taken_bytes >= BATCH_BYTES_MAX:
+                return
 
     def _resume(self) -> None:
         caught_up = {place for place in self._paused if len(self._waiting[place]) * 4 <= BUFFERED_EVENTS_MAX}

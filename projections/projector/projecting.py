@@ -8,7 +8,7 @@ raised: an event that cannot be read, a log that was cut, a right that is missin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -41,7 +41,7 @@ class Events(Protocol):
         """Nothing more is there now, and all has been taken."""
         ...
 
-    def take(self, wait_seconds: float) -> list[Arrived]:
+    def take(self, wait_seconds: float) -> Iterable[Arrived]:
         """The next events; empty when none came within `wait_seconds`."""
         ...
 

@@ -7,9 +7,11 @@ sink that is not Kafka). Left out: where the events come from (`projections.proj
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, LiteralString
 
+import psycopg
 import structlog
 from psycopg.rows import class_row
 from psycopg.types.string import TextLoader
@@ -27,6 +29,12 @@ from schemas.topics import TOPICS
 
 log = structlog.get_logger(__name__)
 
+_ALL: Final[LiteralString] = "SELECT order_id, topic, event, digest FROM order_events WHERE order_id = ANY(%s::uuid[])"
+_HELD: Final[LiteralString] = """
+    SELECT order_id, topic, event, digest FROM held_events JOIN offsets USING (topic, partition)
+    WHERE order_id = ANY(%s::uuid[]) AND log_offset < next_offset
+"""
+"""Links that wait since before this batch, whose own are in the timeline but not in the offsets yet."""
 _ORDER_COLUMNS: Final = ", ".join(tables.ORDERS.columns)
 
 
@@ -58,21 +66,41 @@ class Projection:
     def apply(self, batch: Iterable[Arrived]) -> int:
         """Write what is new in `batch`, each partition in order of offset; how many events that were.
 
+        `batch` may decode its events as they are asked for: the database takes in the ones before meanwhile.
+
         Raises:
             OffsetsMoved: this is not where the tables are.
             VersionRetired: another version serves.
             psycopg.Error: the database failed; what became of the batch is known only to it.
         """
-        new = [each for each in batch if each.offset >= self._next[Place(each.topic, each.partition)]]
-        if not new:
+        new = (each for each in batch if each.offset >= self._next[Place(each.topic, each.partition)])
+        first = next(new, None)
+        if first is None:
             return 0
-        reached = {Place(each.topic, each.partition): each.offset + 1 for each in new}
-        with self._connection.transaction():
-            self._hold_version()
-            self._move_offsets(reached)
-            self._write(new)
+        try:
+            with self._connection.transaction():
+                self._hold_version()
+                events = self._append(itertools.chain([first], new))
+                self._fold(events)
+                reached = {Place(each.topic, each.partition): each.offset + 1 for each in events}
+                self._move_offsets(reached)
+        except psycopg.errors.UniqueViolation as error:
+            raise OffsetsMoved("these events have been projected by somebody else") from error
         self._next |= reached
-        return len(new)
+        return len(events)
+
+    def _append(self, new: Iterable[Arrived]) -> list[Arrived]:
+        """Put every link into the timeline; all of `new`."""
+        events: list[Arrived] = []
+
+        def rows() -> Iterator[tuple[Any, ...]]:
+            for each in new:
+                events.append(each)
+                if isinstance(each.event, OrderEvent):
+                    yield _timeline_row(each, each.event)
+
+        tables.append(self._connection, tables.ORDER_EVENTS, rows())
+        return events
 
     def _hold_version(self) -> None:
         if not self._served:
@@ -100,9 +128,12 @@ class Projection:
         if moved.rowcount != len(reached):
             raise OffsetsMoved(f"{len(reached) - moved.rowcount} partitions have been projected by somebody else")
 
-    def _write(self, new: Sequence[Arrived]) -> None:
-        links = [each for each in new if isinstance(each.event, OrderEvent)]
-        folded = self._fold_orders(links) if links else []
+    def _fold(self, new: Sequence[Arrived]) -> None:
+        arriving: dict[str, list[ChainLink]] = {}
+        for each in new:
+            if isinstance(each.event, OrderEvent):
+                arriving.setdefault(each.event.order_id, []).append(ChainLink(each.event, each.digest))
+        folded = self._fold_orders(arriving) if arriving else []
         firm = [firm_row(each.event) for each in new if isinstance(each.event, FirmEvent)]
         answers = [answer_row(each) for each in new if not isinstance(each.event, OrderEvent | FirmEvent)]
         for row_type, table in tables.TABLE_OF.items():
@@ -112,14 +143,8 @@ class Projection:
             orders = [each.row.order_id for each in folded if each.row is not None]
             announcements.announce(self._connection, orders, rejected, governance=bool(firm))
 
-    def _fold_orders(self, new: list[Arrived]) -> list[Folded]:
-        arriving: dict[str, list[ChainLink]] = {}
-        for each in new:
-            assert isinstance(each.event, OrderEvent)  # noqa: S101 - narrows for the type checker; selected by it above
-            arriving.setdefault(each.event.order_id, []).append(ChainLink(each.event, each.digest))
-        known = self._rows(list(arriving))
-        held = self._links("held_events", list(arriving))
-        tables.append(self._connection, tables.ORDER_EVENTS, map(_timeline_row, new))
+    def _fold_orders(self, arriving: dict[str, list[ChainLink]]) -> list[Folded]:
+        known, held = self._rows(list(arriving)), self._links(_HELD, list(arriving))
         tried = {
             order_id: extend(known.get(order_id), [*links, *held.get(order_id, ())]) for order_id, links in arriving.items()
         }
@@ -134,7 +159,7 @@ class Projection:
         if not order_ids:
             return []
         self._connection.execute("DELETE FROM reservations WHERE order_id = ANY(%s::uuid[])", (order_ids,))
-        results = [refold(links) for links in self._links("order_events", order_ids).values()]
+        results = [refold(links) for links in self._links(_ALL, order_ids).values()]
         for each in results:
             if each.row is not None and each.row.chain_broken is not None:
                 log.error("an order's chain is broken", order_id=each.row.order_id, why=each.row.chain_broken)
@@ -145,11 +170,8 @@ class Projection:
             cursor.execute(f"SELECT {_ORDER_COLUMNS} FROM orders WHERE order_id = ANY(%s::uuid[])", (order_ids,))  # noqa: S608 - our own columns
             return {row.order_id: row for row in cursor}
 
-    def _links(self, source: str, order_ids: list[str]) -> dict[str, list[ChainLink]]:
-        rows = self._connection.execute(
-            f"SELECT order_id, topic, event, digest FROM {source} WHERE order_id = ANY(%s::uuid[])",  # noqa: S608 - our own tables
-            (order_ids,),
-        )
+    def _links(self, query: LiteralString, order_ids: list[str]) -> dict[str, list[ChainLink]]:
+        rows = self._connection.execute(query, (order_ids,))
         links: dict[str, list[ChainLink]] = {}
         for order_id, topic, event, digest in rows:
             links.setdefault(order_id, []).append(ChainLink(_event(topic, event), digest))
@@ -165,9 +187,7 @@ def _event(topic: str, content: Any) -> OrderEvent:
     return event
 
 
-def _timeline_row(arrived: Arrived) -> tuple[Any, ...]:
-    event = arrived.event
-    assert isinstance(event, OrderEvent)  # noqa: S101 - narrows for the type checker; the caller selected by it
+def _timeline_row(arrived: Arrived, event: OrderEvent) -> tuple[Any, ...]:
     return (
         event.order_id,
         event.sequence,
