@@ -30,14 +30,14 @@ from schemas.values import TEXT_CHARACTERS_MAX, Instant
 from streams.desk import limits
 from streams.desk.approvals import standing
 from streams.desk.effect import effect_of
-from streams.desk.facts import PRICE_SKEW_SECONDS_MAX, Circumstances, Valued, facts_of, value
+from streams.desk.facts import Circumstances, Valued, facts_of, value
 from streams.desk.limits import Account, Adjustment, Ledger, amounts, applied, limit_facts, reservation
 from streams.desk.policy import evaluate
 from streams.desk.refusals import Refused
 from streams.execution.compilation import NotCompilable, compile_call
 from streams.execution.valuation import PPM_PER_BASIS_POINT
 from streams.governance.view import Governance
-from streams.prices.view import Prices, is_stale
+from streams.prices.view import SKEW_SECONDS_MAX, is_stale, price_in
 from streams.signing.authority import Unproven, check_approval, check_initiation
 from streams.signing.dossier import Dossier
 
@@ -135,7 +135,7 @@ def _case(dossier: Dossier, governance: Governance, observed: Mapping[int, Price
     order = initiated.order
     if any((link.order_id, link.desk_id) != (order.order_id, order.desk_id) for link in dossier.links):
         raise Unproven("the chain mixes orders or desks")
-    if any(link.decided_at > now + PRICE_SKEW_SECONDS_MAX * MICROS_PER_SECOND for link in dossier.links):
+    if any(link.decided_at > now + SKEW_SECONDS_MAX * MICROS_PER_SECOND for link in dossier.links):
         raise Unproven("a link of the chain is from the future")
     wallet = governance.wallets.get(order.wallet_id)
     if governance.policy is None or wallet is None:
@@ -192,9 +192,8 @@ def _check_prices(case: Case) -> None:
         (case.simulated, case.simulated.prices),
     ):
         for price in prices:
-            asset = case.governance.assets.get(price.asset_id)
-            fixed = None if asset is None else Prices().fact(asset)
-            if price != (fixed or case.observed.get(price.log_offset)):
+            asset, seen = case.governance.assets.get(price.asset_id), case.observed.get(price.log_offset)
+            if asset is None or price != price_in({} if seen is None else {seen.asset_id: seen}, asset):
                 raise Unproven(f"the price of {price.asset_id} stands neither in governance nor at offset {price.log_offset}")
             if is_stale(price, link.decided_at, settings.price_max_age_seconds):
                 raise Unproven(f"the price of {price.asset_id} was too old, or not yet seen, when it was used")
