@@ -1,0 +1,81 @@
+"""What the gateway says, and the client reads. Field names and states are those of the read side.
+
+US dollars are strings with six decimals, instants microseconds since the Unix epoch.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from schemas.events.base import Refusal
+from schemas.events.facts import RuleFinding
+from schemas.orders import Action, ApprovalSubject
+from schemas.values import CommandId, DeskId, Instant, OrderId, Record, Sha256, Usd
+
+PROBLEM_TYPE_PREFIX: Final = "urn:proofdesk:problem:"
+
+
+class FieldFault(Record):
+    """One thing that is wrong with a request."""
+
+    field: str
+    """Where: `action.amount` in the body, `header Idempotency-Key`, `query limit`."""
+    message: str
+
+
+class Problem(Record):
+    """Why a request came to nothing (RFC 9457), in words a person can act on."""
+
+    type: str
+    """`urn:proofdesk:problem:` and the name of the check that refused, stable over versions."""
+    title: str
+    status: int
+    detail: str
+    """What is wrong and what to do about it."""
+    errors: tuple[FieldFault, ...] = ()
+    check: str
+    remedy: str
+    """What would change the outcome."""
+    command_id: CommandId | None = None
+    order_id: OrderId | None = None
+
+
+class OrderAnswer(Record):
+    """An order as a command has left it. What the command did not touch is left out; `GET /v1/orders/{order_id}` shows all."""
+
+    order_id: OrderId
+    desk_id: DeskId
+    command_id: CommandId
+    """The command that is answered."""
+    state: str
+    """`approved` (handed to execution), `awaiting-approval`, or why it was closed: `rejected`, `declined`, `cancelled` …"""
+    message: str = ""
+    """Why it was closed."""
+    wallet_id: str | None = None
+    initiator: str | None = None
+    action: Action | None = None
+    memo: str | None = None
+    parent_order_id: OrderId | None = None
+    amount_usd: Usd | None = None
+    outcome: Literal["allowed", "needs-approval", "refused"] | None = None
+    """What policy said."""
+    requires: tuple[str, ...] = ()
+    """Quorums still to be met, such as `risk-officer:1`."""
+    rules: tuple[RuleFinding, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    approval_hash: Sha256 | None = None
+    """What an approver signs: the WebAuthn challenge, in hex."""
+    approval_subject: ApprovalSubject | None = None
+    expires_at: Instant | None = None
+    children: tuple[OrderAnswer, ...] = ()
+    """The parts of an order that was split, each judged on its own."""
+
+
+class PendingAnswer(Record):
+    """The command is on the log, and no answer has come yet. Sending the same again under the same key is safe."""
+
+    command_id: CommandId
+    order_id: OrderId
+    desk_id: DeskId
+    state: Literal["pending"] = "pending"
+    message: str = "taken in; the order appears at Location once the desk has decided"

@@ -1,0 +1,68 @@
+"""The application: routes, problems, what is mounted beside them, all behind one protection."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from commands.answers import Problem
+from commands.gateway import health, orders, problems, registry
+from commands.gateway.parts import Parts, running
+from commands.gateway.protection import Protection
+from commands.gateway.settings import GatewaySettings
+
+SUMMARY: Final = "Commands in, answers out. Every command is signed by its sender; every problem says what to do."
+
+
+class NotMountable(TypeError):
+    """PROOFDESK_MOUNT names something that is no router."""
+
+
+def build(parts: Parts, settings: GatewaySettings, http: str) -> Protection:
+    """The gateway that is reached at the URL `http`, over `parts`.
+
+    Raises:
+        ImportError, AttributeError, NotMountable: the setting `mount` names what is not there.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running(app, parts):
+            yield
+
+    app = FastAPI(title="Proofdesk", version="1", summary=SUMMARY, lifespan=lifespan, docs_url=None, redoc_url=None)
+    for router in (
+        orders.router,
+        registry.routes(settings.schema_registry_url),
+        health.router,
+        *map(_imported, settings.mounted),
+    ):
+        app.include_router(router)
+    problems.install(app)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # the framework's own way to change it
+    return Protection(app, settings.host_names(urlsplit(http).hostname or ""))
+
+
+def _imported(name: str) -> APIRouter:
+    module, _, attribute = name.partition(":")
+    router = getattr(import_module(module), attribute)
+    if not isinstance(router, APIRouter):
+        raise NotMountable(f"PROOFDESK_MOUNT: {name} is no APIRouter")
+    return router
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI 3.1, with the form of a problem, which no route returns but every route can answer with."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = Problem.model_json_schema(
+            ref_template="#/components/schemas/{model}"
+        )
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,63 @@
+"""What the gateway is made of, wired once, by hand. Routes take it from the application's state."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import FastAPI, Request
+
+from commands.intake.principals import ReadSide, conninfo
+from commands.log import publishing, tail
+from commands.log.publishing import Publisher
+from commands.log.refused import RefusedRequests
+from commands.log.tail import Stories, Tail
+from infra.cluster.description import ClusterDescription
+from infra.kafka import clients
+
+PRINCIPAL = "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The outside, as the routes use it."""
+
+    publisher: Publisher
+    refused_requests: RefusedRequests
+    stories: Stories
+    tail: Tail
+    reading: ReadSide
+
+
+def wired(description: ClusterDescription) -> Parts:
+    """The parts of a cluster's gateway. Connects to nothing yet; secrets are read now, before anything can be asked."""
+    stories = Stories()
+    publisher = Publisher(clients.producer(description, PRINCIPAL, publishing.SETTINGS))
+    return Parts(
+        publisher=publisher,
+        refused_requests=RefusedRequests(publisher),
+        stories=stories,
+        tail=Tail(lambda: clients.consumer(description, PRINCIPAL, tail.SETTINGS), stories),
+        reading=ReadSide.of(conninfo(description)),
+    )
+
+
+@asynccontextmanager
+async def running(app: FastAPI, parts: Parts) -> AsyncIterator[None]:
+    """The parts at work while the application serves. Starts also while Kafka or PostgreSQL is away."""
+    app.state.parts = parts
+    parts.tail.start()
+    await parts.reading.pool.open(wait=False)
+    try:
+        yield
+    finally:
+        await parts.reading.pool.close()
+        parts.tail.close()
+        parts.publisher.close()
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that serves `request`."""
+    return cast("Parts", request.app.state.parts)

@@ -1,0 +1,165 @@
+"""What stands around every request: bounds, deadlines, headers that keep browsers out of trouble, a number for each.
+
+Bounded are requests at once, streams at once, the body, and the time. The Host header must be one of ours, so that a web page
+elsewhere cannot reach a loopback listener under a name of its own (DNS rebinding); there is no CORS, so that no page elsewhere
+reads an answer. Source: OWASP REST Security Cheat Sheet; RFC 9110, section 7.4 (421).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from commands.gateway.problems import respond
+from commands.intake.refusals import Refused
+from infra.telemetry import metrics
+
+REQUESTS_AT_ONCE_MAX: Final = 256
+STREAMS_AT_ONCE_MAX: Final = 64
+BODY_BYTES_MAX: Final = 65_536
+REQUEST_SECONDS_MAX: Final = 15
+EVENT_STREAM: Final = "text/event-stream"
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SECURITY_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Set where a route has not set its own."""
+
+log = structlog.get_logger(__name__)
+
+
+class Protection:
+    """Around the application. `hosts` are the names under which it may be asked, without ports."""
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(hosts)
+        self._at_once = {False: 0, True: 0}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request within the bounds."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, answer = time.perf_counter(), _Answer(send)
+        try:
+            await self._serve(scope, receive, answer)
+        finally:
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            metrics.observe_request(_route(scope), method, answer.status or 500, time.perf_counter() - begun)
+
+    async def _serve(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        headers = Headers(scope=scope)
+        streaming = EVENT_STREAM in headers.get("accept", "")
+        try:
+            self._check(headers)
+            with self._place(streaming=streaming):
+                async with asyncio.timeout(None if streaming else REQUEST_SECONDS_MAX):
+                    await self._app(scope, _bounded(receive), answer)
+        except Refused as refused:
+            await answer.refuse(refused, scope, receive)
+        except TimeoutError:
+            late = Refused(503, "too-slow", f"no answer within {REQUEST_SECONDS_MAX} s", "send exactly the same again shortly")
+            await answer.refuse(late, scope, receive)
+        except Exception:
+            # The application has answered with a problem and raised it again for whoever keeps the process.
+            log.exception("request failed", path=scope["path"])
+            fault = Refused(500, "fault", "something failed here that should not", "send it again; report it if it fails again")
+            await answer.refuse(fault, scope, receive)
+
+    def _check(self, headers: Headers) -> None:
+        if _name(headers.get("host", "")) not in self._hosts:
+            raise Refused(421, "host-unknown", "this is not the host that was asked for", "use the gateway's own URL")
+        length = headers.get("content-length", "0")
+        if (
+            not length.isascii()
+            or not length.isdigit()
+            or len(length) > len(str(BODY_BYTES_MAX))
+            or int(length) > BODY_BYTES_MAX
+        ):
+            raise _too_large()
+
+    @contextmanager
+    def _place(self, *, streaming: bool) -> Iterator[None]:
+        most = STREAMS_AT_ONCE_MAX if streaming else REQUESTS_AT_ONCE_MAX
+        if self._at_once[streaming] >= most:
+            raise Refused(503, "busy", f"{most} requests are being served", "nothing was taken in; send it again shortly")
+        self._at_once[streaming] += 1
+        try:
+            yield
+        finally:
+            self._at_once[streaming] -= 1
+
+
+class _Answer:
+    """What is sent back, with the headers that every answer has."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+    async def refuse(self, refused: Refused, scope: Scope, receive: Receive) -> None:
+        """Answer with a problem, unless an answer has begun."""
+        if self.status is None:
+            await respond(refused)(scope, receive, self)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Give on what arrives, up to the bound: a body need not say how long it is."""
+    arrived = 0
+
+    async def bounded() -> Message:
+        nonlocal arrived
+        message = await receive()
+        arrived += len(message.get("body", b""))
+        if arrived > BODY_BYTES_MAX:
+            raise _too_large()
+        return message
+
+    return bounded
+
+
+def _too_large() -> Refused:
+    # The rest of the body is not read, so the connection cannot be used for a next request.
+    return Refused(
+        413,
+        "body-too-large",
+        f"the body is larger than {BODY_BYTES_MAX} bytes",
+        "send one command with its signature and nothing else",
+        headers={"Connection": "close"},
+    )
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without its port; an IPv6 address without brackets."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _route(scope: Scope) -> str:
+    """The pattern that was matched: never the path, each value of which would be counted for ever."""
+    return str(getattr(scope.get("route"), "path", "unmatched"))
