@@ -99,6 +99,7 @@ class ExecutionObserver:
         try:
             simulation = self._simulate(state, approved)
         except NotYet as fault:
+            log.info("an approved order waits", order_id=approved.order_id, reason=str(fault))
             return Later(str(fault))
         except NodeUnavailable as fault:
             # One time-out an interval, however many orders wait: the loop must go on.

@@ -8,7 +8,7 @@ from threading import Event
 from typing import Final
 
 import structlog
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from infra.chain.node import Node
 from infra.chain.world.description import World
@@ -42,8 +42,12 @@ class Delivery:
 
     def publish(self, observed: PriceObserved) -> None:
         """Hand one price over to the producer."""
-        self._producer.produce(self._topic, wire.encode(observed), observed.asset_id.encode(), on_delivery=self._delivered)
-        self._producer.poll(0)
+        key, value = observed.asset_id.encode(), wire.encode(observed)
+        try:
+            self._producer.produce(self._topic, value, key, on_delivery=self._delivered)
+        except (KafkaException, BufferError) as fault:
+            log.exception("a price cannot be written", error=str(fault))
+            self.lost.set()
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:

@@ -20,10 +20,12 @@ from infra.chain.prices import ReferenceVenue, VenueEmpty, reference_price
 from infra.chain.rpc import NodeError
 from schemas.events.observations import PriceObserved
 from schemas.values import AssetId, Instant
+from streams.engine.patience import MICROS_PER_MS, Intervals, Patience
 
 SILENCE_MS_MAX: Final = 1_000
 """The longest between two observations while the chain stands still."""
-MICROS_PER_MS: Final = 1_000
+AWAY: Final = Intervals(first_ms=200, longest_ms=2_000)
+"""Between two questions to a node that gave no answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,16 +50,21 @@ class PricePublisher:
         self._node = node
         self._sources = sources
         self._publish = publish
+        self._patience = Patience()
         self._seen: str | None = None
         self._observed_at: Instant = 0
 
     def step(self, now: Instant) -> int:
         """Observe if there is something new, or nothing was said for a while; return the number of prices published."""
+        if not self._patience.due(self._node.name, now):
+            return 0
         try:
             head = self._node.head()
         except (NodeError, AnswerUnreadable) as fault:
+            self._patience.asked(self._node.name, now, AWAY)
             log.warning("no prices: the node is away", reason=str(fault))
             return 0
+        self._patience.settled(self._node.name)
         if head.hash == self._seen and now - self._observed_at < SILENCE_MS_MAX * MICROS_PER_MS:
             return 0
         self._seen, self._observed_at = head.hash, now

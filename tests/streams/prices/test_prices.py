@@ -50,7 +50,8 @@ def test_a_price_is_published_at_every_block_and_when_a_second_has_passed(scene:
 def test_a_node_that_is_away_gives_no_price(scene: ChainScene) -> None:
     source = PriceSource("WETH", scene.trader.market.world.reference_venue)
     with Node("http://127.0.0.1:9") as away, capture_logs() as lines:
-        assert PricePublisher(away, [source], lambda _: None).step(NOW) == 0
+        publisher = PricePublisher(away, [source], lambda _: None)
+        assert [publisher.step(NOW), publisher.step(NOW + 1)] == [0, 0]
     assert [line["event"] for line in lines] == ["no prices: the node is away"]
 
 
