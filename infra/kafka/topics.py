@@ -7,6 +7,7 @@ the decision again" asks for; the last keeps one component from fencing or rewin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Final, get_args
@@ -14,6 +15,7 @@ from typing import Final, get_args
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -26,6 +28,10 @@ from schemas.topics import TOPICS, Principal, Topic
 
 REQUEST_SECONDS_MAX: Final = 30
 EVERYBODY: Final = "User:*"
+RULES_POLL_SECONDS: Final = 0.05
+_ANY_RULE: Final = AclBindingFilter(
+    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+)
 _LITERAL, _PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
 
 
@@ -33,7 +39,22 @@ def create(admin: AdminClient, replication: int = 1) -> None:
     """Make what is missing of topics and access lists; again and again without harm. Raises KafkaException."""
     wanted = [_new_topic(topic, replication) for topic in TOPICS.values()]
     _settle(admin.create_topics(wanted, request_timeout=REQUEST_SECONDS_MAX).values(), allowed=KafkaError.TOPIC_ALREADY_EXISTS)
-    _settle(admin.create_acls(bindings(), request_timeout=REQUEST_SECONDS_MAX).values())
+    rules = bindings()
+    _settle(admin.create_acls(rules, request_timeout=REQUEST_SECONDS_MAX).values())
+    _await_rules(admin, len(rules))
+
+
+def _await_rules(admin: AdminClient, count: int) -> None:
+    """Wait until the broker itself goes by the rules: the controller's answer comes up to seconds before (seen: 2.7 s).
+
+    Raises:
+        TimeoutError: it does not within REQUEST_SECONDS_MAX.
+    """
+    deadline = time.monotonic() + REQUEST_SECONDS_MAX
+    while len(admin.describe_acls(_ANY_RULE).result(REQUEST_SECONDS_MAX)) < count:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the broker does not go by its access rules after {REQUEST_SECONDS_MAX} s")
+        time.sleep(RULES_POLL_SECONDS)
 
 
 def bindings() -> list[AclBinding]:
