@@ -1,0 +1,19 @@
+"""A short chaos run on real Kafka: at least 20 faults, three workers, six partitions, load throughout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.__main__ import chaos, is_sound
+
+FAULTS_MIN = 20
+
+
+@pytest.mark.timeout(400)
+def test_nothing_lost_nothing_twice_no_limit_exceeded(tmp_path: Path) -> None:
+    findings = chaos(tmp_path / "c", seed=20_261_121, seconds=40, faults_min=FAULTS_MIN)
+    assert is_sound(findings), findings
+    assert sum(findings["faults"].values()) >= FAULTS_MIN
+    assert findings["events"] > findings["commands"]
