@@ -40,7 +40,7 @@ from schemas.topics import TOPIC_OF
 from schemas.values import Record
 from streams.broadcast.decider import BroadcastDecider, Sent
 from streams.desk import observer as desk_observer
-from streams.engine.decider import Processor, Received
+from streams.engine.decider import Processor, Received, Recorded
 from streams.engine.partition import Partition
 from streams.engine.sealing import Sealed
 from streams.execution.decider import ExecutionDecider
@@ -217,8 +217,7 @@ class Line:
                 ExecutionObserver(Feed(self.records), {CHAIN: self.chain}),
             )
         )
-        governance = GovernanceFold() if self.believing else RootedGovernance(PINNED)
-        self.employ(signer(Feed(self.records), self.key, cast("RootedGovernance", governance)))
+        self.employ(self._signer())
         self.employ(Processor("broadcast", ("signed",), ("broadcast",), BroadcastDecider(), _Sending(self.chain)))
         self.employ(Processor("settlement", ("broadcast",), ("confirmed", "reverted"), SettlementDecider(), self.receipts))
 
@@ -266,6 +265,20 @@ class Line:
         """Put a processor to work, from nothing but the log."""
         partition: Partition[Any, Any] = Partition(processor, NUMBER)
         self.workers[processor.principal] = Worker(processor, partition)
+
+    def _signer(self) -> Processor[Any, Any]:
+        governance = GovernanceFold() if self.believing else RootedGovernance(PINNED)
+        return signer(Feed(self.records), self.key, cast("RootedGovernance", governance))
+
+    def restart_signer(self) -> None:
+        """A new enclave, which has nothing but the log; its own events first, as the engine restores it."""
+        self.employ(self._signer())
+        worker = self.workers["signer"]
+        for received in self.records:
+            if isinstance(received.record, Signed | SigningRefused):
+                recorded = Recorded(received.topic, received.record, received.digest)
+                worker.partition.replay(recorded, "", 0)
+        worker.partition.replayed()
 
     def run(self, *who: str) -> None:
         """Let processors work (all of them unless named) until nothing more happens."""
