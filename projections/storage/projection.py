@@ -8,7 +8,7 @@ sink that is not Kafka). Left out: where the events come from (`projections.proj
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, LiteralString
 
 import psycopg
@@ -149,20 +149,20 @@ class Projection:
             order_id: extend(known.get(order_id), [*links, *held.get(order_id, ())]) for order_id, links in arriving.items()
         }
         contradicting = [order_id for order_id, folded in tried.items() if folded is None]
-        results = [folded for folded in tried.values() if folded is not None] + self._refold(contradicting)
+        results = [folded for folded in tried.values() if folded is not None] + self._refold(contradicting, known)
         tables.upsert(self._connection, tables.ORDERS, [each.row for each in results if each.row is not None])
         tables.upsert(self._connection, tables.RESERVATIONS, [hold for each in results for hold in each.holds.values()])
         return results
 
-    def _refold(self, order_ids: list[str]) -> list[Folded]:
-        """Orders whose links contradict each other, from all their links. Rare, and each is said loudly."""
+    def _refold(self, order_ids: list[str], known: Mapping[str, OrderRow]) -> list[Folded]:
+        """Orders whose links contradict each other, from all their links. Rare, and each is said loudly, once."""
         if not order_ids:
             return []
         self._connection.execute("DELETE FROM reservations WHERE order_id = ANY(%s::uuid[])", (order_ids,))
         results = [refold(links) for links in self._links(_ALL, order_ids).values()]
-        for each in results:
-            if each.row is not None and each.row.chain_broken is not None:
-                log.error("an order's chain is broken", order_id=each.row.order_id, why=each.row.chain_broken)
+        for row in (each.row for each in results):
+            if row is not None and (row.order_id not in known or known[row.order_id].chain_broken is None):
+                log.error("an order's chain is broken", order_id=row.order_id, why=row.chain_broken)
         return results
 
     def _rows(self, order_ids: list[str]) -> dict[str, OrderRow]:

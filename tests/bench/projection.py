@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -50,12 +51,14 @@ def run(cluster: ClusterDescription) -> Result:
 
 
 def told() -> story.Story:
-    """Orders of every partition, each on its whole way."""
-    log = story.Story()
+    """Orders of every partition, each on its whole way; others at every call."""
+    log, among = story.Story(), str(uuid.uuid4())
     for event in story.firm_events():
         log.tell(event)
     for first in range(0, ORDERS, IN_FLIGHT_ORDERS):
-        orders = {number: story.confirmed(story.order_id_of(number)) for number in range(first, first + IN_FLIGHT_ORDERS)}
+        orders = {
+            number: story.confirmed(story.order_id_of(number, among)) for number in range(first, first + IN_FLIGHT_ORDERS)
+        }
         for links in zip(*orders.values(), strict=True):
             for number, link in zip(orders, links, strict=True):
                 log.tell(link, partition=number % DESK_PARTITIONS)

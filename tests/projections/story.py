@@ -7,17 +7,21 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from projections.folds.arrivals import Arrived, Place, arrived
 from schemas import wire
 from schemas.events import answers, governance, lifecycle, limits
 from schemas.events.base import DeskEvent, Event, OrderEvent
-from schemas.examples import example
+from schemas.examples import example as made_example
 from schemas.hash_chain import Link, digest_of
 from schemas.orders import ReservedAmount
 from schemas.topics import TOPIC_OF
+from schemas.values import Record
 from streams.engine.sealing import seal
+
+R = TypeVar("R", bound=Record)
 
 BEGUN = 1_760_000_000_000_000
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -78,8 +82,14 @@ class Story:
         return [each.arrived() for each in self.written]
 
 
-def order_id_of(number: int) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"order {number}"))
+@cache
+def example(record_type: type[R]) -> R:
+    """Made once each: a story may be long."""
+    return made_example(record_type)
+
+
+def order_id_of(number: int, among: str = "") -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"order {number} {among}"))
 
 
 def made(record_type: Any, order_id: str, **changes: Any) -> Any:
