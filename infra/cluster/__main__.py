@@ -15,9 +15,9 @@ from rich.console import Console
 from infra.cluster import report
 from infra.cluster.description import ClusterDescription
 from infra.cluster.errors import ClusterError
-from infra.cluster.local import ROOT, SERVICES, Cluster, Service
+from infra.cluster.local import SERVICES, Cluster, Service
 from infra.cluster.processes import PROCESSES
-from infra.cluster.runtime import Runtime
+from infra.cluster.runtime import ROOT, Runtime
 
 DEFAULT: Final = ROOT / ".runtime" / "default"
 

@@ -27,8 +27,8 @@ from infra.chain.world import deploy
 from infra.cluster.description import FILE, RUNTIME_VARIABLE, ClusterDescription, TokenPlace
 from infra.cluster.errors import ClusterError, NotReady
 from infra.cluster.processes import PROCESSES, Process
-from infra.cluster.runtime import KAFKA_PRINCIPALS, LOOPBACK, POSTGRES_ROLES, Runtime, is_free
-from infra.cluster.supervision import Program, Running, Supervisor, alive
+from infra.cluster.runtime import KAFKA_PRINCIPALS, LOOPBACK, POSTGRES_ROLES, ROOT, Runtime, is_free
+from infra.cluster.supervision import Program, Running, Supervisor
 from infra.hsm import softhsm
 from infra.identity.private_file import read_private, write_private
 from infra.kafka import clients, topics
@@ -39,7 +39,6 @@ Service = Literal["kafka", "postgres", "node", "token", "world"]
 SERVICES: Final[tuple[Service, ...]] = get_args(Service)
 READY_SECONDS_MAX: Final = 60
 PROBE_SECONDS: Final = 0.05
-ROOT: Final = Path(__file__).parents[2]
 JARS: Final = ROOT / ".runtime" / "kafka-lib"
 NODE_MODULES: Final = ROOT / "node_modules"
 CHAIN_ID: Final = 31_337
@@ -81,6 +80,11 @@ class Cluster:
     @cached_property
     def _supervisor(self) -> Supervisor:
         return Supervisor(self._runtime)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Its ports by name, once chosen the same for ever."""
+        return self._runtime.ports()
 
     @property
     def description(self) -> ClusterDescription:
@@ -291,6 +295,3 @@ class Cluster:
         except BaseException:
             self._supervisor.stop()
             raise
-
-
-__all__ = ["SERVICES", "Cluster", "Service", "alive"]

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +19,7 @@ from infra.cluster.processes import PROCESSES
 from infra.cluster.runtime import Runtime
 from infra.cluster.supervision import Running
 from infra.kafka import clients
+from schemas.topics import TOPICS
 
 REQUEST_SECONDS_MAX: Final = 5
 CLIENT: Final = "client"
@@ -54,13 +54,15 @@ def facts(description: ClusterDescription, running: Iterable[Running]) -> dict[s
 
 def lags(description: ClusterDescription) -> dict[str, int]:
     """Records of its inputs that each consuming principal has still to commit, by principal."""
-    admin = clients.admin(description, "admin")
     found = {}
-    for principal in {process.principal for process in PROCESSES}:
+    for principal in sorted({process.principal for process in PROCESSES}):
+        consumer = clients.consumer(description, "admin", {"group.id": f"proofdesk-{principal}"})
         try:
-            lag = _lag(admin, f"proofdesk-{principal}")
-        except KafkaException:
+            lag = _lag(consumer)
+        except KafkaException:  # the broker is on its way down or up
             continue
+        finally:
+            consumer.close()
         if lag is not None:
             found[principal] = lag
     return found
@@ -86,18 +88,12 @@ def of(cluster: Cluster, runtime: Runtime) -> dict[str, Any]:
     return facts(cluster.description, cluster.running())
 
 
-def _lag(admin: AdminClient, group: str) -> int | None:
-    """Sum over the group's committed partitions; None when it has committed nothing."""
-    (future,) = admin.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group)], request_timeout=REQUEST_SECONDS_MAX
-    ).values()
-    committed = future.result(REQUEST_SECONDS_MAX).topic_partitions or []
-    if not committed:
-        return None
-    places = {TopicPartition(each.topic, each.partition): each.offset for each in committed}
-    asked = admin.list_offsets({place: OffsetSpec.latest() for place in places}, request_timeout=REQUEST_SECONDS_MAX)
-    ends = {place: each.result(REQUEST_SECONDS_MAX).offset for place, each in asked.items()}
-    return sum(max(ends[place] - max(offset, 0), 0) for place, offset in places.items())
+def _lag(consumer: Consumer) -> int | None:
+    """Sum over what the consumer's group has committed; None when that is nothing."""
+    places = [TopicPartition(topic.name, number) for topic in TOPICS.values() for number in range(topic.partitions)]
+    committed = [each for each in consumer.committed(places, timeout=REQUEST_SECONDS_MAX) if each.offset >= 0]
+    ends = [consumer.get_watermark_offsets(each, timeout=REQUEST_SECONDS_MAX)[1] for each in committed]
+    return sum(max(end - each.offset, 0) for end, each in zip(ends, committed, strict=True)) if committed else None
 
 
 def _reader_url(description: ClusterDescription) -> str:

@@ -25,6 +25,8 @@ from infra.cluster.errors import ClusterError
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, create_private, read_private
 from schemas.topics import Principal
 
+ROOT: Final = Path(__file__).parents[2]
+"""The clone that this runs from."""
 LOOPBACK: Final = "127.0.0.1"
 PORT_MIN: Final = 20_000
 PORT_MAX: Final = 32_767

@@ -20,7 +20,7 @@ from typing import Any, Final
 from xmlrpc.client import Error, ServerProxy
 
 from infra.cluster.errors import ClusterError, NotReady
-from infra.cluster.runtime import LOOPBACK, Runtime
+from infra.cluster.runtime import LOOPBACK, ROOT, Runtime
 from infra.identity.private_file import write_private
 
 START_SECONDS_MAX: Final = 10
@@ -172,7 +172,7 @@ class Supervisor:
             "[supervisord]",
             f"pidfile={_escaped(self._folder)}/supervisord.pid",
             f"logfile={_escaped(self._runtime.logs)}/supervisord.log",
-            f"directory={_escaped(Path.cwd())}",
+            f"directory={_escaped(ROOT)}",
             "umask=077",
             *(["user=root"] if os.geteuid() == 0 else []),
             "[inet_http_server]",
