@@ -1,0 +1,41 @@
+"""What an approver agrees to: shown by the server, hashed again here. A hash that does not fit is never signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from commands.answers import OrderAnswer
+from commands.client.errors import ApprovalMismatch
+from commands.client.shapes import ShownOrder
+from schemas.canonical import approval_digest
+from schemas.orders import ApprovalSubject
+from schemas.values import DeskId, OrderId, Sha256
+
+
+@dataclass(frozen=True, slots=True)
+class WantedApproval:
+    """An approval that an order waits for."""
+
+    order_id: OrderId
+    desk_id: DeskId
+    subject: ApprovalSubject
+    approval_hash: Sha256
+
+
+def wanted(order: ShownOrder | OrderAnswer) -> WantedApproval:
+    """The approval that `order` waits for.
+
+    Raises:
+        ApprovalMismatch: it waits for none, or what is shown is not what its hash is of.
+    """
+    subject, shown_hash = order.approval_subject, order.approval_hash
+    if subject is None or shown_hash is None:
+        raise ApprovalMismatch(f"order {order.order_id} waits for no approval: it is {order.state}")
+    computed = approval_digest(subject).hex()
+    about = (subject.order.order_id, subject.order.desk_id)
+    if computed != shown_hash or about != (order.order_id, order.desk_id):
+        raise ApprovalMismatch(
+            f"order {order.order_id}: what is shown has the hash {computed}, the server asks to sign {shown_hash}; "
+            "sign nothing, and report it"
+        )
+    return WantedApproval(order.order_id, order.desk_id, subject, computed)

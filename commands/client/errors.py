@@ -1,0 +1,31 @@
+"""How a command can come to nothing, as its sender sees it."""
+
+from __future__ import annotations
+
+from commands.answers import PendingAnswer, Problem
+
+
+class CommandRefused(Exception):
+    """It was refused: the same again is refused again. `problem` says why, and what would change that."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+class SystemFault(Exception):
+    """Nothing was decided, since something is away. Sending the same again under the same key is safe."""
+
+
+class NotDecidedYet(SystemFault):
+    """The command is on the log, and no answer came within the time."""
+
+    def __init__(self, pending: PendingAnswer) -> None:
+        super().__init__(
+            f"command {pending.command_id} is on the log and was not decided in time; see order {pending.order_id}"
+        )
+        self.pending = pending
+
+
+class ApprovalMismatch(Exception):
+    """What the server shows is not what its approval hash is the hash of: nothing was signed."""

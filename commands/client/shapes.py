@@ -1,0 +1,76 @@
+"""What the read routes show, as far as this client looks at it; more fields than these are no error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+from schemas.events.base import Refusal
+from schemas.events.facts import RuleFinding
+from schemas.events.lifecycle import SimulationFinding
+from schemas.orders import Action, ApprovalSubject
+from schemas.values import DeskId, Instant, OrderId, PrincipalId, Record, Role, Sha256, Usd
+
+
+class Shown(Record):
+    """Something that is shown."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class ShownApproval(Shown):
+    """What one approver said."""
+
+    approver: PrincipalId
+    given: bool
+    roles: list[Role]
+    reason: str = ""
+    decided_at: Instant
+
+
+class ShownOrder(Shown):
+    """An order as its events have left it. Fields that nothing has happened to yet are None."""
+
+    order_id: OrderId
+    desk_id: DeskId
+    state: str
+    wallet_id: str | None = None
+    initiator: str | None = None
+    command_id: str | None = None
+    action: Action | None = None
+    memo: str = ""
+    parent_order_id: OrderId | None = None
+    child_order_ids: tuple[OrderId, ...] = ()
+    amount_usd: Usd | None = None
+    outcome: str | None = None
+    requires: tuple[str, ...] = ()
+    rules: tuple[RuleFinding, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    approval_hash: Sha256 | None = None
+    approval_subject: ApprovalSubject | None = None
+    approvals: tuple[ShownApproval, ...] = ()
+    expires_at: Instant | None = None
+    chain_id: int | None = None
+    nonce: int | None = None
+    transaction_hash: str | None = None
+    block_number: int | None = None
+    slippage_ppm: int | None = None
+    findings: tuple[SimulationFinding, ...] = ()
+    message: str = ""
+    created_at: Instant
+    updated_at: Instant
+    chain_broken: str | None = None
+
+
+class ShownLink(Shown):
+    """One event of an order."""
+
+    sequence: int
+    topic: str
+    decided_at: Instant
+    previous_hash: Sha256
+    digest: Sha256
+    """SHA-256 of its bytes as they stand on the topic."""
+    verified: bool
+    event: dict[str, Any]

@@ -1,0 +1,78 @@
+"""Who signs a command: a system with an Ed25519 key, a person with a FIDO2 key. Both give what the log keeps for ever.
+
+What is signed is `schemas.canonical.command_digest`; an approval is signed by its own hash, which the command quotes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Protocol
+
+from infra.identity import base64url, ed25519, keyfile
+from infra.identity.authenticator import SoftwareAuthenticator
+from schemas.canonical import command_digest
+from schemas.commands import Authorization, Body, Command, Ed25519Signature, GiveApproval, WebAuthnAssertion
+from schemas.values import CommandId, DeskId, Instant, PrincipalId
+
+_UNSIGNED: Final = Ed25519Signature(key_id="", signature="")
+
+
+class Signer(Protocol):
+    """Whoever can agree to 32 bytes."""
+
+    def authorize(self, digest: bytes) -> Authorization:
+        """The proof that the signer agreed to `digest`."""
+        ...
+
+
+class Ed25519KeyFile:
+    """A system's key in a PEM file, mode 0600."""
+
+    def __init__(self, path: Path, key_id: str) -> None:
+        """Open the key that is registered as `key_id`. Raises PrivateFileRefused."""
+        self._key = keyfile.load(path)
+        self._key_id = key_id
+
+    def authorize(self, digest: bytes) -> Ed25519Signature:
+        """The key's signature."""
+        signature = ed25519.sign(self._key, digest)
+        return Ed25519Signature(key_id=self._key_id, signature=base64url.encode(signature))
+
+
+class AuthenticatorFile:
+    """A person's software authenticator, for development: it signs without asking anybody."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the credential in `path`. Raises PrivateFileRefused."""
+        self._authenticator = SoftwareAuthenticator(path)
+
+    @property
+    def user(self) -> str:
+        """Whose it is."""
+        return self._authenticator.user
+
+    def authorize(self, digest: bytes) -> WebAuthnAssertion:
+        """The authenticator's assertion over `digest` as the challenge."""
+        given = self._authenticator.get(digest)
+        return WebAuthnAssertion(
+            credential_id=given.credential_id,
+            authenticator_data=given.authenticator_data,
+            client_data_json=given.client_data_json,
+            signature=given.signature,
+        )
+
+
+def signed(  # noqa: PLR0913 - every part of a command, by name
+    signer: Signer, *, command_id: CommandId, desk_id: DeskId, principal: PrincipalId, issued_at: Instant, body: Body
+) -> Command:
+    """The command of these parts, signed by `signer`. Raises pydantic.ValidationError."""
+    unsigned = Command(
+        command_id=command_id,
+        desk_id=desk_id,
+        principal=principal,
+        issued_at=issued_at,
+        body=body,
+        authorization=_UNSIGNED,
+    )
+    digest = bytes.fromhex(body.approval_hash) if isinstance(body, GiveApproval) else command_digest(unsigned)
+    return unsigned.model_copy(update={"authorization": signer.authorize(digest)})
