@@ -207,11 +207,9 @@ class EvidenceFold:
                 writer.broken = f"order {event.order_id} was posted without having been confirmed"
             case _:
                 pass
-        if isinstance(event, OrderClosed) and event.child_order_ids:
-            _remember_split(writer, event, chain)
-        if isinstance(event, OrderClosed | LimitPosted):
+        if isinstance(event, OrderClosed | LimitPosted) and not writer.broken:
             del self._chains[event.order_id]
-            _remember_end(writer, event)
+            _remember_end(writer, event, chain)
 
 
 def is_misplaced(received: Received, event: OrderEvent) -> bool:
@@ -260,15 +258,12 @@ def _used(ledger: Ledger, approved: Approved) -> dict[AccountKey, MicroUsd]:
     return {key: ledger.used(key, window, approved.decided_at) - own.get(key, 0) for key, window in windows.items()}
 
 
-def _remember_split(writer: _Writer, closed: OrderClosed, chain: _Chain) -> None:
+def _remember_end(writer: _Writer, event: OrderClosed | LimitPosted, chain: _Chain) -> None:
     first = chain.links.get(1)
-    if first is not None and isinstance(first[0], OrderInitiated):
-        writer.splits[closed.order_id] = (Split(first[0], closed), *chain.splits)
+    if isinstance(event, OrderClosed) and event.child_order_ids and first is not None and isinstance(first[0], OrderInitiated):
+        writer.splits[event.order_id] = (Split(first[0], event), *chain.splits)
     if len(writer.splits) > SPLITS_REMEMBERED_MAX:
         writer.splits.popitem(last=False)
-
-
-def _remember_end(writer: _Writer, event: OrderEvent) -> None:
     writer.ended[event.order_id] = event.decided_at
     while next(iter(writer.ended.values())) + ENDED_REMEMBERED_MICROS < writer.clock:
         writer.ended.popitem(last=False)

@@ -16,7 +16,7 @@ from schemas.canonical import approval_digest
 from schemas.commands import GiveApproval, WebAuthnAssertion
 from schemas.events.base import Event, FirmEvent, OrderEvent
 from schemas.events.facts import Facts
-from schemas.events.lifecycle import ApprovalGiven, Approved, PolicyEvaluated, Signed, SigningRefused, Simulated
+from schemas.events.lifecycle import ApprovalGiven, Approved, OrderInitiated, PolicyEvaluated, Signed, SigningRefused, Simulated
 from schemas.hash_chain import Link
 from schemas.orders import ApprovalSubject
 from schemas.topics import TOPIC_OF
@@ -74,7 +74,7 @@ def _sealed(record: Record, tails: dict[str, Link], positions: Counter[tuple[str
     positions[writer] += 1
     stamped: dict[str, Any] = {"position": positions[writer]}
     if isinstance(record, OrderEvent):
-        tail = tails.get(record.order_id, Link())
+        tail = Link() if isinstance(record, OrderInitiated) else tails.get(record.order_id, Link())
         stamped |= {"sequence": tail.sequence + 1, "previous_hash": tail.digest}
     return record.model_copy(update=stamped)
 
