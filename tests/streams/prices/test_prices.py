@@ -93,3 +93,11 @@ def test_a_peg_goes_before_any_observation_and_does_not_age() -> None:
 )
 def test_an_observation_ages_and_must_not_come_from_the_future(age_seconds: int, stale: bool) -> None:  # noqa: FBT001 - parametrized
     assert is_stale(price(at=NOW), NOW + age_seconds * SECOND, 60) == stale
+
+
+def test_prices_that_were_taken_do_not_change_with_what_comes_later() -> None:
+    prices = Prices()
+    prices.accept(observed("3000"), 1)
+    taken = prices.latest
+    prices.accept(observed("3100"), 2)
+    assert (taken["WETH"].usd, prices.latest["WETH"].usd) == (Decimal(3000), Decimal(3100))
