@@ -5,7 +5,7 @@ Also what the framework and the read routes raise, and what is a bug: of that, n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,10 +16,10 @@ from opentelemetry import trace
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from commands.answers import FieldFault, Problem
+from commands.answers import Problem
 from commands.gateway.recording import record_refusal
+from commands.intake.faults import faults_of
 from commands.intake.refusals import Refused, malformed
-from commands.intake.strict_json import FAULTS_MAX
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -90,17 +90,9 @@ def _of_faults(errors: Sequence[Any]) -> Refused:
             "request-unsigned",
             "the request does not say who sends it, or is not signed",
             "name the principal in Proofdesk-Principal and put the signature of the command digest into `authorization`",
-            errors=list(_faults(errors)),
+            errors=list(faults_of(errors)),
         )
-    return malformed(list(_faults(errors)))
-
-
-def _faults(errors: Iterable[Any]) -> Iterable[FieldFault]:
-    for error, _ in zip(errors, range(FAULTS_MAX), strict=False):
-        place, *inside = (str(part) for part in error["loc"])
-        field = ".".join(inside) if place == "body" else f"{place} {'.'.join(inside)}"
-        # pydantic's own words, without the prefix that only says that a check of ours spoke.
-        yield FieldFault(field=field or place, message=str(error["msg"]).removeprefix("Value error, "))
+    return malformed(list(faults_of(errors)))
 
 
 def _response(problem: Problem, headers: Mapping[str, str] | None) -> Response:

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from commands.answers import FieldFault
+from commands.intake.faults import BODY, FAULTS_MAX
 
 DEPTH_MAX: Final = 16
 INTEGER_DIGITS_MAX: Final = 78
-FAULTS_MAX: Final = 20
-"""Faults shown of one request."""
-BODY: Final = "body"
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 

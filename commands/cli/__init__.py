@@ -1,0 +1,30 @@
+"""`proofdesk`, the command line: orders, approvals, limits, contracts, the state of the cluster, the schemas.
+
+Exit status: 0, done; 3, refused, with the reason and what would change it; 2, used wrongly; 1, something is away or broken.
+`--json` makes every command print one JSON value on stdout, of a refusal its problem (RFC 9457).
+"""
+
+from __future__ import annotations
+
+import typer
+
+from commands.cli import approvals, firm, orders, system
+
+app = typer.Typer(
+    name="proofdesk",
+    help="Ask for orders, approve them, look at what became of them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(orders.app, name="order")
+app.add_typer(approvals.app, name="approval")
+app.add_typer(firm.limits, name="limit")
+app.add_typer(firm.contracts, name="contract")
+app.add_typer(system.schemas, name="schema")
+app.command("status")(system.status)
+
+
+def main() -> None:
+    """The entry point."""
+    app()

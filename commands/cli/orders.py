@@ -1,0 +1,193 @@
+"""`proofdesk order`: submit, show, list, split, cancel."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from commands.cli import profile
+from commands.cli.output import answered, answering, fields, print_json, stdout, table, when
+from commands.cli.parts import equal_parts
+from commands.client import ShownOrder
+from commands.intake import strict_json
+from schemas.commands import SPLIT_PARTS_MAX, InitiateOrder
+from schemas.orders import Action, Swap
+from schemas.values import DeskId, Record, Text, WalletId, plain
+
+LISTED_ORDERS: Final = 50
+LISTED_ORDERS_MAX: Final = 10_000
+FILE_BYTES_MAX: Final = 65_536
+
+app = typer.Typer(help="Orders.", no_args_is_help=True)
+
+OrderId = Annotated[str, typer.Argument(metavar="ID", help="The order's id.")]
+
+
+class OrderFile(Record):
+    """What a file says of an order: `{"desk_id": …, "wallet_id": …, "action": {"kind": "transfer", …}, "memo": …}`."""
+
+    desk_id: DeskId
+    wallet_id: WalletId
+    action: Action
+    memo: Text = ""
+
+
+@app.command()
+def submit(  # noqa: PLR0913, PLR0917 - options
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The order in JSON; - reads stdin.")],
+    url: profile.Url = "",
+    runtime: profile.Runtime = profile.RUNTIME,
+    principal: profile.Principal = "",
+    key: profile.Key = None,
+    key_id: profile.KeyId = "",
+    idempotency_key: Annotated[
+        str, typer.Option(help="One key, one order: give it to be able to ask again without ordering twice.")
+    ] = "",
+    *,
+    as_json: profile.Json = False,
+) -> None:
+    """Ask for an order and print what policy says."""
+    content = _content(file)
+    with answering(as_json=as_json):
+        asked = OrderFile.model_validate(content)
+        with profile.acting(url, runtime, profile.identity(principal, key, key_id)) as client:
+            body = InitiateOrder(wallet_id=asked.wallet_id, action=asked.action, memo=asked.memo)
+            try:
+                command = client.command(asked.desk_id, body, idempotency_key or None)
+            except ValueError as error:
+                raise typer.BadParameter(str(error), param_hint="--idempotency-key") from None
+            answered(client.send(command), as_json=as_json)
+
+
+@app.command()
+def show(
+    order_id: OrderId, url: profile.Url = "", runtime: profile.Runtime = profile.RUNTIME, *, as_json: profile.Json = False
+) -> None:
+    """Print an order and its timeline."""
+    with answering(as_json=as_json), profile.reading(url, runtime) as client:
+        if as_json:
+            print_json(
+                {**client.read(f"/v1/orders/{order_id}"), "links": client.read(f"/v1/orders/{order_id}/events")["links"]}
+            )
+            return
+        order, links = client.show(order_id), client.events(order_id)
+    fields(described(order))
+    for refusal in order.refusals:
+        stdout.print(f"  {refusal.check}: {refusal.message}; {refusal.remedy}", markup=False)
+    for finding in order.findings:
+        stdout.print(f"  {finding.code}: {finding.message}", markup=False)
+    table(
+        ("", "event", "at", "digest", "follows"),
+        [(each.sequence, each.topic, when(each.decided_at), each.digest[:16], each.verified) for each in links],
+    )
+
+
+@app.command("list")
+def list_orders(  # noqa: PLR0913 - options
+    url: profile.Url = "",
+    runtime: profile.Runtime = profile.RUNTIME,
+    desk: Annotated[str, typer.Option(help="Only of this desk.")] = "",
+    state: Annotated[str, typer.Option(help="Only in this state, such as awaiting-approval.")] = "",
+    most: Annotated[int, typer.Option("--limit", min=1, max=LISTED_ORDERS_MAX, help="At most so many.")] = LISTED_ORDERS,
+    *,
+    as_json: profile.Json = False,
+) -> None:
+    """Print orders, newest first."""
+    with answering(as_json=as_json), profile.reading(url, runtime) as client:
+        found = list(client.read_orders(desk=desk or None, state=state or None, most=most))
+    if as_json:
+        print_json(found)
+    else:
+        shown = [ShownOrder.model_validate(each) for each in found]
+        table(("order", "state", "initiator", "what", "USD", "at"), [_row(order) for order in shown])
+
+
+@app.command()
+def split(  # noqa: PLR0913, PLR0917 - options
+    order_id: OrderId,
+    parts: Annotated[int, typer.Option(min=2, max=SPLIT_PARTS_MAX, help="Into how many, as equal as can be.")],
+    url: profile.Url = "",
+    runtime: profile.Runtime = profile.RUNTIME,
+    principal: profile.Principal = "",
+    key: profile.Key = None,
+    key_id: profile.KeyId = "",
+    *,
+    as_json: profile.Json = False,
+) -> None:
+    """Replace an order by parts that add up to it, each judged on its own."""
+    with answering(as_json=as_json), profile.acting(url, runtime, profile.identity(principal, key, key_id)) as client:
+        order = client.show(order_id)
+        amount = Decimal(0) if order.action is None else order.action.amount
+        answered(client.split(order_id, equal_parts(amount, parts), order.desk_id), as_json=as_json)
+
+
+@app.command()
+def cancel(  # noqa: PLR0913, PLR0917 - options
+    order_id: OrderId,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the log.")] = "",
+    url: profile.Url = "",
+    runtime: profile.Runtime = profile.RUNTIME,
+    principal: profile.Principal = "",
+    key: profile.Key = None,
+    key_id: profile.KeyId = "",
+    *,
+    as_json: profile.Json = False,
+) -> None:
+    """Take an order back."""
+    with answering(as_json=as_json), profile.acting(url, runtime, profile.identity(principal, key, key_id)) as client:
+        answered(client.cancel(order_id, reason), as_json=as_json)
+
+
+def described(order: ShownOrder) -> list[tuple[str, object]]:
+    """An order's fields for people."""
+    return [
+        ("order", order.order_id),
+        ("state", order.state),
+        ("desk", order.desk_id),
+        ("initiator", order.initiator),
+        ("wallet", order.wallet_id),
+        ("what", _what(order)),
+        ("memo", order.memo),
+        ("worth", f"{order.amount_usd} USD" if order.amount_usd is not None else ""),
+        ("needs", ", ".join(order.requires)),
+        ("approvals", ", ".join(f"{each.approver} {'yes' if each.given else 'no'}" for each in order.approvals)),
+        ("part of", order.parent_order_id),
+        ("parts", ", ".join(order.child_order_ids)),
+        ("slippage", "" if order.slippage_ppm is None else f"{Decimal(order.slippage_ppm) / 10_000} %"),
+        ("transaction", order.transaction_hash),
+        ("block", order.block_number),
+        ("until", when(order.expires_at)),
+        ("because", order.message),
+        ("broken", order.chain_broken),
+    ]
+
+
+def _row(order: ShownOrder) -> tuple[object, ...]:
+    return order.order_id, order.state, order.initiator, _what(order), order.amount_usd, when(order.created_at)
+
+
+def _what(order: ShownOrder) -> str:
+    action = order.action
+    if action is None:
+        return ""
+    into = f" to {action.buy_asset_id}" if isinstance(action, Swap) else ""
+    return f"{action.kind.replace('_', ' ')} {plain(action.amount)} {action.asset_id}{into}"
+
+
+def _content(file: str) -> Any:
+    """The file's JSON. Raises typer.BadParameter."""
+    try:
+        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source:
+            content = source.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="FILE") from None
+    if len(content) > FILE_BYTES_MAX:
+        raise typer.BadParameter(f"{file} is over {FILE_BYTES_MAX} bytes", param_hint="FILE")
+    try:
+        return strict_json.parse(content)
+    except strict_json.NotStrictJson as error:
+        raise typer.BadParameter(f"{file}: {error}", param_hint="FILE") from None

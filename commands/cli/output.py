@@ -1,0 +1,138 @@
+"""What is printed, and the exit status. People read tables, programs JSON; a refusal says why and what would change it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from commands.answers import PROBLEM_TYPE_PREFIX, FieldFault, OrderAnswer, Problem
+from commands.client import ApprovalMismatch, CommandRefused, NotDecidedYet, SystemFault
+from commands.intake.faults import faults_of
+
+EXIT_FAULT: Final = 1
+EXIT_REFUSED: Final = 3
+OWN_CHECK_STATUS: Final = 422
+"""In a problem that was found here, before anything was sent."""
+
+PIPED_COLUMNS: Final = 240
+"""How wide a line may be where nobody looks at a terminal."""
+
+stdout: Final = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_COLUMNS)
+stderr: Final = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_COLUMNS)
+
+
+@contextmanager
+def answering(*, as_json: bool) -> Iterator[None]:
+    """Turn what a client raises into words and an exit status."""
+    try:
+        yield
+    except CommandRefused as refused:
+        _refuse(refused.problem, as_json=as_json)
+    except ApprovalMismatch as mismatch:
+        _refuse(_own("approval-mismatch", str(mismatch), "look at the order as it stands"), as_json=as_json)
+    except ValidationError as error:
+        _refuse(_malformed(error), as_json=as_json)
+    except NotDecidedYet as pending:
+        if as_json:
+            print_json(pending.pending.model_dump(mode="json"))
+        _fail(str(pending))
+    except SystemFault as fault:
+        _fail(str(fault))
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def fields(pairs: Iterable[tuple[str, object]]) -> None:
+    """A value a line, without those that say nothing."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in pairs:
+        if value not in (None, "", (), []):
+            table.add_row(f"[bold]{name}[/bold]", escape(str(value)))
+    stdout.print(table)
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Rows under columns."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for at, column in enumerate(columns):
+        shown.add_column(column, overflow="fold", no_wrap=at == 0)  # an id that is cut names nothing
+    for row in rows:
+        shown.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    stdout.print(shown)
+
+
+def answered(answer: OrderAnswer, *, as_json: bool) -> None:
+    """Print an order as a command has left it; exit as refused when policy refused it."""
+    if as_json:
+        print_json(answer.model_dump(mode="json", exclude_none=True))
+    else:
+        fields(
+            [
+                ("order", answer.order_id),
+                ("state", answer.state),
+                ("amount", f"{answer.amount_usd} USD" if answer.amount_usd is not None else ""),
+                ("needs", ", ".join(answer.requires)),
+                ("approval hash", answer.approval_hash),
+                ("until", when(answer.expires_at) if answer.state == "awaiting-approval" else ""),
+                ("because", answer.message),
+            ]
+        )
+        if answer.children:
+            table(
+                ("part", "state", "amount", "needs"),
+                [(each.order_id, each.state, f"{each.amount_usd} USD", ", ".join(each.requires)) for each in answer.children],
+            )
+    if answer.outcome == "refused":
+        if not as_json:
+            for refusal in answer.refusals:
+                stderr.print(f"[red]{escape(refusal.check)}[/red]: {escape(refusal.message)}; {escape(refusal.remedy)}")
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def when(instant: int | None) -> str:
+    """Microseconds since the Unix epoch as UTC."""
+    return "" if instant is None else datetime.fromtimestamp(instant // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _refuse(problem: Problem, *, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(problem.model_dump(mode="json", exclude_none=True))
+    stderr.print(f"[red]refused[/red] ({escape(problem.check)}): {escape(problem.detail)}")
+    for fault in problem.errors:
+        stderr.print(f"  {escape(fault.field)}: {escape(fault.message)}")
+    raise typer.Exit(EXIT_REFUSED)
+
+
+def _fail(message: str) -> NoReturn:
+    stderr.print(f"[red]failed[/red]: {escape(message)}")
+    raise typer.Exit(EXIT_FAULT)
+
+
+def _malformed(error: ValidationError) -> Problem:
+    faults = tuple(faults_of(error.errors(include_url=False, include_input=False)))
+    return _own("request-malformed", "what is asked for is malformed", "correct the fields that are named", faults)
+
+
+def _own(check: str, message: str, remedy: str, errors: tuple[FieldFault, ...] = ()) -> Problem:
+    return Problem(
+        type=PROBLEM_TYPE_PREFIX + check,
+        title="Refused before sending",
+        status=OWN_CHECK_STATUS,
+        detail=f"{message}; {remedy}",
+        errors=errors,
+        check=check,
+        remedy=remedy,
+    )
