@@ -14,7 +14,7 @@ from typing import Final, Generic
 
 import structlog
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # exported, not declared so
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import snapshots
 from streams.engine.decider import I, Processor, S

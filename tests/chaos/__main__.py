@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra.cluster.local import ROOT, Cluster
+from infra.cluster.local import ROOT, Cluster, Service
 from tests.chaos.firm import found
 from tests.chaos.run import run
 
@@ -28,7 +28,8 @@ def main() -> int:
 
 def chaos(runtime: Path, *, seed: int, seconds: float, faults_min: int) -> dict[str, Any]:
     """One run on a cluster that is made for it and deleted after it."""
-    cluster = Cluster(runtime, services=("kafka",), processes=(), say=_say)
+    services: tuple[Service, ...] = ("kafka",)
+    cluster = Cluster(runtime, services, processes=(), say=_say)
     try:
         description = cluster.start()
         system = found(description)

@@ -178,6 +178,14 @@ def _contracts(world: World) -> list[genesis.Contract]:
             companions=list(world.swap_companions),
             audit_reference="NS-2026-02, no open findings",
         ),
+        genesis.Contract(
+            chain_id=world.chain_id,
+            address=world.usdc.address,
+            kind="contract",
+            name="USDC",
+            companions=[world.usdc_implementation],
+            audit_reference="Circle's own, reviewed",
+        ),
         genesis.Contract(chain_id=world.chain_id, address=PAYEE, kind="account", name="Custodian's fee account"),
     ]
 
@@ -197,10 +205,10 @@ def _limits() -> list[Limit]:
 
     return [
         limit("trader", "per-transaction", 0, "1000000"),
-        limit("trader", "rolling", DAY_SECONDS, "20000000"),
-        limit("wallet", "rolling", DAY_SECONDS, "20000000"),
-        limit("contract", "rolling", DAY_SECONDS, "12000000"),
-        limit("desk", "rolling", DAY_SECONDS, "25000000"),
+        limit("trader", "rolling", DAY_SECONDS, "250000000"),
+        limit("wallet", "rolling", DAY_SECONDS, "250000000"),
+        limit("contract", "rolling", DAY_SECONDS, "200000000"),
+        limit("desk", "rolling", DAY_SECONDS, "300000000"),
     ]
 
 
