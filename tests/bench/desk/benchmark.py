@@ -1,0 +1,37 @@
+"""`desk-decisions`: full decisions per second of one worker, and of others who make the same ones, in interleaved rounds.
+
+A full decision: the command read from Kafka and from Avro, its Ed25519 signature verified, its order taken in, judged by
+twenty Cedar policies and six limits, reserved and handed over, and all four events written with the offsets in one
+transaction. The floor is the same engine reading the same commands and writing one small event, without a thought.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from infra.cluster.local import Cluster
+from tests.bench.desk import workload
+from tests.bench.desk.contenders import CONTENDERS, install
+from tests.bench.desk.course import Course
+from tests.bench.report import Result
+
+ROUNDS: Final = 3
+
+
+def run(cluster: Cluster) -> Result:
+    """Three rounds of all contenders on `cluster`, whose Kafka is up and empty.
+
+    Raises:
+        ContenderFailed: one of them did not write what it should.
+        subprocess.CalledProcessError: a peer's environment could not be made.
+    """
+    install(CONTENDERS)
+    now = time.time_ns() // 1_000
+    commands = list(workload.commands(max(each.commands for each in CONTENDERS), now))
+    course = Course(cluster.description, workload.firm(now))
+    rates: dict[str, list[float]] = {each.name: [] for each in CONTENDERS}
+    for _ in range(ROUNDS):
+        for each in CONTENDERS:
+            rates[each.name].append(course.run(each, commands[: each.commands]))
+    return Result.of("desk-decisions", "commands/s", rates)

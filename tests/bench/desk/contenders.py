@@ -1,0 +1,96 @@
+"""Who runs: a program each, in the virtual environment it needs, with the repository on its path.
+
+The peers' libraries want other versions than the product does (quixstreams: pydantic before 2.14, confluent-kafka before
+2.13), so each has an environment of its own under `.runtime/`, made from a lock file with hashes when it is missing or old.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
+from infra.cluster.local import ROOT
+from tests.bench.desk.workload import EVENTS_PER_COMMAND
+
+FLOOR_EVENTS: Final = ("limit-reserved",)
+STOP_SECONDS_MAX: Final = 20
+INSTALL_SECONDS_MAX: Final = 600
+
+
+class ContenderFailed(Exception):
+    """A contender ended, hung, or wrote something else than it should; the message ends with what it printed last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One way of running the desk."""
+
+    name: str
+    module: str
+    commands: int
+    """How many it is given: fewer where they would take too long."""
+    warm_up: int
+    """The first outputs, which do not count."""
+    events: tuple[str, ...] = EVENTS_PER_COMMAND
+    """The topics on which each command must have led to exactly one event."""
+    environment: str | None = None
+    """Its virtual environment under `.runtime/`, locked in `requirements-<name>.lock`; None: the product's own."""
+
+
+CONTENDERS: Final = (
+    Contender("ours", "tests.bench.desk.with_engine", 20_000, 2_000),
+    Contender("floor", "tests.bench.desk.with_nothing", 20_000, 2_000, FLOOR_EVENTS),
+    Contender("quixstreams", "tests.bench.desk.with_quix", 20_000, 2_000, environment="quix"),
+    Contender("faust-streaming", "tests.bench.desk.with_faust", 4_000, 1_000, environment="faust"),
+)
+
+
+def install(contenders: Sequence[Contender]) -> None:
+    """Make the environments that are missing, or older than their lock."""
+    for contender in contenders:
+        if contender.environment is not None:
+            _install(contender.environment)
+
+
+def _install(environment: str) -> None:
+    folder, lock = _folder(environment), ROOT / "tests" / "bench" / f"requirements-{environment}.lock"
+    stamp = folder / "proofdesk.stamp"
+    if stamp.exists() and stamp.stat().st_mtime > lock.stat().st_mtime:
+        return
+    venv.create(folder, with_pip=True, clear=True)
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--require-hashes", "-r", lock], check=True, timeout=INSTALL_SECONDS_MAX)
+    stamp.touch()
+
+
+def _folder(environment: str) -> Path:
+    return ROOT / ".runtime" / f"bench-{environment}"
+
+
+@contextmanager
+def running(contender: Contender, description: ClusterDescription, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The contender as one process, stopped at the end whatever happens."""
+    python = sys.executable if contender.environment is None else str(_folder(contender.environment) / "bin" / "python")
+    environment = {**os.environ, RUNTIME_VARIABLE: str(description.runtime), "PYTHONPATH": str(ROOT)}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [python, "-m", contender.module], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

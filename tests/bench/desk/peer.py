@@ -1,0 +1,52 @@
+"""The same pure desk for a library that drives it: our decider, our sealing, our Avro; theirs the loop and the transactions.
+
+The peers are spared what our engine does besides: their state lies in memory and is written nowhere, they take no
+snapshots, write no headers, and would have to fold their own events again by themselves after a crash.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from infra.cluster.description import current
+from infra.identity.private_file import read_private
+from schemas import wire
+from schemas.hash_chain import digest_of
+from streams.desk.decider import Message
+from streams.desk.observer import REFERENCE_TOPICS, DeskObserver, processor
+from streams.desk.state import DeskState
+from streams.engine.decider import Received
+from streams.engine.partition import Partition
+from streams.engine.references import References
+from streams.engine.sealing import Sealed
+
+PRINCIPAL = "admin"
+"""The peers choose names of groups, transactions and topics that no access list of ours foresees."""
+
+class Peer:
+    """All partitions of the desk."""
+
+    def __init__(self) -> None:
+        self.description = current()
+        references = References(self.description, PRINCIPAL, REFERENCE_TOPICS)
+        observer = DeskObserver(references)
+        for received in references.catch_up():
+            observer.accept(received)
+        self._processor = processor(observer)
+        self._partitions: dict[int, Partition[DeskState, Message]] = {}
+
+    def credentials(self) -> tuple[str, str]:
+        """User name and password."""
+        found = json.loads(read_private(self.description.secret(f"kafka-{PRINCIPAL}.json")))
+        return found["username"], found["password"]
+
+    def answer(self, number: int, offset: int, key: bytes, value: bytes) -> list[Sealed]:
+        """What a record on `commands` leads to."""
+        record = wire.decode("commands", value)
+        received = Received("commands", number, offset, key, value, digest_of(value), record)
+        partition = self._partitions.get(number)
+        if partition is None:
+            partition = self._partitions[number] = Partition(self._processor, number)
+        return partition.offer(received, time.time_ns() // 1_000)
+
