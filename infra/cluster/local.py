@@ -111,6 +111,7 @@ class Cluster:
         with self._runtime.alone():
             self._runtime.prepare()
             if self._supervisor.pid is None:
+                self._supervisor.stop()  # what a killed supervisord left behind
                 self._check_ports()
                 with self._nothing_left_on_failure():
                     self._start()

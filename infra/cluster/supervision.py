@@ -14,10 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from xmlrpc.client import Error, ServerProxy
+
+import psutil
 
 from infra.cluster.errors import ClusterError, NotReady
 from infra.cluster.runtime import LOOPBACK, ROOT, Runtime
@@ -30,6 +33,8 @@ PROGRAM_STOP_SECONDS_MAX: Final = 15
 RESTARTS_MAX: Final = 1_000_000
 """Quick failures in a row until supervisord gives up: never, for a broker may be away for long. It backs off by itself."""
 LOG_MB_MAX: Final = 20
+MARK: Final = "PROOFDESK_SUPERVISED_IN"
+"""Tells a cluster's processes from all others, should supervisord die before them. No person's shell ever has it."""
 KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "JAVA_HOME", "OTEL_EXPORTER_OTLP_ENDPOINT", "PROOFDESK_LOG_LEVEL")
 """What a cluster takes over from the shell that started it."""
 
@@ -144,6 +149,7 @@ class Supervisor:
         """Stop supervisord and all it started, and see that none is left. Raises ClusterError."""
         pid = self.pid
         if pid is None:
+            self._stop_strays()
             return
         children = self._children()
         os.kill(pid, signal.SIGTERM)
@@ -153,6 +159,28 @@ class Supervisor:
                 left = [each for each in (pid, *children) if alive(each)]
                 raise ClusterError(f"processes {left} do not stop; see {self._runtime.logs}, then kill -9 them")
             time.sleep(POLL_SECONDS)
+
+    def _stop_strays(self) -> None:
+        """Stop what a supervisord that was killed has left behind. Raises ClusterError."""
+        strays = self._strays()
+        for stray in strays:
+            with suppress(psutil.NoSuchProcess):
+                stray.terminate()
+        for survivor in psutil.wait_procs(strays, timeout=PROGRAM_STOP_SECONDS_MAX)[1]:
+            with suppress(psutil.NoSuchProcess):
+                survivor.kill()
+        left = [each.pid for each in psutil.wait_procs(strays, timeout=PROGRAM_STOP_SECONDS_MAX)[1]]
+        if left:
+            raise ClusterError(f"processes {left} do not stop; see {self._runtime.logs}, then reboot: they ignore SIGKILL")
+
+    def _strays(self) -> list[psutil.Process]:
+        """Processes of this cluster, told by the mark in their environment."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get(MARK) == str(self._folder):
+                    found.append(process)
+        return found
 
     def _children(self) -> list[int]:
         try:
@@ -191,7 +219,8 @@ class Supervisor:
         return "\n".join(sections) + "\n"
 
     def _section(self, program: Program) -> list[str]:
-        environment = ",".join(f'{name}="{_escaped(value)}"' for name, value in program.environment.items())
+        marked = {**program.environment, MARK: str(self._folder)}
+        environment = ",".join(f'{name}="{_escaped(value)}"' for name, value in marked.items())
         return [
             f"[program:{program.name}]",
             f"command={_escaped(shlex.join(program.command))}",

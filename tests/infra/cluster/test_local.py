@@ -92,6 +92,22 @@ def test_what_is_killed_comes_back(small: Cluster, folder: Path) -> None:
     small.await_service("node")
 
 
+@pytest.mark.parametrize("again", ["down", "up"])
+def test_what_a_killed_supervisor_leaves_behind_is_stopped(small: Cluster, folder: Path, again: str) -> None:
+    small.start()
+    seen(folder)
+    orphans = pids(small)
+    supervisor = int((folder / "supervisord.pid").read_text())
+    os.kill(supervisor, signal.SIGKILL)
+    assert within_seconds(lambda: not alive(supervisor))
+    assert all(alive(pid) for pid in orphans.values())
+    if again == "down":
+        small.stop()
+    else:
+        small.start()
+    assert not [name for name, pid in orphans.items() if alive(pid)]
+
+
 def test_one_process_is_restarted_alone(small: Cluster, folder: Path) -> None:
     small.start()
     seen(folder)
@@ -115,7 +131,7 @@ def test_a_process_knows_only_what_it_needs(small: Cluster, folder: Path, monkey
 
 def test_secrets_stand_in_private_files_and_in_no_command_line(cluster: Cluster) -> None:
     runtime = cluster.description.runtime
-    files = [path for path in (runtime / "secrets").iterdir()]
+    files = list((runtime / "secrets").iterdir())
     for file in [*files, runtime / "cluster.json", runtime / "supervisord.conf", runtime / "kafka" / "server.properties"]:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
     secrets = [json.loads(file.read_bytes())["password"] for file in files if file.suffix == ".json"]
