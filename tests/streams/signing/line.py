@@ -49,6 +49,7 @@ from streams.governance import decider as governance_decider
 from streams.governance.genesis import Asset, SignedGenesis, Wallet
 from streams.governance.view import GovernanceFold
 from streams.settlement.decider import Included, SettlementDecider
+from streams.signing.backends import Signer
 from streams.signing.decider import SigningDecider
 from streams.signing.enclave import Enclave
 from streams.signing.root import RootedGovernance
@@ -270,6 +271,11 @@ class Line:
         governance = GovernanceFold() if self.believing else RootedGovernance(PINNED)
         return signer(Feed(self.records), self.key, cast("RootedGovernance", governance))
 
+    def use(self, backend: Signer) -> None:
+        """Put an enclave with another backend to work, from nothing but the log."""
+        governance = RootedGovernance(PINNED)
+        self.employ(signer(Feed(self.records), backend, governance))
+
     def restart_signer(self) -> None:
         """A new enclave, which has nothing but the log; its own events first, as the engine restores it."""
         self.employ(self._signer())
@@ -329,7 +335,7 @@ def answer_of(event: OrderEvent) -> str:
     return event.refusal.check if isinstance(event, SigningRefused) else "signed"
 
 
-def signer(references: Feed, key: KeyInMemory, governance: RootedGovernance) -> Processor[Any, Any]:
+def signer(references: Feed, key: Signer, governance: RootedGovernance) -> Processor[Any, Any]:
     """The enclave in its place."""
     enclave = Enclave(references, key, governance)
     return Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave)

@@ -14,11 +14,12 @@ from schemas.events.facts import ContractFact, Facts, LimitFact
 from schemas.events.lifecycle import Approved, OrderClosed, OrderInitiated, PolicyEvaluated, Simulated
 from schemas.events.limits import LimitReserved
 from schemas.orders import Order
+from schemas.partitioning import desk_partition
 from tests.streams.desk.firm import Fido2Key
 from tests.streams.governance import firm
 from tests.streams.governance.firm import VENUE
 from tests.streams.signing.forgery import Change, Examined, everywhere, examined, facts, fields, rewritten, where
-from tests.streams.signing.line import STRANGER, Line, address_of, genesis, limit, named, order_named, pay
+from tests.streams.signing.line import NUMBER, STRANGER, Line, address_of, genesis, limit, named, order_named, pay
 
 HOUR = 3_600_000_000
 
@@ -182,11 +183,23 @@ def test_a_wallet_of_another_desk_is_refused_though_its_command_is_real(paid: Li
     assert examined(rewritten(paid.records, as_the_vault), paid.now).of("o1") == "wallet"
 
 
+def test_a_wallet_that_governance_does_not_know_is_refused(paid: Line) -> None:
+    forged = rewritten(paid.records, ordered(lambda order: order.model_copy(update={"wallet_id": "nowhere"})))
+    assert examined(forged, paid.now).of("o1") == "chain-shape"
+
+
+def test_links_of_several_desks_do_not_make_an_order(paid: Line) -> None:
+    neighbour = next(f"desk-{n}" for n in range(100) if desk_partition(f"desk-{n}".encode()) == NUMBER)
+    forged = rewritten(paid.records, where(Simulated, "o1", fields(desk_id=neighbour)))
+    assert examined(forged, paid.now).of("o1") == "chain-shape"
+
+
 # Splits -----------------------------------------------------------------------------------------------------------------
 
 
 def split_by(make: Callable[[SplitOrder], SplitOrder | InitiateOrder]) -> Change:
-    """Another split command, really signed, wherever the split is told."""
+    """Another split command, really signed once, wherever the split is told."""
+    made: dict[str, Command] = {}
 
     def change(event: Event) -> Event:
         command = getattr(event, "command", None)
@@ -195,7 +208,8 @@ def split_by(make: Callable[[SplitOrder], SplitOrder | InitiateOrder]) -> Change
             and isinstance(command, Command)
             and isinstance(command.body, SplitOrder)
         ):
-            return event.model_copy(update={"command": resigned(fields(body=make(command.body))(command))})
+            forged = made.setdefault(command.command_id, resigned(fields(body=make(command.body))(command)))
+            return event.model_copy(update={"command": forged})
         return event
 
     return change
@@ -231,6 +245,11 @@ def test_a_forged_part_is_refused(parted: Line, name: str) -> None:
     forge, check = SPLITS[name]
     found = examined(rewritten(parted.records, forge), parted.now)
     assert found.of("o1/0") == check, found.messages
+
+
+def test_only_the_newest_splits_are_remembered(parted: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.signing.dossier.SPLITS_REMEMBERED_MAX", 0)
+    assert examined(parted.records, parted.now).of("o1/0") == "command"
 
 
 def test_real_parts_are_signed(parted: Line) -> None:
