@@ -30,7 +30,13 @@ REQUEST_SECONDS_MAX: Final = 30
 EVERYBODY: Final = "User:*"
 RULES_POLL_SECONDS: Final = 0.05
 _ANY_RULE: Final = AclBindingFilter(
-    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+    ResourceType.ANY,
+    None,  # type: ignore[arg-type]  # any name; the library's own form, left out of its types
+    ResourcePatternType.ANY,
+    None,  # type: ignore[arg-type]  # any principal
+    None,  # type: ignore[arg-type]  # any host
+    AclOperation.ANY,
+    AclPermissionType.ANY,
 )
 _LITERAL, _PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # exported, not declared so
+from confluent_kafka.admin import OffsetSpec
 
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra.cluster.local import ROOT, Cluster, Service
+from infra.cluster.local import Cluster, Service
+from infra.cluster.runtime import ROOT
 from tests.chaos.firm import found
 from tests.chaos.run import run
 

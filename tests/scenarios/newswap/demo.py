@@ -14,7 +14,8 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, Message
 
 from commands.client import CommandRefused, ShownOrder, WantedApproval, wanted
-from infra.cluster.local import ROOT, Cluster
+from infra.cluster.local import Cluster
+from infra.cluster.runtime import ROOT
 from infra.kafka import clients
 from schemas.canonical import approval_digest
 from schemas.commands import InitiateOrder
