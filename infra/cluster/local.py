@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
+import httpx
 from confluent_kafka import KafkaException
 
 from infra.chain.node import Node
@@ -39,6 +40,8 @@ Service = Literal["kafka", "postgres", "node", "token", "world"]
 SERVICES: Final[tuple[Service, ...]] = get_args(Service)
 READY_SECONDS_MAX: Final = 60
 PROBE_SECONDS: Final = 0.05
+PROBE_TIMEOUT_SECONDS: Final = 2
+GATEWAY: Final = "gateway"
 JARS: Final = ROOT / ".runtime" / "kafka-lib"
 NODE_MODULES: Final = ROOT / "node_modules"
 CHAIN_ID: Final = 31_337
@@ -154,7 +157,7 @@ class Cluster:
 
     def await_service(self, service: Service) -> None:
         """Wait until a service answers again. Raises NotReady."""
-        self._ready(service, READY_SECONDS_MAX)
+        self._await(service, self._probes[service])
 
     def _start(self) -> None:
         """Prepare and start; each step says what it does."""
@@ -174,6 +177,8 @@ class Cluster:
             self._found(description)
             self._supervisor.start_processes()
             self._say(f"started {', '.join(each.name for each in self._processes)}")
+        if any(each.name == GATEWAY for each in self._processes):
+            self._await(GATEWAY, self._gateway_answers)
         self._say(f"ready in {time.monotonic() - began:.1f} s")
 
     def _preparations(self) -> Iterator[Callable[[], object]]:
@@ -194,7 +199,7 @@ class Cluster:
 
     def _complete(self, service: Service, work: Callable[[], object]) -> None:
         began = time.monotonic()
-        self._ready(service, READY_SECONDS_MAX)
+        self._await(service, self._probes[service])
         answered = time.monotonic()
         work()
         self._say(f"{service} answers after {answered - began:.1f} s, complete after {time.monotonic() - began:.1f} s")
@@ -203,12 +208,15 @@ class Cluster:
         if "world" in self._services:
             deploy(description.node, read_private(description.mnemonic_file).decode().strip(), description.world_file)
 
-    def _ready(self, service: Service, seconds: float) -> None:
-        answers = {"kafka": self._kafka_answers, "postgres": self._database.answers, "node": self._node_answers}[service]
-        deadline = time.monotonic() + seconds
+    @property
+    def _probes(self) -> dict[str, Callable[[], bool]]:
+        return {"kafka": self._kafka_answers, "postgres": self._database.answers, "node": self._node_answers}
+
+    def _await(self, name: str, answers: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_SECONDS_MAX
         while not answers():
             if time.monotonic() > deadline:
-                raise NotReady(service, seconds, self._runtime.logs / f"{service}.log")
+                raise NotReady(name, READY_SECONDS_MAX, self._runtime.logs / f"{name}.log")
             time.sleep(PROBE_SECONDS)
 
     def _kafka_answers(self) -> bool:
@@ -225,6 +233,13 @@ class Cluster:
             with Node(self.description.node) as node:
                 return node.chain_id() == CHAIN_ID
         except NodeError:
+            return False
+
+    def _gateway_answers(self) -> bool:
+        """Whether a command sent now would be answered: the gateway says so itself."""
+        try:
+            return httpx.get(f"{self.description.http}/readyz", timeout=PROBE_TIMEOUT_SECONDS).is_success
+        except httpx.TransportError:
             return False
 
     @property
