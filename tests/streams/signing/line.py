@@ -51,7 +51,7 @@ from streams.governance.view import GovernanceFold
 from streams.settlement.decider import Included, SettlementDecider
 from streams.signing.backends import Signer
 from streams.signing.decider import SigningDecider
-from streams.signing.enclave import Enclave
+from streams.signing.enclave import Enclave, References
 from streams.signing.root import RootedGovernance
 from tests.streams.desk.firm import Fido2Key, MachineKey
 from tests.streams.governance import firm
@@ -335,7 +335,7 @@ def answer_of(event: OrderEvent) -> str:
     return event.refusal.check if isinstance(event, SigningRefused) else "signed"
 
 
-def signer(references: Feed, key: Signer, governance: RootedGovernance) -> Processor[Any, Any]:
+def signer(references: References, key: Signer, governance: RootedGovernance) -> Processor[Any, Any]:
     """The enclave in its place."""
     enclave = Enclave(references, key, governance)
     return Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave)
