@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import structlog
@@ -30,13 +30,14 @@ LAGGING_WAIT_MS_MAX: Final = 200
 """How long others wait for a partition that has not been read to its end."""
 SLICE_MS: Final = 5
 
-CONSUMER_SETTINGS: Final[Mapping[str, Any]] = {
+SETTINGS: Final[Mapping[str, Any]] = {
     "enable.partition.eof": True,
     "auto.offset.reset": "error",
     "queued.min.messages": 2_000,
     "queued.max.messages.kbytes": 32_768,
     "max.partition.fetch.bytes": 262_144,
     "fetch.queue.backoff.ms": 5,
+    "log_level": 2,  # a broker that is away is said once, here, not at every try
 }
 UNTIL_END_SETTINGS: Final[Mapping[str, Any]] = {"fetch.wait.max.ms": 20}
 """Beside these, for one who reads to the end and stops: a broker says that there is no more only when a fetch times out."""
@@ -62,8 +63,10 @@ class LogLost(Exception):
 class Log:
     """A reader of all places from given offsets on."""
 
-    def __init__(self, consumer: Consumer, starts: Mapping[Place, int]) -> None:
-        self._consumer = consumer
+    def __init__(self, connect: Callable[[dict[str, Any]], Consumer], starts: Mapping[Place, int], *, until_end: bool) -> None:
+        """Read from `starts` on; `until_end` says that the reader stops where the log ends now."""
+        more = UNTIL_END_SETTINGS if until_end else {}
+        self._consumer = connect({**SETTINGS, **more, "error_cb": self._failed})
         self._waiting: dict[Place, deque[tuple[int, Message]]] = {place: deque() for place in starts}
         self._ended: set[Place] = set()
         """Those that have been read to their end once: live, and waited for no more."""
@@ -71,7 +74,7 @@ class Log:
         self._stopped_by: UnreadableEvent | None = None
         self._lagging_since: float | None = None
         self._absent = False
-        consumer.assign([TopicPartition(place.topic, place.partition, start) for place, start in starts.items()])
+        self._consumer.assign([TopicPartition(place.topic, place.partition, start) for place, start in starts.items()])
 
     @property
     def at_end(self) -> bool:
@@ -112,11 +115,11 @@ class Log:
             self._paused |= ahead
 
     def _holds_event(self, message: Message, place: Place) -> bool:
+        if self._absent:
+            self._absent = False
+            log.info("Kafka is back")
         error = message.error()
         if error is None:
-            if self._absent:
-                self._absent = False
-                log.info("Kafka is back")
             return True
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's public constant
             self._ended.add(place)
@@ -125,13 +128,15 @@ class Log:
                 f"{place.topic}[{place.partition}] has no record where the tables go on ({error.str()}): "
                 "the log was cut or replaced; find out why, then run `python -m projections.rebuild`"
             )
-        elif error.code() in _ABSENT or error.retriable():
-            if not self._absent:
-                self._absent = True
-                log.warning("Kafka cannot be reached: waiting for it", error=error.str())
-        else:
+        elif error.code() not in _ABSENT and not error.retriable():
             raise KafkaException(error)
         return False
+
+    def _failed(self, error: KafkaError) -> None:
+        """What the client says of its connections, from within `poll`; it mends them by itself."""
+        if error.code() in _ABSENT and not self._absent:
+            self._absent = True
+            log.warning("Kafka cannot be reached: waiting for it", error=error.str())
 
     def _must_wait_for_others(self) -> bool:
         """A partition that is still read for the first time has nothing here, and the rest have not waited long for it."""

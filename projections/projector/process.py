@@ -6,8 +6,9 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NoReturn
 
 import psycopg
 import structlog
@@ -16,8 +17,8 @@ from confluent_kafka import KafkaException
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
 from infra.telemetry import logging
-from projections.folds.arrivals import Place, UnreadableEvent
-from projections.projector.log import CONSUMER_SETTINGS, UNTIL_END_SETTINGS, Log, LogLost
+from projections.folds.arrivals import UnreadableEvent
+from projections.projector.log import Log, LogLost
 from projections.projector.projecting import Outside, Stopped
 from projections.storage.roles import PROJECTOR, conninfo
 from projections.storage.tables import Writer
@@ -66,10 +67,13 @@ def outside(description: ClusterDescription, stopping: Callable[[], bool]) -> Ou
     def connect() -> Writer:
         return psycopg.connect(url, autocommit=True, options=_DURABILITY, application_name="proofdesk-projector")
 
-    def read(settings: Mapping[str, Any]) -> Callable[[Mapping[Place, int]], Log]:
-        return lambda starts: Log(clients.consumer(description, PROJECTOR, {**CONSUMER_SETTINGS, **settings}), starts)
-
-    return Outside(connect, follow=read({}), read_to_end=read(UNTIL_END_SETTINGS), stopping=stopping)
+    reader = partial(clients.consumer, description, PROJECTOR)
+    return Outside(
+        connect,
+        follow=partial(Log, reader, until_end=False),
+        read_to_end=partial(Log, reader, until_end=True),
+        stopping=stopping,
+    )
 
 
 def _exit(status: int) -> NoReturn:

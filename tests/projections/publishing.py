@@ -42,14 +42,27 @@ def _producer(description: ClusterDescription, writer: str) -> Producer:
     return producer
 
 
+def abort(description: ClusterDescription, written: Sequence[Written]) -> None:
+    """Write records and abort: they stand on the log and never happened."""
+    for writer, records in itertools.groupby(written, key=lambda each: TOPICS[each.place.topic].writers[0]):
+        producer = _producer(description, writer)
+        _produce(producer, records)
+        producer.flush(TRANSACTION_SECONDS_MAX)
+        producer.abort_transaction(TRANSACTION_SECONDS_MAX)
+
+
 def _write(producer: Producer, records: Iterable[Written]) -> None:
+    _produce(producer, records)
+    producer.commit_transaction(TRANSACTION_SECONDS_MAX)
+
+
+def _produce(producer: Producer, records: Iterable[Written]) -> None:
     producer.begin_transaction()
     for each in records:
         place, timestamp = each.place, each.at // 1_000
         producer.produce(
             place.topic, each.value, each.key, partition=place.partition, timestamp=timestamp, headers=list(HEADERS)
         )
-    producer.commit_transaction(TRANSACTION_SECONDS_MAX)
 
 
 def _chunks(records: Iterable[Written]) -> Iterable[list[Written]]:
