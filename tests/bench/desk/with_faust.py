@@ -1,4 +1,4 @@
-"""The desk on faust-streaming, exactly once, with its commits as often as ours could be."""
+"""The desk on faust-streaming, exactly once, with its own commit interval: more frequent commits only slow it down."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import faust
 from tests.bench.desk.peer import Peer
 from tests.bench.desk.workload import EVENTS_PER_COMMAND
 
-COMMIT_SECONDS = 0.5
-
 peer = Peer()
 user, password = peer.credentials()
 app = faust.App(
@@ -19,7 +17,6 @@ app = faust.App(
     broker=f"kafka://{peer.description.kafka_bootstrap}",
     broker_credentials=faust.SASLCredentials(username=user, password=password, mechanism="SCRAM-SHA-256"),
     processing_guarantee="exactly_once",
-    broker_commit_interval=COMMIT_SECONDS,
     consumer_auto_offset_reset="earliest",
     topic_allow_declare=False,
     topic_disable_leader=True,

@@ -1,4 +1,4 @@
-"""The desk on quixstreams, exactly once: a transaction for every five hundred commands, as ours."""
+"""The desk on quixstreams, exactly once, with its own commit interval: committing as often as ours was no faster."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from quixstreams.models import Serializer
 from streams.engine.sealing import Sealed
 from tests.bench.desk.peer import Peer
 from tests.bench.desk.workload import EVENTS_PER_COMMAND
-
-COMMANDS_PER_TRANSACTION = 500
 
 
 class ValueOf(Serializer):  # type: ignore[misc] # the library is not installed where types are checked
@@ -36,7 +34,6 @@ def main() -> None:
         consumer_group=f"quix-{uuid.uuid4()}",
         auto_offset_reset="earliest",
         processing_guarantee="exactly-once",
-        commit_every=COMMANDS_PER_TRANSACTION,
         auto_create_topics=False,
         loglevel="WARNING",
     )

@@ -1,0 +1,70 @@
+"""`python -m tests.bench [NAME]`: run the benchmarks, or one, each on a cluster of its own that is gone afterwards."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Final, NoReturn
+
+import typer
+from rich.console import Console
+
+from infra.cluster.local import ROOT, Cluster, Service
+from tests.bench.report import Result, show
+
+RUNTIME: Final = ROOT / ".runtime" / "bench-cluster"
+LOG: Final = ROOT / ".runtime" / "bench.jsonl"
+
+console = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A module with `run(cluster) -> Result`, and what the cluster must have."""
+
+    module: str
+    services: Collection[Service]
+
+
+BENCHMARKS: Final = {
+    "desk-decisions": Benchmark("tests.bench.desk.benchmark", ("kafka",)),
+    "projection-rebuild": Benchmark("tests.bench.projection", ("kafka", "postgres")),
+}
+
+
+def main(name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}; all of them without.")] = "") -> None:
+    """Ours beside a floor and beside peers, all in one run; a table, and a line of JSON each in .runtime/bench.jsonl."""
+    if name and name not in BENCHMARKS:
+        raise typer.BadParameter(f"no such benchmark: {name}; there are {', '.join(BENCHMARKS)}")
+    signal.signal(signal.SIGTERM, _interrupted)
+    results: list[Result] = []
+    for each in [name] if name else BENCHMARKS:
+        benchmark = BENCHMARKS[each]
+        with _cluster(benchmark.services) as cluster:
+            console.print(f"{each}: running")
+            results.append(importlib.import_module(benchmark.module).run(cluster))
+    show(results, LOG)
+
+
+@contextmanager
+def _cluster(services: Collection[Service]) -> Iterator[Cluster]:
+    """A fresh cluster, deleted afterwards, also when interrupted."""
+    cluster = Cluster(RUNTIME, services, (), console.print)
+    cluster.stop(delete=True)  # what a run that was killed has left
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop(delete=True)
+
+
+def _interrupted(_number: int, _frame: object) -> NoReturn:
+    """Stopped by SIGTERM as by Ctrl-C: what was started is stopped on the way out."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    typer.run(main)
