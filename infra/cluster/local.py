@@ -189,7 +189,7 @@ class Cluster:
         if "token" in self._services:
             yield lambda: softhsm.initialise(self._runtime.folder)
 
-    def _completions(self, description: ClusterDescription) -> Iterator[Callable[[], None]]:
+    def _completions(self, description: ClusterDescription) -> Iterator[Callable[[], object]]:
         if "kafka" in self._services:
             yield lambda: self._complete("kafka", lambda: topics.create(clients.admin(description, "admin")))
         if "postgres" in self._services:

@@ -54,7 +54,7 @@ def facts(description: ClusterDescription, running: Iterable[Running]) -> dict[s
 
 def lags(description: ClusterDescription) -> dict[str, int]:
     """Records of its inputs that each consuming principal has still to commit, by principal."""
-    found = {}
+    found: dict[str, int] = {}
     for principal in sorted({process.principal for process in PROCESSES}):
         consumer = clients.consumer(description, "admin", {"group.id": f"proofdesk-{principal}"})
         try:

@@ -83,7 +83,7 @@ class PostgresServer:
         try:
             subprocess.run(  # noqa: S603 - the wheel's own program
                 [
-                    binaries() / "initdb",
+                    str(binaries() / "initdb"),
                     f"--pgdata={draft}",
                     f"--username={OWNER}",
                     f"--pwfile={password}",
@@ -96,7 +96,9 @@ class PostgresServer:
                 text=True,
                 timeout=INIT_SECONDS_MAX,
                 cwd=self.folder,
-                **({} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}),
+                user=user,
+                group=None if user is None else pwd.getpwnam(user).pw_gid,
+                extra_groups=None if user is None else [],
             )
         finally:
             password.unlink()
