@@ -110,6 +110,7 @@ class Demo:
 
     def without_approval(self) -> str:
         """Nobody has agreed, so nothing is simulated or signed."""
+        self.cast.until(self.deposit_id, {"awaiting-approval"})
         topics = {link["topic"] for link in self.cast.events(self.deposit_id)}
         claim(not topics & {"approved", "simulated", "signed"}, f"unapproved, yet there are events on {sorted(topics)}")
         claim(self.cast.nonce() == self.nonce_before, "the wallet has sent something")
