@@ -12,7 +12,9 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
-from infra.cluster.local import ROOT, Cluster, Service
+from infra.cluster.description import ClusterDescription
+from infra.cluster.local import Cluster, Service
+from tests.bench import ROOT
 from tests.bench.report import Result, show
 
 RUNTIME: Final = ROOT / ".runtime" / "bench-cluster"
@@ -23,13 +25,13 @@ console = Console(stderr=True, highlight=False)
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A module with `run(cluster) -> Result`, and what the cluster must have."""
+    """A module with `run(description) -> Result`, and what the cluster must have."""
 
     module: str
-    services: Collection[Service]
+    services: tuple[Service, ...]
 
 
-BENCHMARKS: Final = {
+BENCHMARKS: Final[dict[str, Benchmark]] = {
     "desk-decisions": Benchmark("tests.bench.desk.benchmark", ("kafka",)),
     "projection-rebuild": Benchmark("tests.bench.projection", ("kafka", "postgres")),
 }
@@ -43,20 +45,19 @@ def main(name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS
     results: list[Result] = []
     for each in [name] if name else BENCHMARKS:
         benchmark = BENCHMARKS[each]
-        with _cluster(benchmark.services) as cluster:
+        with _cluster(benchmark.services) as description:
             console.print(f"{each}: running")
-            results.append(importlib.import_module(benchmark.module).run(cluster))
+            results.append(importlib.import_module(benchmark.module).run(description))
     show(results, LOG)
 
 
 @contextmanager
-def _cluster(services: Collection[Service]) -> Iterator[Cluster]:
+def _cluster(services: Collection[Service]) -> Iterator[ClusterDescription]:
     """A fresh cluster, deleted afterwards, also when interrupted."""
     cluster = Cluster(RUNTIME, services, (), console.print)
     cluster.stop(delete=True)  # what a run that was killed has left
     try:
-        cluster.start()
-        yield cluster
+        yield cluster.start()
     finally:
         cluster.stop(delete=True)
 

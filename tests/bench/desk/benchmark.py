@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from infra.cluster.local import Cluster
+from infra.cluster.description import ClusterDescription
 from tests.bench.desk import workload
 from tests.bench.desk.contenders import CONTENDERS, install
 from tests.bench.desk.course import Course
@@ -19,8 +19,8 @@ from tests.bench.report import Result
 ROUNDS: Final = 3
 
 
-def run(cluster: Cluster) -> Result:
-    """Three rounds of all contenders on `cluster`, whose Kafka is up and empty.
+def run(description: ClusterDescription) -> Result:
+    """Three rounds of all contenders on a cluster whose Kafka is up and empty.
 
     Raises:
         ContenderFailed: one of them did not write what it should.
@@ -29,7 +29,7 @@ def run(cluster: Cluster) -> Result:
     install(CONTENDERS)
     now = time.time_ns() // 1_000
     commands = list(workload.commands(max(each.commands for each in CONTENDERS), now))
-    course = Course(cluster.description, workload.firm(now))
+    course = Course(description, workload.firm(now))
     rates: dict[str, list[float]] = {each.name: [] for each in CONTENDERS}
     for _ in range(ROUNDS):
         for each in CONTENDERS:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
-from infra.cluster.local import ROOT
+from tests.bench import ROOT
 from tests.bench.desk.workload import EVENTS_PER_COMMAND
 
 FLOOR_EVENTS: Final = ("limit-reserved",)
@@ -67,7 +67,7 @@ def _install(environment: str) -> None:
     if stamp.exists() and stamp.stat().st_mtime > lock.stat().st_mtime:
         return
     venv.create(folder, with_pip=True, clear=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--require-hashes", "-r", lock], check=True, timeout=INSTALL_SECONDS_MAX)
     stamp.touch()
 

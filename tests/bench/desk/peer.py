@@ -24,6 +24,7 @@ from streams.engine.sealing import Sealed
 PRINCIPAL = "admin"
 """The peers choose names of groups, transactions and topics that no access list of ours foresees."""
 
+
 class Peer:
     """All partitions of the desk."""
 
@@ -49,4 +50,3 @@ class Peer:
         if partition is None:
             partition = self._partitions[number] = Partition(self._processor, number)
         return partition.offer(received, time.time_ns() // 1_000)
-

@@ -38,9 +38,7 @@ def main() -> None:
         loglevel="WARNING",
     )
     commands = application.topic("commands", key_deserializer="bytes", value_deserializer="bytes")
-    outputs = {
-        name: application.topic(name, key_serializer="bytes", value_serializer=ValueOf()) for name in EVENTS_PER_COMMAND
-    }
+    outputs = {name: application.topic(name, key_serializer="bytes", value_serializer=ValueOf()) for name in EVENTS_PER_COMMAND}
 
     def answer(value: bytes, key: bytes, _timestamp: int, _headers: object) -> list[Sealed]:
         place = message_context()

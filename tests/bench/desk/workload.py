@@ -91,9 +91,7 @@ def firm(decided_at: Instant) -> list[FirmEvent]:
 def commands(count: int, issued_at: Instant) -> Iterator[Keyed]:
     """Signed commands, over all desks in turn. The same ones for the same `issued_at`."""
     key = MachineKey(TRADER)
-    action = Swap(
-        asset_id="USDC", amount=Decimal(10_000), buy_asset_id="WETH", venue=VENUE, pool_fee=100, max_slippage=100
-    )
+    action = Swap(asset_id="USDC", amount=Decimal(10_000), buy_asset_id="WETH", venue=VENUE, pool_fee=100, max_slippage=100)
     for number, desk in enumerate(islice(cycle(desks()), count)):
         unsigned = Command(
             command_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{desk}/{number}")),
