@@ -1,0 +1,250 @@
+"""The enclave as a process: what it is told, what it gives up, and its work on a real log with a real token."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.chain import transaction
+from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
+from infra.cluster.local import Cluster
+from infra.hsm.softhsm import initialise
+from infra.hsm.token import Token
+from infra.isolation import landlock, syscall_filter
+from infra.kafka import clients
+from schemas.events.lifecycle import Signed, SigningRefused, Simulated
+from schemas.topics import TOPICS
+from streams.engine.decider import Received
+from streams.engine.references import References
+from streams.signing.__main__ import EnclaveSettings, RootKeyInvalid, broker_ports, pinned_root_key
+from tests.streams.governance.firm import PINNED
+from tests.streams.signing.forgery import rewritten, where
+from tests.streams.signing.forgery import transaction as transacting
+from tests.streams.signing.line import STRANGER, Line, answer_of, genesis, order_named, pay, wallet
+
+ROOT = Path(__file__).parents[3]
+ANSWER_SECONDS_MAX = 30
+
+PROBE = """
+import json, os, socket, sys
+from pathlib import Path
+from infra.cluster.description import current
+from infra.hsm.token import Token
+from streams.signing.__main__ import EnclaveSettings, shut_in
+
+description = current()
+
+def attempt(action):
+    try:
+        action()
+    except OSError as failure:
+        return type(failure).__name__
+    return "done"
+
+def connect(port):
+    socket.create_connection(("127.0.0.1", port), timeout=2).close()
+
+other = int(sys.argv[1])
+with Token.open(description.token.settings) as token:
+    shut_in(description, EnclaveSettings())
+    from schemas import catalogue
+    json.dump({
+        "sign": attempt(lambda: token.sign_digest("w1", bytes(32))),
+        "read schemas": attempt(lambda: catalogue.entries()),
+        "read its own password": attempt(description.secret("kafka-signer.json").read_bytes),
+        "count": attempt(lambda: (description.runtime / "metrics" / "signer").write_bytes(b"1")),
+        "connect to the broker": attempt(lambda: connect(int(description.kafka_bootstrap.rpartition(":")[2]))),
+        "connect elsewhere": attempt(lambda: connect(other)),
+        "read another's password": attempt(description.secret("kafka-desk.json").read_bytes),
+        "read the genesis": attempt(description.genesis_file.read_bytes),
+        "send spans": str("OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ),
+    }, sys.stdout)
+"""
+
+
+def description_in(folder: Path, port: int) -> ClusterDescription:
+    """A cluster as far as confinement looks at it."""
+    token = initialise(folder)
+    description = ClusterDescription(
+        runtime=folder,
+        http="http://localhost:1",
+        node="http://localhost:2",
+        postgres="postgresql://localhost:3/x",
+        kafka_bootstrap=f"127.0.0.1:{port}",
+        token=TokenPlace(module=token.module, label=token.label, pin_file=token.pin_file, config_file=token.config_file),
+    )
+    (folder / "secrets").mkdir()
+    for path in (description.secret("kafka-signer.json"), description.secret("kafka-desk.json"), description.genesis_file):
+        path.write_text("{}")
+        path.chmod(0o600)
+    (folder / "cluster.json").write_text(description.model_dump_json())
+    return description
+
+
+@contextmanager
+def listening() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        yield door.getsockname()[1]
+
+
+@pytest.mark.skipif(
+    landlock.abi() < landlock.ABI_TCP or not syscall_filter.available(),
+    reason="this kernel lacks Landlock's TCP rules, or libseccomp2 is not installed",
+)
+def test_shut_in_it_can_sign_and_reach_the_broker_and_nothing_else(tmp_path: Path) -> None:
+    with listening() as broker, listening() as other:
+        with Token.open(description_in(tmp_path, broker).token.settings) as token:
+            token.generate_key("w1")
+        environment = {"PROOFDESK_PRODUCTION": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{other}"}
+        finished = subprocess.run(
+            [sys.executable, "-c", PROBE, str(other)],
+            env={**os.environ, **environment, RUNTIME_VARIABLE: str(tmp_path), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert finished.stdout, finished.stderr
+    assert json.loads(finished.stdout.splitlines()[-1]) == {
+        "sign": "done",
+        "read schemas": "done",
+        "read its own password": "done",
+        "count": "done",
+        "connect to the broker": "done",
+        "connect elsewhere": "PermissionError",
+        "read another's password": "PermissionError",
+        "read the genesis": "PermissionError",
+        "send spans": "False",
+    }
+
+
+def test_the_pinned_root_key_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "root-key.pub"
+    file.write_text(PINNED.hex() + "\n")
+    assert pinned_root_key(file) == PINNED
+
+
+@pytest.mark.parametrize("content", [None, "", "zz", PINNED.hex()[2:], PINNED.hex() + "00"])
+def test_anything_else_is_no_root_key(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "root-key.pub"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(RootKeyInvalid, match=str(file)):
+        pinned_root_key(file)
+
+
+def test_every_brokers_port_is_known() -> None:
+    assert broker_ports("127.0.0.1:9092") == (9092,)
+    assert broker_ports("a:1,b:2,[::1]:3") == (1, 2, 3)
+
+
+def test_production_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROOFDESK_PRODUCTION", raising=False)
+    assert not EnclaveSettings().production
+    monkeypatch.setenv("PROOFDESK_PRODUCTION", "1")
+    assert EnclaveSettings().production
+
+
+# On a real log --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterDescription]:
+    """Kafka and a token, for the enclave alone: its governance is not that of other tests."""
+    with Cluster(tmp_path_factory.mktemp("enclave"), ["kafka", "token"], processes=[]) as cluster:
+        cluster.description.root_key_file.write_text(PINNED.hex())
+        yield cluster.description
+
+
+def publish(description: ClusterDescription, records: list[Received]) -> None:
+    """Write records as whoever may: each topic's own writer."""
+    for writer in {TOPICS[r.topic].writers[0] for r in records}:
+        producer = clients.producer(description, writer)
+        for r in records:
+            if TOPICS[r.topic].writers[0] == writer and r.topic != "commands":
+                producer.produce(r.topic, r.value, r.key, r.partition)
+        assert producer.flush(ANSWER_SECONDS_MAX) == 0
+
+
+@contextmanager
+def enclave(description: ClusterDescription, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The process; killed in the end, as by a crash."""
+    environment = {**os.environ, RUNTIME_VARIABLE: str(description.runtime), "PYTHONPATH": str(ROOT)}
+    with output.open("ab") as lines:
+        process = subprocess.Popen([sys.executable, "-m", "streams.signing"], env=environment, stdout=lines, stderr=lines)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def said(received: Received) -> str:
+    assert isinstance(received.record, Signed | SigningRefused)
+    return answer_of(received.record)
+
+
+def raw_of(received: Received) -> bytes:
+    assert isinstance(received.record, Signed)
+    return bytes.fromhex(received.record.raw_transaction[2:])
+
+
+def awaited(references: References, *names: str) -> dict[str, Received]:
+    """What the enclave says of these orders, each once."""
+    deadline = time.monotonic() + ANSWER_SECONDS_MAX
+    answers: dict[str, Received] = {}
+    while len(answers) < len(names):
+        assert time.monotonic() < deadline, f"no answer in time; so far {answers}"
+        for received in references.poll():
+            assert isinstance(received.record, Signed | SigningRefused)
+            assert received.record.order_id not in answers, "answered twice"
+            answers[received.record.order_id] = received
+        time.sleep(0.01)
+    return {name: answers[order_named(name)] for name in names}
+
+
+def test_it_signs_what_it_could_derive_refuses_what_it_could_not_and_goes_on_after_a_crash(
+    log: ClusterDescription, tmp_path: Path
+) -> None:
+    with Token.open(log.token.settings) as token:
+        address = token.generate_key("treasury-1")
+    line = Line(genesis(wallets=[wallet(address=address), wallet("treasury-2")]), now=time.time_ns() // 1_000)
+    line.send("o1", pay("1000"))
+    line.send("o2", pay("1000", wallet_id="treasury-2"))
+    line.run("desk", "execution")
+    publish(log, rewritten(line.records, where(Simulated, "o2", transacting(to=STRANGER))))
+    references, written = References(log, "client", ["signed", "signing-refused"]), len(line.records)
+
+    with enclave(log, tmp_path / "enclave.log"):
+        answers = awaited(references, "o1", "o2")
+    assert {name: said(received) for name, received in answers.items()} == {"o1": "signed", "o2": "call"}
+
+    line.records.append(answers["o1"])
+    line.chain.mine(address)
+    line.send("o3", pay("1000"))
+    line.run("desk", "execution")
+    publish(log, line.records[written + 1 :])
+    with enclave(log, tmp_path / "enclave.log"):
+        answers |= awaited(references, "o3")
+    raw = [raw_of(answers[name]) for name in ("o1", "o3")]
+    assert [transaction.recover_sender(each) for each in raw] == [address] * 2
+    first, second = (transaction.decode_raw(each)[0].nonce for each in raw)
+    assert second == first + 1, "the nonces of a first life are not folded by the second"
+
+
+def test_forged_governance_stops_it(log: ClusterDescription, tmp_path: Path) -> None:
+    """On the log of the test before: one event more than the signed document gives."""
+    last = next(r for r in reversed(Line().records) if r.topic == "wallet-assigned")
+    publish(log, [last])
+    with enclave(log, tmp_path / "enclave.log") as process:
+        assert process.wait(ANSWER_SECONDS_MAX) != 0
+    assert "NotRooted" in (tmp_path / "enclave.log").read_text()
