@@ -31,7 +31,7 @@ $(TOOLCHAIN): infra/toolchain.py
 $(VENV): requirements-dev.lock pyproject.toml | $(TOOLCHAIN)
 	@test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(JARS): infra/kafka/broker/pom.xml | $(TOOLCHAIN)

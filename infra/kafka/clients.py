@@ -1,7 +1,8 @@
 """Kafka clients with the settings that every one of ours has: exact, low in latency, partitioned like everybody else's.
 
 `fetch.wait.max.ms` stays long: a broker answers a waiting fetch as soon as records are stable, so a short one only burns
-idle CPU. `retry.backoff.ms=1`, since a transaction's end retries while its predecessor's markers are written.
+idle CPU. Measured with ten idle readers of 18 partitions, one event a transaction: 500 ms and 5 ms take the same time from
+commit to poll (p50 8 ms on a busy machine), but the broker idles at 3 to 7 % of a core against 36 to 39, readers at 0.4 against 9. `retry.backoff.ms=1`, since a transaction's end retries while its predecessor's markers are written.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from confluent_kafka.admin import AdminClient
 from infra.cluster.description import ClusterDescription
 from infra.identity.private_file import read_private
 
+LOG_WARNINGS: Final = 4
+"""Syslog's number: an administrator's notes about its own queues concern nobody."""
 PARTITIONER: Final = "murmur2_random"
 """Java's: librdkafka's own default would put a key on another partition than other clients do."""
 
@@ -55,4 +58,4 @@ def producer(description: ClusterDescription, principal: str, more: Mapping[str,
 
 def admin(description: ClusterDescription, principal: str) -> AdminClient:
     """An administrator with the principal's rights."""
-    return AdminClient(settings(description, principal))
+    return AdminClient({**settings(description, principal), "log_level": LOG_WARNINGS})
