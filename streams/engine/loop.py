@@ -35,6 +35,8 @@ PARKED_RETRY_MS: Final = 5
 """How soon a parked input is offered again."""
 OFFSETS_IDLE_MS: Final = 1_000
 """How soon offsets are committed when inputs led to no events."""
+WAIT_MENTIONED_SECONDS: Final = 10
+"""How often an input that waits is mentioned in the process's own log."""
 TRANSACTION_SECONDS_MAX: Final = 10
 COMMITTED_SECONDS_MAX: Final = 60
 
@@ -83,6 +85,7 @@ class Loop(Generic[S, I]):
         self._metrics = ProcessorMetrics(processor.principal)
         self._assigned: dict[int, Assigned[S, I]] = {}
         self._offsets_due = 0.0
+        self._waits: dict[tuple[str, int, int], float] = {}
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Work until `stopping` says so; anything unexpected is raised."""
@@ -110,6 +113,7 @@ class Loop(Generic[S, I]):
         answers = [self._offer(received, now) for received in parked + inputs]
         answers += [Answer(each, each.partition.tick(now), []) for each in self._assigned.values()]
         said = [answer for answer in answers if answer.sealed]
+        self._mention_waits()
         self._count(inputs, said)
         if said or time.monotonic() >= self._offsets_due:
             self._transact(said)
@@ -140,6 +144,17 @@ class Loop(Generic[S, I]):
             self._producer.commit_transaction(TRANSACTION_SECONDS_MAX)
         for number, each in self._assigned.items():
             each.committed = offsets[number]
+
+    def _mention_waits(self) -> None:
+        """Say now and then which inputs have held their topic back for long, and why."""
+        waiting = [each for owner in self._assigned.values() for each in owner.partition.waiting()]
+        since = {(each.topic, each.partition, each.offset): time.monotonic() for each, _ in waiting}
+        self._waits = {place: self._waits.get(place, now) for place, now in since.items()}
+        for received, reason in waiting:
+            place = (received.topic, received.partition, received.offset)
+            if time.monotonic() - self._waits[place] > WAIT_MENTIONED_SECONDS:
+                log.warning("an input waits", topic=received.topic, offset=received.offset, reason=reason)
+                self._waits[place] = time.monotonic()
 
     def _count(self, inputs: list[Received], said: list[Answer[S, I]]) -> None:
         for topic, count in Counter(received.topic for received in inputs).items():

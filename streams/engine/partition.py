@@ -34,6 +34,7 @@ class Partition(Generic[S, I]):
         self._next: dict[str, int] = {}
         self._answered: dict[str, set[int]] = {}
         self._parked: dict[tuple[str, int], Received] = {}
+        self._reasons: dict[tuple[str, int], str] = {}
         self._early: dict[int, tuple[Recorded, str, int]] = {}
 
     # Restoring -------------------------------------------------------------------------------------------------
@@ -94,9 +95,10 @@ class Partition(Generic[S, I]):
         message = self._processor.observer.observe(self.state, received, now)
         outcome = message if isinstance(message, Later) else self._decider.decide(self.state, message, now)
         if isinstance(outcome, Later):
-            self._parked[place] = received
+            self._parked[place], self._reasons[place] = received, outcome.reason
             return []
         self._parked.pop(place, None)
+        self._reasons.pop(place, None)
         sealed = self._write(outcome, now, causation_of(received), link_of(received))
         if sealed:
             self._answered.setdefault(received.topic, set()).add(received.offset)
@@ -110,6 +112,11 @@ class Partition(Generic[S, I]):
     def parked(self) -> list[Received]:
         """Inputs to be offered again, oldest first per topic."""
         return [self._parked[place] for place in sorted(self._parked)]
+
+    def waiting(self) -> list[tuple[Received, str]]:
+        """The oldest parked input of each topic, with why it waits."""
+        oldest = {topic: (topic, offset) for topic, offset in sorted(self._parked, reverse=True)}
+        return [(self._parked[place], self._reasons[place]) for place in oldest.values()]
 
     def offsets(self) -> dict[str, int]:
         """What may be committed: per topic, the first offset that is not answered yet."""
