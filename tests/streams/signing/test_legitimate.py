@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from infra.chain import transaction
@@ -10,7 +12,21 @@ from schemas.events.lifecycle import Confirmed, OrderClosed, Signed, Simulated
 from schemas.events.limits import LimitReserved
 from streams.governance.genesis import activation
 from tests.streams.governance import firm
-from tests.streams.signing.line import DAY, LIMITS, SECOND, STRANGER, Line, address_of, allow, order_named, pay, swap
+from tests.streams.signing.chain_of_paper import FIRST_NONCE
+from tests.streams.signing.line import (
+    DAY,
+    LIMITS,
+    NUMBER,
+    SECOND,
+    STRANGER,
+    Line,
+    address_of,
+    allow,
+    order_named,
+    pay,
+    received_of,
+    swap,
+)
 
 
 @pytest.mark.parametrize("body", [pay("1000"), pay("0.5", asset="ETH"), swap("20000"), allow("20000")])
@@ -118,3 +134,32 @@ def test_limits_that_are_used_and_freed_are_reckoned_alike() -> None:
     line.send("o5", pay("20000"))
     line.run()
     assert line.outcome("o5") == "signed"
+
+
+def test_an_order_that_was_refused_frees_its_limits_and_its_nonce_for_the_next() -> None:
+    line = Line()
+    line.send("o1", pay("1000"))
+    line.run("desk", "execution")
+    line.now += 120 * SECOND
+    line.run()
+    assert line.outcome("o1") == "simulation"
+    line.send("o2", pay("1001"))
+    line.run()
+    assert line.outcome("o2") == "signed"
+    assert [signed.nonce for signed in line.events(Signed)] == [FIRST_NONCE]
+
+
+def test_a_flagged_order_that_expires_and_commands_that_lead_to_nothing_leave_the_next_one_be() -> None:
+    line = Line()
+    line.send("o1", swap("20000", max_slippage=5))
+    line.send("no such wallet", pay("1000", wallet_id="vault"))
+    garbage = received_of(line.send("garbage", pay("1")), b"newswap", NUMBER, 99)
+    line.records.append(replace(garbage, value=b"garbage", record=None, unreadable="not the wire format"))
+    line.run()
+    line.now += 3_601 * SECOND
+    line.run()
+    assert [event.reason for event in line.events(OrderClosed)] == ["expired"]
+    assert {"command-rejected", "quarantined"} <= {received.topic for received in line.records}
+    line.send("o2", pay("1001"))
+    line.run()
+    assert line.outcome("o2") == "signed"

@@ -15,8 +15,19 @@ from infra.chain.transaction import decode_raw, digest, from_record
 from schemas import wire
 from schemas.commands import Command
 from schemas.events.base import FirmEvent, OrderEvent
-from schemas.events.lifecycle import Approved, Signed, SigningRefused, Simulated
+from schemas.events.facts import Facts
+from schemas.events.lifecycle import (
+    ApprovalGiven,
+    Approved,
+    OrderInitiated,
+    PolicyEvaluated,
+    Signed,
+    SigningRefused,
+    Simulated,
+)
+from schemas.events.limits import LimitReserved
 from schemas.events.observations import PriceObserved
+from schemas.examples import example
 from schemas.hash_chain import digest_of, verify
 from schemas.topics import DESK_PARTITIONS
 from streams.desk import observer as desk_observer
@@ -29,7 +40,7 @@ from streams.signing.root import RootedGovernance
 from tests.streams.governance import firm
 from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import PaperChain
-from tests.streams.signing.forgery import examined
+from tests.streams.signing.forgery import examined, facts, fields, rewritten, where
 from tests.streams.signing.line import (
     LIMITS,
     NUMBER,
@@ -83,6 +94,43 @@ def test_whatever_execution_writes_only_the_orders_own_call_is_signed(agreed: Li
     found = examined([forged if r is real else r for r in agreed.records], agreed.now, [forged])
     assert isinstance(real.record, Simulated)
     assert found.digests in ([], [digest(from_record(real.record.transaction))]), found.messages
+
+
+PROVES_NOTHING = {
+    # What caused an event is for people to follow; what it says is derived whatever caused it.
+    *{(kind.__name__, "causation_id") for kind in (OrderInitiated, LimitReserved, PolicyEvaluated, ApprovalGiven)},
+    ("Approved", "causation_id"),
+    ("Simulated", "causation_id"),
+    # Counters are the desk's: a replayed approval is one of the same subject by the same person.
+    ("ApprovalGiven", "counter"),
+    # An evaluation before the approval counts for its reservation only: its effect and its price.
+    *{("PolicyEvaluated", name) for name in ("outcome", "rules", "refusals", "requires", "expires_at")},
+    *{("PolicyEvaluated", name) for name in ("approval_subject", "approval_hash")},
+    *{("PolicyEvaluated", f"facts.{name}") for name in set(Facts.model_fields) - {"effect", "prices"}},
+    # A position that had been reached: rights are those of today.
+    ("Approved", "facts.governance_position"),
+    # What a node showed to execution. A swap's loss counts, and is bounded by the call itself.
+    *{("Simulated", name) for name in ("block_number", "block_hash", "gas_used", "slippage_ppm")},
+    *{("Simulated", name) for name in ("balance_changes", "allowances", "touched")},
+}
+SEAL = {"position", "sequence", "previous_hash"}
+
+
+def test_every_field_is_derived_again_but_those_that_prove_nothing(agreed: Line) -> None:
+    """Whoever can write every topic, and seals it all well, changes one field."""
+    kinds = {type(r.record) for r in agreed.records if isinstance(r.record, OrderEvent)}
+    believed = set()
+    for kind in kinds:
+        forged = example(kind).model_copy(update={"counter": 99, "touched": []})
+        changes = [(name, fields(**{name: getattr(forged, name)})) for name in set(kind.model_fields) - SEAL]
+        if isinstance(forged, PolicyEvaluated | Approved):
+            changes += [(f"facts.{name}", facts(**{name: getattr(forged.facts, name)})) for name in Facts.model_fields]
+        for name, change in changes:
+            log = rewritten(agreed.records, where(kind, "o1", change))
+            is_changed = any(one.digest != other.digest for one, other in zip(agreed.records, log, strict=True))
+            if is_changed and examined(log, agreed.now).of("o1") == "signed":
+                believed.add((kind.__name__, name))
+    assert believed == PROVES_NOTHING
 
 
 # The line on a log that fails -----------------------------------------------------------------------------------------------
