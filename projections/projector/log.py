@@ -15,8 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from projections.folds.arrivals import Arrived, Place, UnreadableEvent, arrived
 
@@ -37,27 +36,23 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "queued.max.messages.kbytes": 32_768,
     "max.partition.fetch.bytes": 262_144,
     "fetch.queue.backoff.ms": 5,
-    "log_level": 2,  # a broker that is away is said once, here, not at every try
+    "topic.metadata.refresh.interval.ms": 10_000,  # a broker that has just started may know no topics yet
+    "log_level": 2,  # a broker that is away is said once, by the projector, not at every try
 }
 UNTIL_END_SETTINGS: Final[Mapping[str, Any]] = {"fetch.wait.max.ms": 20}
 """Beside these, for one who reads to the end and stops: a broker says that there is no more only when a fetch times out."""
 
-_ABSENT: Final = frozenset(
-    {
-        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 - the library's public constants, as all below
-        KafkaError._TRANSPORT,  # noqa: SLF001
-        KafkaError._RESOLVE,  # noqa: SLF001
-        KafkaError._TIMED_OUT,  # noqa: SLF001
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - a broker that is just starting knows no topic
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-    }
-)
-
-log = structlog.get_logger(__name__)
-
 
 class LogLost(Exception):
     """Kafka no longer has what comes next: the log was cut or replaced. The tables can only be rebuilt."""
+
+
+class LogAway(Exception):
+    """Kafka cannot be reached or will not serve the log now.
+
+    Begin again with a new reader: one that has lived through an outage may have been told by a broker that just started that
+    its topics are gone, and believes it for minutes.
+    """
 
 
 class Log:
@@ -73,7 +68,7 @@ class Log:
         self._paused: set[Place] = set()
         self._stopped_by: UnreadableEvent | None = None
         self._lagging_since: float | None = None
-        self._absent = False
+        self._away: str | None = None
         self._consumer.assign([TopicPartition(place.topic, place.partition, start) for place, start in starts.items()])
 
     @property
@@ -91,7 +86,7 @@ class Log:
         Raises:
             UnreadableEvent: the next one is no event; all before it have been taken.
             LogLost: Kafka has not what comes next.
-            KafkaException: reading is forbidden, or failed in a way that waiting does not mend.
+            LogAway: Kafka cannot be reached or refuses; this reader is of no use any more.
         """
         if self._stopped_by is not None:
             raise self._stopped_by
@@ -103,6 +98,8 @@ class Log:
 
     def _receive(self, wait_seconds: float) -> None:
         first = self._consumer.poll(wait_seconds)
+        if self._away is not None:
+            raise LogAway(self._away)
         if first is None:
             return
         for message in (first, *self._consumer.consume(CONSUME_EVENTS_MAX, 0)):
@@ -115,9 +112,6 @@ class Log:
             self._paused |= ahead
 
     def _holds_event(self, message: Message, place: Place) -> bool:
-        if self._absent:
-            self._absent = False
-            log.info("Kafka is back")
         error = message.error()
         if error is None:
             return True
@@ -128,15 +122,14 @@ class Log:
                 f"{place.topic}[{place.partition}] has no record where the tables go on ({error.str()}): "
                 "the log was cut or replaced; find out why, then run `python -m projections.rebuild`"
             )
-        elif error.code() not in _ABSENT and not error.retriable():
-            raise KafkaException(error)
+        elif not error.retriable():
+            raise LogAway(f"{place.topic}[{place.partition}]: {error.str()}")
         return False
 
     def _failed(self, error: KafkaError) -> None:
-        """What the client says of its connections, from within `poll`; it mends them by itself."""
-        if error.code() in _ABSENT and not self._absent:
-            self._absent = True
-            log.warning("Kafka cannot be reached: waiting for it", error=error.str())
+        """What the client says of its connections, from within `poll`."""
+        if error.fatal() or error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION):  # noqa: SLF001 - public constants
+            self._away = error.str()
 
     def _must_wait_for_others(self) -> bool:
         """A partition that is still read for the first time has nothing here, and the rest have not waited long for it."""

@@ -12,7 +12,6 @@ from typing import Final, NoReturn
 
 import psycopg
 import structlog
-from confluent_kafka import KafkaException
 
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
@@ -51,9 +50,6 @@ def run(what: Callable[[Outside], object], description: ClusterDescription) -> N
     except (UnreadableEvent, LogLost) as error:
         log.critical("stopping: nothing is projected beyond this until a person has looked at it", error=str(error))
         _exit(EXIT_STOPPED)
-    except KafkaException as error:
-        log.critical("stopping: Kafka refuses the projector", error=str(error.args[0]))
-        _exit(EXIT_FAILED)
     except Exception:
         log.exception("stopping: this must be looked at")
         _exit(EXIT_FAILED)

@@ -8,7 +8,7 @@ raised: an event that cannot be read, a log that was cut, a right that is missin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -16,6 +16,7 @@ import psycopg
 import structlog
 
 from projections.folds.arrivals import Arrived, Place
+from projections.projector.log import LogAway
 from projections.storage import versions
 from projections.storage.projection import OffsetsMoved, Projection, VersionRetired
 from projections.storage.tables import Writer
@@ -73,7 +74,6 @@ def project(outside: Outside) -> None:
     Raises:
         UnreadableEvent: the log holds something that is no event.
         LogLost: the log does not reach back to where the tables are.
-        KafkaException: reading is forbidden.
     """
     while not outside.stopping():
         try:
@@ -93,7 +93,7 @@ def rebuild(outside: Outside) -> Version:
 
     Raises:
         Stopped: told to stop; what was built is left and removed by the next rebuild.
-        UnreadableEvent, LogLost, KafkaException, psycopg.OperationalError: as they say; those that serve are untouched.
+        UnreadableEvent, LogLost, psycopg.OperationalError: as they say; those that serve are untouched.
     """
     with outside.connect() as connection:
         versions.prepare(connection)
@@ -116,12 +116,8 @@ def _project_with(connection: Writer, outside: Outside) -> None:
     version = _current(connection, outside)
     projection = Projection(connection, version, served=True)
     log.info("projecting", version=version.number)
-    reader = outside.follow(projection.offsets)
-    try:
-        while not outside.stopping():
-            projection.apply(reader.take(IDLE_WAIT_SECONDS))
-    finally:
-        reader.close()
+    for _ in _batches(projection, outside.follow, outside):
+        pass
 
 
 def _current(connection: Writer, outside: Outside) -> Version:
@@ -139,16 +135,35 @@ def _current(connection: Writer, outside: Outside) -> Version:
 def _fill(connection: Writer, version: Version, outside: Outside) -> int:
     """Project into tables that nobody sees until the log's end; how many events that were."""
     projection = Projection(connection, version, served=False)
-    reader = outside.read_to_end(projection.offsets)
     events = 0
-    try:
-        while not reader.at_end:
-            if outside.stopping():
-                raise Stopped
-            events += projection.apply(reader.take(IDLE_WAIT_SECONDS))
-    finally:
-        reader.close()
-    return events
+    for batch_events, at_end in _batches(projection, outside.read_to_end, outside):
+        events += batch_events
+        if at_end:
+            return events
+    raise Stopped
+
+
+def _batches(
+    projection: Projection, read: Callable[[Mapping[Place, int]], Events], outside: Outside
+) -> Iterator[tuple[int, bool]]:
+    """Batch after batch until told to stop: how many events, and whether that was all. Waits while Kafka is away."""
+    away = False
+    while not outside.stopping():
+        reader = read(projection.offsets)
+        try:
+            while not outside.stopping():
+                events = projection.apply(reader.take(IDLE_WAIT_SECONDS))
+                if events and away:
+                    away = False
+                    log.info("Kafka is back")
+                yield events, reader.at_end
+        except LogAway as reason:
+            if not away:
+                log.warning("Kafka cannot be reached: waiting for it", reason=str(reason))
+            away = True
+        finally:
+            reader.close()
+        _pause(outside, RETRY_SECONDS if away else 0)
 
 
 def _swap_when_as_far(connection: Writer, version: Version, outside: Outside) -> Version | None:
