@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.streams.signing.line import STRANGER, Line, pay, swap
+from tests.streams.signing.line import Line
+from tests.streams.signing.scenery import STRANGER, pay, swap
 
 
 def before_the_enclave(line: Line) -> Line:

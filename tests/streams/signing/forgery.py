@@ -25,18 +25,8 @@ from streams.engine.decider import Received
 from streams.engine.partition import Partition
 from streams.signing.root import RootedGovernance
 from tests.streams.governance.firm import PINNED
-from tests.streams.signing.line import (
-    NUMBER,
-    TICK_MICROS,
-    Feed,
-    KeyInMemory,
-    Line,
-    answer_of,
-    order_named,
-    received_of,
-    signer,
-    with_record,
-)
+from tests.streams.signing.line import TICK_MICROS, Feed, KeyInMemory, Line, answer_of, signer
+from tests.streams.signing.scenery import NUMBER, order_named, received_of, with_record
 
 Change = Callable[[Event], Event | list[Event] | None]
 

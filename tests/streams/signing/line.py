@@ -12,30 +12,20 @@ or forge, what the enclave gets.
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
-from coincurve import PrivateKey
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
-
 from infra.chain.answers import Receipt
 from infra.chain.transaction import Signature
-from schemas import wire
-from schemas.canonical import child_order_id, command_digest, order_id
-from schemas.commands import Body, Command, GiveApproval, InitiateOrder, SplitOrder
+from schemas.canonical import command_digest
+from schemas.commands import Body, Command, GiveApproval, SplitOrder
 from schemas.events.base import FirmEvent, OrderEvent
-from schemas.events.governance import Limit, WalletAssigned
+from schemas.events.governance import WalletAssigned
 from schemas.events.lifecycle import Broadcast, PolicyEvaluated, Signed, SigningRefused, Simulated
 from schemas.events.observations import PriceObserved
 from schemas.examples import example
-from schemas.hash_chain import digest_of
-from schemas.orders import Action, ApproveToken, Swap, Transfer
-from schemas.partitioning import desk_partition
 from schemas.topics import TOPIC_OF
 from schemas.values import Record
 from streams.broadcast.decider import BroadcastDecider, Sent
@@ -46,7 +36,7 @@ from streams.engine.sealing import Sealed
 from streams.execution.decider import ExecutionDecider
 from streams.execution.observer import ExecutionObserver
 from streams.governance import decider as governance_decider
-from streams.governance.genesis import Asset, SignedGenesis, Wallet
+from streams.governance.genesis import SignedGenesis
 from streams.governance.view import GovernanceFold
 from streams.settlement.decider import Included, SettlementDecider
 from streams.signing.backends import Signer
@@ -54,76 +44,14 @@ from streams.signing.decider import SigningDecider
 from streams.signing.enclave import Enclave, References
 from streams.signing.root import RootedGovernance
 from tests.streams.desk.firm import Fido2Key, MachineKey
-from tests.streams.governance import firm
-from tests.streams.governance.firm import CHAIN, CUSTODIAN, PINNED, USDC, VENUE
+from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import BLOCK, GAS_USED, PaperChain
+from tests.streams.signing.scenery import DESK, GENESIS, GENESIS_AT, NUMBER, START, named, order_named, private_key, received_of
 
-SECOND: Final = 1_000_000
-DAY: Final = 86_400 * SECOND
-GENESIS_AT: Final = 1_760_000_000 * SECOND
-START: Final = GENESIS_AT + 40 * DAY
-"""No contract is newly listed any more."""
-DESK: Final = "newswap"
-NUMBER: Final = desk_partition(DESK.encode())
-WETH: Final = "0xCf7Ed3AccA5a467e9e704C703E8D87F634fB0Fc9"
-STRANGER: Final = "0xDc64a140Aa3E981100a9becA4E685f962f0cF6C9"
 TICK_MICROS: Final = 20_000
 STEPS_MAX: Final = 100
 
 E = TypeVar("E", bound=OrderEvent)
-
-
-def private_key(name: str) -> PrivateKey:
-    """A wallet's key, the same for the same name."""
-    return PrivateKey(hashlib.sha256(name.encode()).digest())
-
-
-def address_of(name: str) -> str:
-    point = private_key(name).public_key.format(compressed=False)
-    return to_checksum_address(keccak(point[1:])[-20:])
-
-
-def limit(limit_id: str, cap: str, **changes: Any) -> Limit:
-    shape = {"kind": "rolling", "window_seconds": 86_400, "scope": "trader", "subject": "*"} | changes
-    return firm.limit(limit_id, cap_usd=Decimal(cap), **shape)
-
-
-LIMITS: Final = (
-    limit("single", "1000000", kind="per-transaction", window_seconds=0),
-    limit("trader-day", "6000000"),
-    limit("desk-day", "8000000", scope="desk", subject=DESK),
-)
-
-
-def wallet(wallet_id: str = "treasury-1", desk_id: str = DESK, **changes: Any) -> Wallet:
-    shape = {
-        "wallet_id": wallet_id,
-        "desk_id": desk_id,
-        "chain_id": CHAIN,
-        "address": address_of(wallet_id),
-        "key_backend": "hsm",
-        "key_id": wallet_id,
-    }
-    return Wallet.model_validate(shape | changes)
-
-
-def genesis(**changes: Any) -> SignedGenesis:
-    """A firm with USDC at a dollar, WETH by observation, two desks with a wallet each."""
-    shape = {
-        "issued_at": GENESIS_AT,
-        "desks": [DESK, "other"],
-        "assets": [
-            Asset(asset_id="ETH", chain_id=CHAIN, decimals=18),
-            Asset(asset_id="USDC", chain_id=CHAIN, token=USDC, decimals=6, peg_usd=Decimal(1)),
-            Asset(asset_id="WETH", chain_id=CHAIN, token=WETH, decimals=18),
-        ],
-        "wallets": [wallet(), wallet("treasury-2"), wallet("vault", "other")],
-        "policy": firm.policy(limits=list(LIMITS)),
-    }
-    return firm.genesis(**(shape | changes))
-
-
-GENESIS: Final = genesis()
 
 
 @dataclass
@@ -339,57 +267,6 @@ def signer(references: References, key: Signer, governance: RootedGovernance) ->
     """The enclave in its place."""
     enclave = Enclave(references, key, governance)
     return Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave)
-
-
-def received_of(record: Record, key: bytes, number: int, offset: int) -> Received:
-    """A record as it comes from its topic, through its bytes."""
-    value, topic = wire.encode(record), TOPIC_OF[type(record)].name
-    return Received(topic, number, offset, key, value, digest_of(value), wire.decode(topic, value))
-
-
-def with_record(received: Received, record: Record) -> Received:
-    """Another record in the same place."""
-    value = wire.encode(record)
-    return replace(received, value=value, digest=digest_of(value), record=wire.decode(received.topic, value))
-
-
-def named(name: str) -> str:
-    """The command id behind a short name."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
-
-
-def order_named(name: str, desk: str = DESK) -> str:
-    """The id of an order: `o1`, `o1/0` for its first part, `o1/0/2` for that one's third."""
-    whole, *indices = name.split("/")
-    found = order_id(desk, named(whole))
-    for index in indices:
-        found = child_order_id(found, int(index))
-    return found
-
-
-def pay(amount: str, to: str = CUSTODIAN, asset: str = "USDC", wallet_id: str = "treasury-1") -> InitiateOrder:
-    return _asked(Transfer(asset_id=asset, amount=Decimal(amount), destination=to), wallet_id)
-
-
-def swap(amount: str, max_slippage: int = 100) -> InitiateOrder:
-    return _asked(
-        Swap(
-            asset_id="USDC",
-            amount=Decimal(amount),
-            buy_asset_id="WETH",
-            venue=VENUE,
-            pool_fee=100,
-            max_slippage=max_slippage,
-        )
-    )
-
-
-def allow(amount: str) -> InitiateOrder:
-    return _asked(ApproveToken(asset_id="USDC", amount=Decimal(amount), spender=VENUE))
-
-
-def _asked(action: Action, wallet_id: str = "treasury-1") -> InitiateOrder:
-    return InitiateOrder(wallet_id=wallet_id, action=action)
 
 
 def simulated_of(line: Line, name: str) -> Received:

@@ -20,7 +20,8 @@ from streams.signing import dossier
 from streams.signing.dossier import EVIDENCE_TOPICS
 from tests.streams.signing.conftest import before_the_enclave
 from tests.streams.signing.forgery import Examined, examined, fields, rewritten, tampered, where
-from tests.streams.signing.line import DESK, NUMBER, STRANGER, Line, order_named, pay, received_of, simulated_of, swap
+from tests.streams.signing.line import Line, simulated_of
+from tests.streams.signing.scenery import DESK, NUMBER, STRANGER, order_named, pay, received_of, swap
 
 DAY = 86_400_000_000
 KEY = DESK.encode()

@@ -27,7 +27,8 @@ from streams.signing.evidence import Verdict
 from streams.signing.observations import Observations
 from streams.signing.root import NotRooted
 from tests.streams.signing.forgery import everywhere, examined, fields, rewritten, tampered, where
-from tests.streams.signing.line import Line, allow, genesis, order_named, pay, simulated_of, swap, wallet
+from tests.streams.signing.line import Line, simulated_of
+from tests.streams.signing.scenery import allow, genesis, order_named, pay, swap, wallet
 
 MINUTE = 60_000_000
 FAR = 10**9

@@ -12,7 +12,8 @@ from schemas.events.lifecycle import ApprovalDeclined, ApprovalGiven, Approved, 
 from schemas.events.limits import LimitReleased, LimitReserved
 from schemas.examples import example
 from tests.streams.signing.forgery import Change, approval_of, examined, facts, fields, rewritten, where
-from tests.streams.signing.line import Line, order_named
+from tests.streams.signing.line import Line
+from tests.streams.signing.scenery import order_named
 
 HOUR = 3_600_000_000
 

@@ -19,7 +19,8 @@ from tests.streams.desk.firm import Fido2Key
 from tests.streams.governance import firm
 from tests.streams.governance.firm import VENUE
 from tests.streams.signing.forgery import Change, Examined, everywhere, examined, facts, fields, rewritten, where
-from tests.streams.signing.line import NUMBER, STRANGER, Line, address_of, genesis, limit, named, order_named, pay
+from tests.streams.signing.line import Line
+from tests.streams.signing.scenery import NUMBER, STRANGER, address_of, genesis, limit, named, order_named, pay
 
 HOUR = 3_600_000_000
 

@@ -16,7 +16,8 @@ from streams.signing import evidence
 from tests.streams.governance.firm import CUSTODIAN, VENUE
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import Change, examined, fields, rewritten, transaction, where
-from tests.streams.signing.line import STRANGER, Line, pay, simulated_of, with_record
+from tests.streams.signing.line import Line, simulated_of
+from tests.streams.signing.scenery import STRANGER, pay, with_record
 
 MINUTE = 60_000_000
 

@@ -13,13 +13,13 @@ from schemas.events.limits import LimitReserved
 from streams.governance.genesis import activation
 from tests.streams.governance import firm
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
-from tests.streams.signing.line import (
+from tests.streams.signing.line import Line
+from tests.streams.signing.scenery import (
     DAY,
     LIMITS,
     NUMBER,
     SECOND,
     STRANGER,
-    Line,
     address_of,
     allow,
     order_named,

@@ -29,7 +29,8 @@ from streams.signing.__main__ import EnclaveSettings, RootKeyInvalid, broker_por
 from tests.streams.governance.firm import PINNED
 from tests.streams.signing.forgery import rewritten, where
 from tests.streams.signing.forgery import transaction as transacting
-from tests.streams.signing.line import STRANGER, Line, answer_of, genesis, order_named, pay, wallet
+from tests.streams.signing.line import Line, answer_of
+from tests.streams.signing.scenery import STRANGER, genesis, order_named, pay, wallet
 
 ROOT = Path(__file__).parents[3]
 ANSWER_SECONDS_MAX = 30

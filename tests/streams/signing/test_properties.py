@@ -41,19 +41,8 @@ from tests.streams.governance import firm
 from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import PaperChain
 from tests.streams.signing.forgery import examined, facts, fields, rewritten, where
-from tests.streams.signing.line import (
-    LIMITS,
-    NUMBER,
-    START,
-    KeyInMemory,
-    Line,
-    genesis,
-    order_named,
-    pay,
-    signer,
-    simulated_of,
-    swap,
-)
+from tests.streams.signing.line import KeyInMemory, Line, signer, simulated_of
+from tests.streams.signing.scenery import LIMITS, NUMBER, START, genesis, order_named, pay, swap
 
 
 def flipped(received: Received, at: int, by: int) -> Received:

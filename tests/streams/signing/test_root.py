@@ -18,7 +18,7 @@ from streams.governance.genesis import GenesisRefused, SignedGenesis, sign
 from streams.governance.view import GovernanceFold
 from streams.signing.root import SKEW_MICROS_MAX, NotRooted, RootedGovernance
 from tests.streams.governance.firm import CHAIN, PINNED
-from tests.streams.signing.line import GENESIS, GENESIS_AT, STRANGER, genesis, limit
+from tests.streams.signing.scenery import GENESIS, GENESIS_AT, STRANGER, genesis, limit
 
 OTHER_ROOT = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"another root").digest())
 
