@@ -15,9 +15,10 @@ from rich.console import Console
 from infra.cluster import report
 from infra.cluster.description import ClusterDescription
 from infra.cluster.errors import ClusterError
-from infra.cluster.local import SERVICES, Cluster, Service
+from infra.cluster.local import Cluster
 from infra.cluster.processes import PROCESSES
 from infra.cluster.runtime import ROOT, Runtime
+from infra.cluster.services import SERVICES, Service
 
 DEFAULT: Final = ROOT / ".runtime" / "default"
 

@@ -12,41 +12,33 @@ import signal as signals
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal, Self, get_args
+from typing import Final, Self
 
 import httpx
+import psycopg
 from confluent_kafka import KafkaException
 
-from infra.chain.node import Node
 from infra.chain.rpc import NodeError
-from infra.chain.world import deploy
+from infra.chain.world import WorldBroken
 from infra.cluster.description import FILE, RUNTIME_VARIABLE, ClusterDescription, TokenPlace
-from infra.cluster.errors import ClusterError, NotReady
+from infra.cluster.errors import ClusterError
 from infra.cluster.processes import PROCESSES, Process
-from infra.cluster.runtime import KAFKA_PRINCIPALS, LOOPBACK, POSTGRES_ROLES, ROOT, Runtime, is_free
+from infra.cluster.runtime import LOOPBACK, Runtime, is_free
+from infra.cluster.services import SERVICES, Service, Services, await_answer
 from infra.cluster.supervision import Program, Running, Supervisor
 from infra.hsm import softhsm
-from infra.identity.private_file import read_private, write_private
-from infra.kafka import clients, topics
-from infra.kafka.server import Broker
-from infra.postgres.server import DATABASE, PostgresServer, system_user
+from infra.hsm.errors import TokenError
+from infra.identity.private_file import write_private
+from infra.postgres.server import DATABASE
 
-Service = Literal["kafka", "postgres", "node", "token", "world"]
-SERVICES: Final[tuple[Service, ...]] = get_args(Service)
-READY_SECONDS_MAX: Final = 60
-PROBE_SECONDS: Final = 0.05
 PROBE_TIMEOUT_SECONDS: Final = 2
 GATEWAY: Final = "gateway"
-JARS: Final = ROOT / ".runtime" / "kafka-lib"
-NODE_MODULES: Final = ROOT / "node_modules"
-CHAIN_ID: Final = 31_337
-STATE_INTERVAL_SECONDS: Final = 1
-"""How much of the chain a killed node may forget."""
+OUTSIDE_FAULTS: Final = (KafkaException, psycopg.Error, NodeError, WorldBroken, TokenError, OSError, subprocess.TimeoutExpired)
 
 
 class Cluster:
@@ -66,7 +58,7 @@ class Cluster:
         It is called at every start, and changes nothing that is there.
         """
         self._runtime = Runtime(runtime.resolve())
-        self._services = services
+        self._services = Services(self._runtime, services)
         self._processes = processes
         self._say = say
         self._found = found
@@ -117,7 +109,12 @@ class Cluster:
                 self._supervisor.stop()  # what a killed supervisord left behind
                 self._check_ports()
                 with self._nothing_left_on_failure():
-                    self._start()
+                    self._start_services()
+                    self._complete()
+            else:
+                self._check_programs()
+                with self._faults_explained():  # a start that was cut off is brought to its end
+                    self._complete()
             return self.description
 
     def stop(self, *, delete: bool = False) -> None:
@@ -157,83 +154,30 @@ class Cluster:
 
     def await_service(self, service: Service) -> None:
         """Wait until a service answers again. Raises NotReady."""
-        self._await(service, self._probes[service])
+        self._services.await_answer(service, self.description)
 
-    def _start(self) -> None:
-        """Prepare and start; each step says what it does."""
-        began = time.monotonic()
+    def _start_services(self) -> None:
         self._say("preparing storage")
-        with ThreadPoolExecutor() as pool:
-            for done in [pool.submit(step) for step in self._preparations()]:
-                done.result()
-        description = self.description
-        write_private(self._runtime.folder / FILE, description.model_dump_json(indent=2).encode())
+        _side_by_side(self._services.preparations())
+        content = self.description.model_dump_json(indent=2).encode()
+        write_private(self._runtime.folder / FILE, content)
         self._say("starting services")
-        self._supervisor.start([*self._service_programs(), *self._process_programs()])
-        with ThreadPoolExecutor() as pool:
-            for done in [pool.submit(step) for step in self._completions(description)]:
-                done.result()
+        self._supervisor.start(self._programs())
+
+    def _complete(self) -> None:
+        """From services that run to a system that answers; nothing that is there already is changed."""
+        began, description = time.monotonic(), self.description
+        _side_by_side(self._services.completions(description, self._say))
         if self._processes:
             self._found(description)
             self._supervisor.start_processes()
             self._say(f"started {', '.join(each.name for each in self._processes)}")
         if any(each.name == GATEWAY for each in self._processes):
-            self._await(GATEWAY, self._gateway_answers)
-        self._say(f"ready in {time.monotonic() - began:.1f} s")
+            await_answer(GATEWAY, self._gateway_answers, self._runtime)
+        self._say(f"ready after {time.monotonic() - began:.1f} s")
 
-    def _preparations(self) -> Iterator[Callable[[], object]]:
-        if "kafka" in self._services:
-            yield self._broker.prepare
-        if "postgres" in self._services:
-            yield self._database.prepare
-        if "token" in self._services:
-            yield lambda: softhsm.initialise(self._runtime.folder)
-
-    def _completions(self, description: ClusterDescription) -> Iterator[Callable[[], object]]:
-        if "kafka" in self._services:
-            yield lambda: self._complete("kafka", lambda: topics.create(clients.admin(description, "admin")))
-        if "postgres" in self._services:
-            yield lambda: self._complete("postgres", self._database.create_roles)
-        if "node" in self._services:
-            yield lambda: self._complete("node", lambda: self._deploy_world(description))
-
-    def _complete(self, service: Service, work: Callable[[], object]) -> None:
-        began = time.monotonic()
-        self._await(service, self._probes[service])
-        answered = time.monotonic()
-        work()
-        self._say(f"{service} answers after {answered - began:.1f} s, complete after {time.monotonic() - began:.1f} s")
-
-    def _deploy_world(self, description: ClusterDescription) -> None:
-        if "world" in self._services:
-            deploy(description.node, read_private(description.mnemonic_file).decode().strip(), description.world_file)
-
-    @property
-    def _probes(self) -> dict[str, Callable[[], bool]]:
-        return {"kafka": self._kafka_answers, "postgres": self._database.answers, "node": self._node_answers}
-
-    def _await(self, name: str, answers: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + READY_SECONDS_MAX
-        while not answers():
-            if time.monotonic() > deadline:
-                raise NotReady(name, READY_SECONDS_MAX, self._runtime.logs / f"{name}.log")
-            time.sleep(PROBE_SECONDS)
-
-    def _kafka_answers(self) -> bool:
-        if is_free(self._runtime.ports()["kafka"]):  # a client that knocks too early backs off for longer than this takes
-            return False
-        try:
-            clients.admin(self.description, "admin").list_topics(timeout=1)
-        except KafkaException:
-            return False
-        return True
-
-    def _node_answers(self) -> bool:
-        try:
-            with Node(self.description.node) as node:
-                return node.chain_id() == CHAIN_ID
-        except NodeError:
-            return False
+    def _programs(self) -> list[Program]:
+        return [*self._services.programs(), *self._process_programs()]
 
     def _gateway_answers(self) -> bool:
         """Whether a command sent now would be answered: the gateway says so itself."""
@@ -241,44 +185,6 @@ class Cluster:
             return httpx.get(f"{self.description.http}/readyz", timeout=PROBE_TIMEOUT_SECONDS).is_success
         except httpx.TransportError:
             return False
-
-    @property
-    def _broker(self) -> Broker:
-        if not JARS.is_dir():
-            raise ClusterError(f"no Kafka jars in {JARS}; run make setup")
-        ports = self._runtime.ports()
-        passwords = {each: self._runtime.password(f"kafka-{each}.json") for each in KAFKA_PRINCIPALS}
-        return Broker(self._runtime.kafka, JARS, ports["kafka"], ports["controller"], passwords)
-
-    @property
-    def _database(self) -> PostgresServer:
-        passwords = {each: self._runtime.password(f"postgres-{each}.json") for each in POSTGRES_ROLES}
-        return PostgresServer(self._runtime.postgres, self._runtime.ports()["postgres"], passwords)
-
-    def _service_programs(self) -> Iterator[Program]:
-        if "kafka" in self._services:
-            yield Program("kafka", tuple(self._broker.command()), service=True)
-        if "postgres" in self._services:
-            command = tuple(self._database.command())
-            yield Program("postgres", command, service=True, user=system_user(), stop_signal="INT")
-        if "node" in self._services:
-            yield Program("node", tuple(self._node_command()), service=True)
-
-    def _node_command(self) -> list[str]:
-        """Anvil without accounts of its own: whoever wants money on this chain is given it by the world's issuer."""
-        binaries = sorted(NODE_MODULES.glob("@foundry-rs/anvil-*/bin/anvil"))
-        if not binaries:
-            raise ClusterError(f"no anvil for this machine in {NODE_MODULES}; run make setup")
-        options = {
-            "host": LOOPBACK,
-            "port": self._runtime.ports()["node"],
-            "chain-id": CHAIN_ID,
-            "accounts": 0,
-            "state": self._runtime.chain / "state.json",
-            "state-interval": STATE_INTERVAL_SECONDS,
-            "cache-path": self._runtime.chain / "cache",
-        }
-        return [str(binaries[0]), "--quiet", *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
 
     def _process_programs(self) -> Iterator[Program]:
         for process in self._processes:
@@ -301,13 +207,32 @@ class Cluster:
                 f"other programs listen on {shown}; stop them, or forget this cluster with make down ARGS=--delete"
             )
 
+    def _check_programs(self) -> None:
+        lacking = {program.name for program in self._programs()} - {each.name for each in self._supervisor.running()}
+        if lacking:
+            raise ClusterError(f"it runs without {', '.join(sorted(lacking))}; make down, then start it again")
+
     @contextmanager
     def _nothing_left_on_failure(self) -> Iterator[None]:
         try:
-            yield
-        except subprocess.CalledProcessError as failure:
-            self._supervisor.stop()
-            raise ClusterError(f"{failure.cmd[0]} failed: {failure.stderr or failure.stdout}") from failure
+            with self._faults_explained():
+                yield
         except BaseException:
             self._supervisor.stop()
             raise
+
+    @contextmanager
+    def _faults_explained(self) -> Iterator[None]:
+        """What can go wrong outside becomes a ClusterError; mistakes of ours stay what they are."""
+        try:
+            yield
+        except subprocess.CalledProcessError as failure:
+            raise ClusterError(f"{failure.cmd[0]} failed: {failure.stderr or failure.stdout}") from failure
+        except OUTSIDE_FAULTS as failure:
+            raise ClusterError(f"{type(failure).__name__}: {failure}; see {self._runtime.logs}") from failure
+
+
+def _side_by_side(steps: Iterable[Callable[[], object]]) -> None:
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(step) for step in steps]:
+            done.result()

@@ -102,7 +102,9 @@ class Runtime:
         lacking = [name for name in PORT_NAMES if name not in known]
         if lacking:
             known |= zip(lacking, _free_ports(len(lacking), self._ports_of_neighbours() | set(known.values())), strict=True)
-            path.write_text(json.dumps(known))
+            draft = path.with_suffix(".draft")
+            draft.write_text(json.dumps(known))
+            draft.replace(path)  # neighbours may be reading it
         return known
 
     def _ports_of_neighbours(self) -> set[int]:

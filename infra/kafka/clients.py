@@ -2,7 +2,8 @@
 
 `fetch.wait.max.ms` stays long: a broker answers a waiting fetch as soon as records are stable, so a short one only burns
 idle CPU. Measured with ten idle readers of 18 partitions, one event a transaction: 500 ms and 5 ms take the same time from
-commit to poll (p50 8 ms on a busy machine), but the broker idles at 3 to 7 % of a core against 36 to 39, readers at 0.4 against 9. `retry.backoff.ms=1`, since a transaction's end retries while its predecessor's markers are written.
+commit to poll (p50 8 ms on a busy machine), but the broker idles at 3 to 7 % of a core against 36 to 39, readers at 0.4
+against 9. `retry.backoff.ms=1`, since a transaction's end retries while its predecessor's markers are written.
 """
 
 from __future__ import annotations

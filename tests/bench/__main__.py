@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 
 from infra.cluster.description import ClusterDescription
-from infra.cluster.local import Cluster, Service
+from infra.cluster.local import Cluster
+from infra.cluster.services import Service
 from tests.bench import ROOT
 from tests.bench.report import Result, show
 

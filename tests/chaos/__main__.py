@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra.cluster.local import Cluster, Service
+from infra.cluster.local import Cluster
 from infra.cluster.runtime import ROOT
+from infra.cluster.services import Service
 from tests.chaos.firm import found
 from tests.chaos.run import run
 

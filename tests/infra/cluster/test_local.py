@@ -171,6 +171,21 @@ def test_a_start_that_fails_leaves_nothing_running(folder: Path) -> None:
         socket.create_connection(("127.0.0.1", failing.ports["node"]), timeout=1)
 
 
+def test_a_start_with_more_than_runs_says_what_is_lacking(small: Cluster, folder: Path) -> None:
+    Cluster(folder, ["node"], []).start()
+    with pytest.raises(ClusterError, match="runs without lone, postgres; make down"):
+        small.start()
+
+
+def test_a_start_that_was_cut_off_is_brought_to_its_end(small: Cluster, folder: Path) -> None:
+    small.start()
+    seen(folder)
+    small.stop_process("lone")
+    assert pids(small)["lone"] == 0
+    small.start()
+    assert pids(small)["lone"] != 0
+
+
 def test_starting_what_runs_changes_nothing(small: Cluster, folder: Path) -> None:
     small.start()
     seen(folder)

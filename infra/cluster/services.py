@@ -1,0 +1,150 @@
+"""The services of a local cluster: what each needs before it starts, its command line, when it answers, what is made on it.
+
+Decides what "ready" means for each: Kafka answers its administrator, PostgreSQL takes a log-in, the node knows its chain; and
+"complete": topics and access lists, roles and database, the world's contracts are there. All of it can be done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from typing import Final, Literal, get_args
+
+from confluent_kafka import KafkaException
+
+from infra.chain.node import Node
+from infra.chain.rpc import NodeError
+from infra.chain.world import deploy
+from infra.cluster.description import ClusterDescription
+from infra.cluster.errors import ClusterError, NotReady
+from infra.cluster.runtime import KAFKA_PRINCIPALS, LOOPBACK, POSTGRES_ROLES, ROOT, Runtime, is_free
+from infra.cluster.supervision import Program
+from infra.hsm import softhsm
+from infra.identity.private_file import read_private
+from infra.kafka import clients, topics
+from infra.kafka.server import Broker
+from infra.postgres.server import PostgresServer, system_user
+
+Service = Literal["kafka", "postgres", "node", "token", "world"]
+SERVICES: Final[tuple[Service, ...]] = get_args(Service)
+READY_SECONDS_MAX: Final = 60
+PROBE_SECONDS: Final = 0.05
+JARS: Final = ROOT / ".runtime" / "kafka-lib"
+NODE_MODULES: Final = ROOT / "node_modules"
+CHAIN_ID: Final = 31_337
+STATE_INTERVAL_SECONDS: Final = 1
+"""How much of the chain a killed node may forget."""
+
+
+class Services:
+    """Those of one cluster that are wanted."""
+
+    def __init__(self, runtime: Runtime, wanted: Collection[Service]) -> None:
+        """Touch nothing yet."""
+        self._runtime = runtime
+        self._wanted = wanted
+
+    def preparations(self) -> Iterator[Callable[[], object]]:
+        """What must be there before anything starts, to be done side by side."""
+        if "kafka" in self._wanted:
+            yield self._broker.prepare
+        if "postgres" in self._wanted:
+            yield self._database.prepare
+        if "token" in self._wanted:
+            yield lambda: softhsm.initialise(self._runtime.folder)
+
+    def completions(self, description: ClusterDescription, say: Callable[[str], None]) -> Iterator[Callable[[], object]]:
+        """What waits for each service and makes what belongs on it, to be done side by side."""
+        if "kafka" in self._wanted:
+            yield lambda: self._complete(description, "kafka", say, lambda: topics.create(clients.admin(description, "admin")))
+        if "postgres" in self._wanted:
+            yield lambda: self._complete(description, "postgres", say, self._database.create_roles)
+        if "node" in self._wanted:
+            yield lambda: self._complete(description, "node", say, lambda: self._deploy_world(description))
+
+    def _complete(
+        self, description: ClusterDescription, service: Service, say: Callable[[str], None], work: Callable[[], object]
+    ) -> None:
+        began = time.monotonic()
+        self.await_answer(service, description)
+        answered = time.monotonic()
+        work()
+        say(f"{service} answers after {answered - began:.1f} s, complete after {time.monotonic() - began:.1f} s")
+
+    def _deploy_world(self, description: ClusterDescription) -> None:
+        if "world" in self._wanted:
+            deploy(description.node, read_private(description.mnemonic_file).decode().strip(), description.world_file)
+
+    def await_answer(self, service: Service, description: ClusterDescription) -> None:
+        """Wait until `service` answers. Raises NotReady."""
+        probes: dict[str, Callable[[], bool]] = {
+            "kafka": lambda: self._kafka_answers(description),
+            "postgres": self._database.answers,
+            "node": lambda: _node_answers(description),
+        }
+        await_answer(service, probes[service], self._runtime)
+
+    def _kafka_answers(self, description: ClusterDescription) -> bool:
+        if is_free(self._runtime.ports()["kafka"]):  # a client that knocks too early backs off for longer than this takes
+            return False
+        try:
+            clients.admin(description, "admin").list_topics(timeout=1)
+        except KafkaException:
+            return False
+        return True
+
+    @property
+    def _broker(self) -> Broker:
+        if not JARS.is_dir():
+            raise ClusterError(f"no Kafka jars in {JARS}; run make setup")
+        ports = self._runtime.ports()
+        passwords = {each: self._runtime.password(f"kafka-{each}.json") for each in KAFKA_PRINCIPALS}
+        return Broker(self._runtime.kafka, JARS, ports["kafka"], ports["controller"], passwords)
+
+    @property
+    def _database(self) -> PostgresServer:
+        passwords = {each: self._runtime.password(f"postgres-{each}.json") for each in POSTGRES_ROLES}
+        return PostgresServer(self._runtime.postgres, self._runtime.ports()["postgres"], passwords)
+
+    def programs(self) -> Iterator[Program]:
+        """What the supervisor is to keep running."""
+        if "kafka" in self._wanted:
+            yield Program("kafka", tuple(self._broker.command()), service=True)
+        if "postgres" in self._wanted:
+            command = tuple(self._database.command())
+            yield Program("postgres", command, service=True, user=system_user(), stop_signal="INT")
+        if "node" in self._wanted:
+            yield Program("node", tuple(self._node_command()), service=True)
+
+    def _node_command(self) -> list[str]:
+        """Anvil without accounts of its own: whoever wants money on this chain is given it by the world's issuer."""
+        binaries = sorted(NODE_MODULES.glob("@foundry-rs/anvil-*/bin/anvil"))
+        if not binaries:
+            raise ClusterError(f"no anvil for this machine in {NODE_MODULES}; run make setup")
+        options = {
+            "host": LOOPBACK,
+            "port": self._runtime.ports()["node"],
+            "chain-id": CHAIN_ID,
+            "accounts": 0,
+            "state": self._runtime.chain / "state.json",
+            "state-interval": STATE_INTERVAL_SECONDS,
+            "cache-path": self._runtime.chain / "cache",
+        }
+        return [str(binaries[0]), "--quiet", *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
+
+
+def await_answer(name: str, answers: Callable[[], bool], runtime: Runtime) -> None:
+    """Wait until `answers` says so. Raises NotReady with the end of the log of `name`."""
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    while not answers():
+        if time.monotonic() > deadline:
+            raise NotReady(name, READY_SECONDS_MAX, runtime.logs / f"{name}.log")
+        time.sleep(PROBE_SECONDS)
+
+
+def _node_answers(description: ClusterDescription) -> bool:
+    try:
+        with Node(description.node) as node:
+            return node.chain_id() == CHAIN_ID
+    except NodeError:
+        return False
