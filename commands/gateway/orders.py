@@ -225,5 +225,9 @@ def _pending(question: Asked, headers: Mapping[str, str]) -> Response:
 
 
 def _trace_headers(request: Request) -> list[tuple[str, bytes]]:
+    """The framework's own span of this request, which is under the caller's; where it records none, the caller's."""
+    own = tracing.current()
+    if own:
+        return own
     names = (tracing.TRACEPARENT, tracing.TRACESTATE)
     return [(name, value.encode("latin-1")) for name in names for value in request.headers.getlist(name)]

@@ -77,8 +77,9 @@ def _float(text: str) -> _Forbidden:
 
 
 def _integer(text: str) -> int | _Forbidden:
-    if len(text) > INTEGER_DIGITS_MAX:
-        return _Forbidden(f"has {len(text)} digits; at most {INTEGER_DIGITS_MAX} make sense")
+    digits = len(text.removeprefix("-"))
+    if digits > INTEGER_DIGITS_MAX:
+        return _Forbidden(f"has {digits} digits; at most {INTEGER_DIGITS_MAX} make sense")
     return int(text)
 
 
