@@ -117,9 +117,11 @@ class EvidenceFold:
         self._read: dict[tuple[str, int], int] = {}
 
     def accept(self, received: Received) -> None:
-        """Take in the next record of one of `EVIDENCE_TOPICS`."""
-        event, writer = received.record, self._writers[received.partition]
-        self._read[received.topic, received.partition] = received.offset
+        """Take in the next record of one of `EVIDENCE_TOPICS`; one that was taken in before changes nothing."""
+        event, writer, place = received.record, self._writers[received.partition], (received.topic, received.partition)
+        if received.offset <= self._read.get(place, -1):
+            return
+        self._read[place] = received.offset
         of_the_desk = type(event) in _OF_THE_DESK
         if isinstance(event, OrderEvent):
             if is_misplaced(received, event):

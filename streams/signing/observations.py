@@ -27,7 +27,9 @@ class Observations:
         """The last offset that was read."""
 
     def accept(self, observed: PriceObserved, log_offset: int) -> None:
-        """Take in the next observation."""
+        """Take in the next observation; one that was taken in before changes nothing."""
+        if log_offset <= self.reached:
+            return
         self.reached = log_offset
         self._by_offset[log_offset] = PriceFact(
             asset_id=observed.asset_id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from infra.chain.transaction import Transaction, from_record, to_record
@@ -108,6 +108,17 @@ def transaction(**changes: Any) -> Callable[[Simulated], Simulated]:
     return make
 
 
+def renumbered(records: list[Received]) -> list[Received]:
+    """Offsets as a log gives them, in the order in which the records are there; those of prices stand in facts."""
+    ends: Counter[tuple[str, int]] = Counter()
+    log = []
+    for received in records:
+        place = (received.topic, received.partition)
+        log.append(received if received.topic == "price-observed" else replace(received, offset=ends[place]))
+        ends[place] += 1
+    return log
+
+
 def tampered(records: list[Received], change: Change) -> list[Received]:
     """The log with changed records under everything that was sealed before: hashes no longer fit."""
     changed = []
@@ -160,6 +171,7 @@ class Examined:
 def examined(records: list[Received], now: int, inputs: list[Received] | None = None, tries: int = 3) -> Examined:
     """Show a log to a fresh enclave, and offer it `inputs` (every simulation unless given), each as often as it asks."""
     key = KeyInMemory()
+    records = renumbered(records)
     enclave = signer(Feed(records), key, RootedGovernance(PINNED))
     partition: Partition[Any, Any] = Partition(enclave, NUMBER)
     found = Examined(digests=key.digests)

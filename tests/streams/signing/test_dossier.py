@@ -17,7 +17,7 @@ from schemas.examples import example
 from schemas.topics import TOPIC_OF
 from streams.engine.decider import Received
 from streams.signing import dossier
-from streams.signing.dossier import EVIDENCE_TOPICS
+from streams.signing.dossier import EVIDENCE_TOPICS, EvidenceFold
 from tests.streams.signing.conftest import before_the_enclave
 from tests.streams.signing.forgery import Examined, examined, fields, rewritten, tampered, where
 from tests.streams.signing.line import Line, simulated_of
@@ -88,6 +88,19 @@ def test_topics_may_come_in_any_interleaving(data: st.DataObject, agreed: Line) 
 
 def test_every_link_of_an_order_is_followed() -> None:
     assert set(EVIDENCE_TOPICS) >= {TOPIC_OF[kind].name for kind in (Simulated, Signed, SigningRefused, LimitPosted)}
+
+
+def test_records_that_are_read_again_change_nothing(agreed: Line) -> None:
+    fold = EvidenceFold()
+    received = simulated_of(agreed, "o1")
+    assert isinstance(received.record, Simulated)
+    for each in [r for r in agreed.records for _ in range(2) if r.topic in EVIDENCE_TOPICS]:
+        fold.accept(each)
+    once = fold.dossier(received, received.record)
+    for each in [r for r in agreed.records if r.topic in EVIDENCE_TOPICS]:
+        fold.accept(each)
+    assert once is not None
+    assert fold.dossier(received, received.record) == once
 
 
 # Tampering ----------------------------------------------------------------------------------------------------------------

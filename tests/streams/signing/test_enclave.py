@@ -91,7 +91,8 @@ def test_the_newest_observations_are_remembered(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(observations, "OBSERVATIONS_MAX", 2)
     seen = Observations()
     for offset in range(4):
-        seen.accept(example(PriceObserved), offset)
+        for _ in range(2):
+            seen.accept(example(PriceObserved), offset)
     assert (list(seen.by_offset), seen.reached) == ([2, 3], 3)
 
 
