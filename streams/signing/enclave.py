@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-import structlog
-
 from infra.chain import transaction
 from schemas.events.base import FirmEvent
 from schemas.events.lifecycle import Approved, PolicyEvaluated, Simulated
@@ -27,8 +25,6 @@ from streams.signing.observations import Observations
 from streams.signing.root import RootedGovernance
 
 REFERENCE_TOPICS: Final = (*EVIDENCE_TOPICS, *GOVERNANCE_TOPICS, "price-observed")
-
-log = structlog.get_logger(__name__)
 
 
 class References(Protocol):
