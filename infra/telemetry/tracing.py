@@ -77,6 +77,13 @@ def span(name: str, headers: Headers) -> AbstractContextManager[list[Header]]:
     return _recorded(_recording.tracer, name, headers)
 
 
+def current() -> list[Header]:
+    """The headers of the span that is open here, a web framework's for one; none if there is none."""
+    outgoing: list[Header] = []
+    _PROPAGATOR.inject(outgoing, setter=_WRITING)
+    return outgoing
+
+
 def flush() -> None:
     """Send what was recorded, for at most FLUSH_MS_MAX; for a process that ends without returning."""
     if _recording.provider is None:
@@ -91,7 +98,7 @@ def flush() -> None:
 def _recorded(tracer: trace.Tracer, name: str, headers: Headers) -> Iterator[list[Header]]:
     parent = _PROPAGATOR.extract(headers, getter=_READING)
     with tracer.start_as_current_span(name, context=parent, kind=trace.SpanKind.CONSUMER):
-        yield _current()
+        yield current()
 
 
 def _passed_on(headers: Headers) -> list[Header]:
@@ -102,7 +109,7 @@ def _passed_on(headers: Headers) -> list[Header]:
         state = [(TRACESTATE, states)] if 0 < len(states) <= TRACESTATE_BYTES_MAX else []
         return [(TRACEPARENT, parent), *state]
     # A web framework may have begun a trace of its own.
-    return _current() or [(TRACEPARENT, _begun())]
+    return current() or [(TRACEPARENT, _begun())]
 
 
 def _valid(parent: bytes | None) -> bytes | None:
@@ -119,12 +126,6 @@ def _valid(parent: bytes | None) -> bytes | None:
 def _begun() -> bytes:
     """A new trace, not sampled since nobody records it here."""
     return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00".encode()
-
-
-def _current() -> list[Header]:
-    outgoing: list[Header] = []
-    _PROPAGATOR.inject(outgoing, setter=_WRITING)
-    return outgoing
 
 
 class _Reading(Getter[Headers]):

@@ -4,19 +4,17 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from infra.telemetry.tracing import FLUSH_MS_MAX, TRACESTATE_BYTES_MAX, configure, flush, span
+from tests.infra.telemetry.collector import Collector, collecting
 
 ROOT = Path(__file__).parents[3]
 TRACE = b"0af7651916cd43dd8448eb211c80319c"
@@ -95,36 +93,10 @@ def test_an_error_inside_a_span_is_the_callers(monkeypatch: pytest.MonkeyPatch) 
         raise KeyError
 
 
-class Collector:
-    """An OTLP/HTTP collector that keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.requests: list[ExportTraceServiceRequest] = []
-        collector = self
-
-        class Receiving(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                collector.requests.append(ExportTraceServiceRequest.FromString(body))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Receiving)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    made = Collector()
-    serving = threading.Thread(target=made.server.serve_forever)
-    serving.start()
-    yield made
-    made.server.shutdown()
-    serving.join()
-    made.server.server_close()
+    with collecting() as made:
+        yield made
 
 
 TWO_STEPS = """
