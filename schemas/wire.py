@@ -16,6 +16,7 @@ import fastavro
 from pydantic import ValidationError
 
 from schemas import catalogue
+from schemas.branches import Naming, naming
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.values import Record
 
@@ -37,10 +38,10 @@ class Unreadable(Exception):
 
 def encode(record: Record) -> bytes:
     """The record's value on its topic, with the newest schema id of its subject."""
-    schema_id, schema = _writer(type(record))
+    schema_id, schema, name_branches = _writer(type(record))
     out = io.BytesIO()
     out.write(_HEADER.pack(MAGIC, schema_id))
-    fastavro.schemaless_writer(out, schema, record.model_dump(mode="json"))
+    fastavro.schemaless_writer(out, schema, name_branches(record.model_dump(mode="json")))
     return out.getvalue()
 
 
@@ -96,9 +97,10 @@ def _content(topic: str, value: bytes) -> dict[str, Any]:
 
 
 @cache
-def _writer(record_type: type[Record]) -> tuple[int, Any]:
+def _writer(record_type: type[Record]) -> tuple[int, Any, Naming]:
+    """The schema's id, the schema, and what names the branches of its unions."""
     entry = catalogue.newest(TOPIC_OF[record_type].subject)
-    return entry.schema_id, _parsed(entry.schema_id)
+    return entry.schema_id, _parsed(entry.schema_id), naming(entry.schema) or _as_it_is
 
 
 @cache
@@ -111,6 +113,10 @@ def _reading(schema_id: int, topic: str) -> tuple[Any, Any]:
 @cache
 def _parsed(schema_id: int) -> Any:
     return fastavro.parse_schema(_without_logical_types(catalogue.by_id()[schema_id].schema))
+
+
+def _as_it_is(content: Any) -> Any:
+    return content
 
 
 def _without_logical_types(schema: Any) -> Any:
