@@ -1,0 +1,49 @@
+"""A snapshot is the partition as it stands, and nothing that another shape of state could be mistaken for."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+from schemas.commands import InitiateOrder
+from streams.desk.state import DeskState
+from streams.engine.snapshots import SnapshotCodec
+from tests.streams.desk.firm import FIRM
+from tests.streams.desk.specification import Specification, approve, given, initiate, signed, split, transfer
+
+
+def busy_desk() -> Specification:
+    """Orders in several stages, one with a memo that is not ASCII."""
+    memo = InitiateOrder(wallet_id="treasury-1", action=transfer("10"), memo='„Zürich“ \\ "quoted" 東京')
+    return given(
+        FIRM,
+        initiate("o1", transfer("40000")),
+        initiate("o2", transfer("20000")),
+        approve("o1", by="rita"),
+        initiate("o3", transfer("90000")),
+        split("o3", "45000", "45000"),
+        lambda spec: spec.received(signed(spec, "o4", "paula", memo)),
+    )
+
+
+def test_a_desk_comes_back_as_it_was() -> None:
+    spec = busy_desk()
+    codec: SnapshotCodec[DeskState] = SnapshotCodec(spec.processor)
+    offsets = {"order-initiated": 7, "approved": 3}
+    snapshot = codec.read(codec.write(spec.partition, offsets))
+    assert snapshot is not None
+    assert snapshot.state == spec.state
+    assert snapshot.position == spec.partition.position
+    assert snapshot.clock == spec.partition.clock
+    assert snapshot.offsets == offsets
+    assert snapshot.answered == spec.partition.answered()
+
+
+def test_a_state_of_another_shape_is_not_guessed_at() -> None:
+    spec = busy_desk()
+    codec: SnapshotCodec[DeskState] = SnapshotCodec(spec.processor)
+    content = json.loads(zlib.decompress(codec.write(spec.partition, {})))
+    other = {**content, "fingerprint": "0" * 64}
+    assert codec.read(zlib.compress(json.dumps(other).encode())) is None
+    broken = {**content, "state": {"orders": "none"}}
+    assert codec.read(zlib.compress(json.dumps(broken).encode())) is None
