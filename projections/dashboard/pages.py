@@ -99,6 +99,12 @@ async def script() -> FileResponse:
     return FileResponse(FOLDER / "assets" / "dashboard.js", media_type="text/javascript", headers=HEADERS)
 
 
+@router.get("/assets/mark.svg")
+async def mark() -> FileResponse:
+    """What a browser's tab shows."""
+    return FileResponse(FOLDER / "assets" / "mark.svg", media_type="image/svg+xml", headers=HEADERS)
+
+
 def _page(template: str, **values: Any) -> HTMLResponse:
     return HTMLResponse(_TEMPLATES.get_template(template).render(values), values.get("status", 200), HEADERS)
 

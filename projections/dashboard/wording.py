@@ -49,6 +49,11 @@ def usd(amount: Decimal | None) -> str:
     return NOTHING if amount is None else f"${amount:,.2f}"
 
 
+def quantity(amount: str) -> str:
+    """An amount of an asset exactly as it was asked for, thousands apart."""
+    return f"{Decimal(amount):,f}"
+
+
 def instant(micros: Instant | None) -> str:
     """UTC to the millisecond; a dash for none."""
     if micros is None:
@@ -81,11 +86,11 @@ def action(content: Mapping[str, Any] | None) -> str:
     """What an order asks for, in a line."""
     match content:
         case {"kind": "transfer", "amount": amount, "asset_id": asset, "destination": destination}:
-            return f"Transfer {amount} {asset} to {destination}"
+            return f"Transfer {quantity(amount)} {asset} to {destination}"
         case {"kind": "swap", "amount": amount, "asset_id": asset, "buy_asset_id": buys, "venue": venue}:
-            return f"Swap {amount} {asset} for {buys} at {venue}"
+            return f"Swap {quantity(amount)} {asset} for {buys} at {venue}"
         case {"kind": "approve_token", "amount": amount, "asset_id": asset, "spender": spender}:
-            return f"Let {spender} draw {amount} {asset}"
+            return f"Let {spender} draw {quantity(amount)} {asset}"
         case None:
             return NOTHING
         case _:

@@ -79,14 +79,10 @@ def refold(links: Sequence[ChainLink]) -> Folded:
         if why is None:
             believed.append(claimants[0])
             tail = Link(tail.sequence + 1, claimants[0].digest)
-    if why is None and (forked := [sequence for sequence, claimants in claims.items() if len(claimants) > 1]):
-        why = f"{min(forked)}: {_FORK}"
-    if why is None and not believed:
-        return Folded(None)
-    first = min(links, key=_place).event
-    row = advance(beginning(first), [(link.event, link.digest) for link in believed])
-    holds = {hold.key: hold for link in believed for hold in holds_of(link.event)}
-    return Folded(row if why is None else broken(row, why), holds)
+    if why is None:  # the contradiction lies beyond a link that is not there yet
+        why = f"{min(sequence for sequence, claimants in claims.items() if len(claimants) > 1)}: {_FORK}"
+    row = advance(beginning(min(links, key=_place).event), [(link.event, link.digest) for link in believed])
+    return Folded(broken(row, why), {hold.key: hold for link in believed for hold in holds_of(link.event)})
 
 
 def _fault(tail: Link, claimants: list[ChainLink]) -> str | None:

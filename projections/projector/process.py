@@ -31,7 +31,7 @@ _DURABILITY: Final = "-c synchronous_commit=off"
 
 COLLECTED_OBJECTS: Final = 200_000
 """Python looks for cycles after so many new objects: a batch holds as many, none of them in a cycle, and looking through them
-again and again took a third of the time."""
+again and again took a fifth of the time."""
 
 log = structlog.get_logger(__name__)
 

@@ -75,15 +75,21 @@ def project(outside: Outside) -> None:
         UnreadableEvent: the log holds something that is no event.
         LogLost: the log does not reach back to where the tables are.
     """
+    away = False
     while not outside.stopping():
         try:
             with outside.connect() as connection:
+                if away:
+                    away = False
+                    log.info("PostgreSQL is back")
                 _project_with(connection, outside)
         except Stopped:
             return
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            log.warning("PostgreSQL cannot be reached: waiting for it", error=" ".join(str(error).split()))
-            _pause(outside, RETRY_SECONDS)
+            if not away:
+                log.warning("PostgreSQL cannot be reached: waiting for it", error=" ".join(str(error).split()))
+            away = True
+            time.sleep(RETRY_SECONDS)
         except (OffsetsMoved, VersionRetired) as reason:
             log.warning("beginning again from the tables' offsets", reason=str(reason))
 

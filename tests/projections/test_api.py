@@ -160,7 +160,7 @@ def test_pages_show_everything_and_let_nothing_run(database: str, connect: Calla
 
 def test_the_pages_own_files_are_all_that_they_name(client: TestClient) -> None:
     page = client.get("/").text
-    for asset in ("/assets/dashboard.css", "/assets/dashboard.js"):
+    for asset in ("/assets/dashboard.css", "/assets/dashboard.js", "/assets/mark.svg"):
         assert asset in page
         assert client.get(asset).status_code == 200
     assert "http://" not in page
