@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -42,7 +43,9 @@ def run(processor: Processor[S, I], description: ClusterDescription) -> NoReturn
     tracing.configure(processor.principal)
     stopping = _stop_on_signal()
     try:
-        loop_of(processor, description).run(lambda: bool(stopping))
+        loop = loop_of(processor, description)
+        gc.freeze()  # looking through all that was imported holds a decision up by 40 ms whenever cycles are looked for
+        loop.run(lambda: bool(stopping))
     except KafkaException as error:
         log.warning("restarting: the log is the state", error=str(error.args[0]))
         _exit(EXIT_RESTART)
