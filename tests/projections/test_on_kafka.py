@@ -159,6 +159,29 @@ def test_what_grew_with_the_log_is_what_is_rebuilt_from_it(place: Beginning) -> 
         assert one(looking, "SELECT DISTINCT trace_id FROM projection.order_events") == story.TRACE
 
 
+def test_partitions_that_are_far_ahead_are_paused_and_nothing_is_lost(
+    place: Beginning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.projector.log.BUFFERED_EVENTS_MAX", 8)
+    monkeypatch.setattr("projections.projector.log.CONSUME_EVENTS_MAX", 8)
+    paused: list[int] = []
+    pause = Consumer.pause
+    place.story = life(*(story.rejected(order(100 + number)) for number in range(200)), firm=False)
+    place.publish()
+
+    class Counting(Consumer):
+        def pause(self, partitions: list[TopicPartition]) -> None:
+            paused.append(len(partitions))
+            pause(self, partitions)
+
+    monkeypatch.setattr(clients, "Consumer", Counting)
+    rebuild(place.outside())
+    with place.connect() as looking:
+        assert links(looking) == 1_000
+        assert one(looking, "SELECT count(*) FROM projection.orders WHERE state = 'rejected'") == 200
+    assert paused
+
+
 def test_what_was_aborted_is_not_projected(place: Beginning) -> None:
     place.story = life(story.waiting(order(10)), firm=False)
     aborted = life(story.confirmed(order(11)), firm=False)
