@@ -24,9 +24,11 @@ class Result:
     peers: Mapping[str, float]
     ratios: Mapping[str, float]
     runs: Mapping[str, Sequence[float]]
+    note: str = ""
+    """What else a reader of the table should know: where the time goes, what was left out."""
 
     @classmethod
-    def of(cls, name: str, unit: str, runs: Mapping[str, Sequence[float]]) -> Result:
+    def of(cls, name: str, unit: str, runs: Mapping[str, Sequence[float]], note: str = "") -> Result:
         """From paired runs: `ours`, `floor` and any peers, each with as many figures.
 
         Raises:
@@ -39,7 +41,7 @@ class Result:
             if who != "ours"
         }
         peers = {who: figure for who, figure in medians.items() if who not in ("ours", "floor")}
-        return cls(name, unit, medians["ours"], medians["floor"], peers, ratios, runs)
+        return cls(name, unit, medians["ours"], medians["floor"], peers, ratios, runs, note)
 
 
 def show(results: Sequence[Result], log: Path) -> None:
@@ -51,7 +53,11 @@ def show(results: Sequence[Result], log: Path) -> None:
             ratio = str(result.ratios.get(f"ours/{who}", ""))
             runs = " ".join(f"{run:,.0f}" for run in result.runs[who])
             table.add_row(result.name, who, f"{figure:,.0f}", result.unit, ratio, runs)
-    Console().print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    for result in results:
+        if result.note:
+            console.print(f"{result.name}: {result.note}", markup=False, soft_wrap=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as out:
         for result in results:

@@ -11,12 +11,15 @@ import time
 from typing import Final
 
 from infra.cluster.description import ClusterDescription
+from tests.bench import ROOT
 from tests.bench.desk import workload
 from tests.bench.desk.contenders import CONTENDERS, install
 from tests.bench.desk.course import Course
+from tests.bench.desk.parts import profile
 from tests.bench.report import Result
 
 ROUNDS: Final = 3
+PROFILE: Final = ROOT / ".runtime" / "bench-desk-profile.txt"
 
 
 def run(description: ClusterDescription) -> Result:
@@ -29,9 +32,11 @@ def run(description: ClusterDescription) -> Result:
     install(CONTENDERS)
     now = time.time_ns() // 1_000
     commands = list(workload.commands(max(each.commands for each in CONTENDERS), now))
-    course = Course(description, workload.firm(now))
+    firm = workload.firm(now)
+    course = Course(description, firm)
     rates: dict[str, list[float]] = {each.name: [] for each in CONTENDERS}
     for _ in range(ROUNDS):
         for each in CONTENDERS:
             rates[each.name].append(course.run(each, commands[: each.commands]))
-    return Result.of("desk-decisions", "commands/s", rates)
+    note = profile(firm, commands, now, PROFILE)
+    return Result.of("desk-decisions", "commands/s", rates, note)

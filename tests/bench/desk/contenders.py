@@ -47,10 +47,10 @@ class Contender:
 
 
 CONTENDERS: Final = (
-    Contender("ours", "tests.bench.desk.with_engine", 20_000, 2_000),
-    Contender("floor", "tests.bench.desk.with_nothing", 20_000, 2_000, FLOOR_EVENTS),
-    Contender("quixstreams", "tests.bench.desk.with_quix", 20_000, 2_000, environment="quix"),
-    Contender("faust-streaming", "tests.bench.desk.with_faust", 4_000, 1_000, environment="faust"),
+    Contender("ours", "tests.bench.desk.with_engine", 10_000, 2_000),
+    Contender("floor", "tests.bench.desk.with_nothing", 20_000, 5_000, FLOOR_EVENTS),
+    Contender("quixstreams", "tests.bench.desk.with_quix", 10_000, 2_000, environment="quix"),
+    Contender("faust-streaming", "tests.bench.desk.with_faust", 3_000, 1_000, environment="faust"),
 )
 
 
