@@ -192,7 +192,7 @@ def _drop(connection: Writer, version: Version) -> None:
 
 
 def _lock(connection: Writer, key: int, waiting: str, outside: Outside) -> None:
-    """Take an advisory lock of the session, saying once that somebody else has it."""
+    """Take an advisory lock for as long as the connection lives, saying once that somebody else has it."""
     said = False
     while connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone() != (True,):
         if not said:
