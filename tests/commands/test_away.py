@@ -1,0 +1,53 @@
+"""Kafka or PostgreSQL away: a clear error in bounded time, and work goes on when they are back."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+
+from commands.client import ProofdeskClient, SystemFault
+from commands.intake.requests import content_of, path_of
+from schemas.commands import Command, InitiateOrder
+from tests.commands.conftest import Door
+from tests.commands.firm import DESK, SYSTEM, WALLET, transfer
+
+ANSWER_SECONDS_MAX = 6
+BACK_SECONDS_MAX = 60
+
+
+def sent(door: Door, command: Command) -> httpx.Response:
+    headers = {
+        "Idempotency-Key": command.command_id,
+        "Proofdesk-Principal": command.principal,
+        "Proofdesk-Issued-At": str(command.issued_at),
+    }
+    return httpx.post(door.description.http + path_of(command), json=content_of(command), headers=headers, timeout=20)
+
+
+@pytest.mark.parametrize(("service", "check"), [("kafka", "log-away"), ("postgres", "database-away")])
+def test_what_is_away_is_said_in_time_and_the_same_command_succeeds_later(door: Door, service: str, check: str) -> None:
+    command = door.system().command(DESK, InitiateOrder(wallet_id=WALLET, action=transfer("2")))
+    door.cluster.stop_process(service)
+    try:
+        begun = time.monotonic()
+        response = sent(door, command)
+        assert time.monotonic() - begun < ANSWER_SECONDS_MAX
+        assert response.status_code == 503
+        assert int(response.headers["retry-after"]) > 0
+        assert response.json()["check"] == check
+        assert "same again" in response.json()["remedy"] or "nothing was taken in" in response.json()["remedy"]
+        assert httpx.get(f"{door.description.http}/healthz").status_code == 200
+        assert httpx.get(f"{door.description.http}/readyz", timeout=10).status_code == 503
+    finally:
+        door.cluster.start_process(service)
+
+    patient = ProofdeskClient(door.description.http, SYSTEM, door.firm.system(), patience_seconds=BACK_SECONDS_MAX)
+    assert patient.send(command).state == "approved"
+    door.await_ready()
+
+
+def test_a_gateway_that_is_not_there_is_a_fault_not_a_refusal() -> None:
+    with ProofdeskClient("http://localhost:1") as client, pytest.raises(SystemFault, match="cannot be reached"):
+        client.list()
