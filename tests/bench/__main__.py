@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -15,12 +16,15 @@ from rich.console import Console
 from infra.cluster.description import ClusterDescription
 from infra.cluster.local import Cluster
 from infra.cluster.services import Service
+from infra.cluster.supervision import alive
 from tests.bench import ROOT
 from tests.bench.report import Result, show
 
-RUNTIME: Final = ROOT / ".runtime" / "bench-cluster"
+CLUSTERS: Final = ROOT / ".runtime"
+CLUSTER_PREFIX: Final = "bench-cluster-"
 LOG: Final = ROOT / ".runtime" / "bench.jsonl"
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(stderr=True, highlight=False)
 
 
@@ -38,6 +42,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
 }
 
 
+@app.command()
 def main(name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}; all of them without.")] = "") -> None:
     """Ours beside a floor and beside peers, all in one run; a table, and a line of JSON each in .runtime/bench.jsonl."""
     if name and name not in BENCHMARKS:
@@ -54,9 +59,11 @@ def main(name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS
 
 @contextmanager
 def _cluster(services: Collection[Service]) -> Iterator[ClusterDescription]:
-    """A fresh cluster, deleted afterwards, also when interrupted."""
-    cluster = Cluster(RUNTIME, services, (), console.print)
-    cluster.stop(delete=True)  # what a run that was killed has left
+    """A fresh cluster, deleted afterwards, also when interrupted. So is what runs that were killed have left."""
+    for left in CLUSTERS.glob(f"{CLUSTER_PREFIX}*"):
+        if not alive(int(left.name.removeprefix(CLUSTER_PREFIX))):
+            Cluster(left).stop(delete=True)
+    cluster = Cluster(CLUSTERS / f"{CLUSTER_PREFIX}{os.getpid()}", services, (), console.print)
     try:
         yield cluster.start()
     finally:
@@ -69,4 +76,4 @@ def _interrupted(_number: int, _frame: object) -> NoReturn:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

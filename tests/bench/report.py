@@ -45,23 +45,25 @@ class Result:
 
 
 def show(results: Sequence[Result], log: Path) -> None:
-    """Print a table, and append one JSON object a line to `log`."""
-    table = Table("benchmark", "who", "median", "unit", "ours / who", "runs")
-    for result in results:
-        rows: list[tuple[str, float]] = [("ours", result.ours), ("floor", result.floor), *result.peers.items()]
-        for who, figure in rows:
-            ratio = str(result.ratios.get(f"ours/{who}", ""))
-            runs = " ".join(f"{run:,.0f}" for run in result.runs[who])
-            table.add_row(result.name, who, f"{figure:,.0f}", result.unit, ratio, runs)
+    """Print a table each, and append one JSON object a line to `log`."""
     console = Console(highlight=False)
-    console.print(table)
     for result in results:
+        console.print(_table(result))
         if result.note:
-            console.print(f"{result.name}: {result.note}", markup=False, soft_wrap=True)
+            console.print(result.note, markup=False, soft_wrap=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as out:
         for result in results:
             out.write(json.dumps(_plain(result)) + "\n")
+
+
+def _table(result: Result) -> Table:
+    table = Table("who", "median", "ours / who", "runs", title=f"{result.name}, {result.unit}", title_justify="left")
+    rows: list[tuple[str, float]] = [("ours", result.ours), ("floor", result.floor), *result.peers.items()]
+    for who, figure in rows:
+        runs = "  ".join(f"{run:,.0f}" for run in result.runs[who])
+        table.add_row(who, f"{figure:,.0f}", str(result.ratios.get(f"ours/{who}", "")), runs)
+    return table
 
 
 def _plain(result: Result) -> dict[str, Any]:
