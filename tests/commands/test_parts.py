@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ def test_parts_add_up_exactly_and_differ_by_less_than_a_percent(amount: Decimal,
     found = equal_parts(amount, parts)
 
     assert len(found) == parts
-    assert sum(map(int, [part.scaleb(12) for part in found])) == int(amount.scaleb(12))
+    assert sum(map(Fraction, found)) == Fraction(amount)
     assert max(found) - min(found) <= min(found) / 100
 
 
