@@ -88,6 +88,7 @@ def test_what_was_signed_is_sent_and_said_once(scene: ChainScene) -> None:
     (said,) = at_work.offer(transaction)  # type: ignore[misc]
     assert isinstance(said, Broadcast)
     assert (said.transaction_hash, said.nodes) == (transaction.transaction_hash, [scene.node.name])
+    scene.included(transaction.transaction_hash)
     assert scene.node.balance(scene.places.friend) == 1
     assert at_work.offer(transaction) == ()
 
@@ -96,6 +97,7 @@ def test_sending_again_after_a_crash_is_harmless(scene: ChainScene) -> None:
     transaction = signed(scene)
     assert len(sender(scene.node).offer(transaction)) == 1  # type: ignore[arg-type]
     assert len(sender(scene.node).offer(transaction)) == 1, "the first answer never reached the log"  # type: ignore[arg-type]
+    scene.included(transaction.transaction_hash)
     assert scene.node.balance(scene.places.friend) == 1
 
 
@@ -179,7 +181,7 @@ def test_what_the_chain_has_lost_is_sent_again(scene: ChainScene, outcome: type[
         at_work.hear(after_ms=WATCH_ROUND_MS)
         at_work.hear(after_ms=WATCHING.longest_ms)
     assert [line["transaction_hash"] for line in lines] == [transaction.transaction_hash], "once, since it is there then"
-    assert scene.node.receipt(transaction.transaction_hash) is not None
+    assert scene.node.receipt(scene.included(transaction.transaction_hash)) is not None
 
 
 def test_what_was_not_sent_yet_or_was_settled_long_ago_is_not_sent_again(scene: ChainScene) -> None:
@@ -212,7 +214,7 @@ def test_a_node_that_is_away_is_looked_at_again_when_it_is_back(scene: ChainScen
     at_work.hear(after_ms=WATCH_ROUND_MS)
     at_work.observer._nodes = {CHAIN: (scene.node,)}
     at_work.hear(after_ms=WATCH_ROUND_MS)
-    assert scene.node.receipt(transaction.transaction_hash) is not None
+    assert scene.node.receipt(scene.included(transaction.transaction_hash)) is not None
 
 
 def test_records_that_are_no_links_are_passed_over() -> None:

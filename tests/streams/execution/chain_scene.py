@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,9 @@ def received(record: Record, offset: int = 0) -> Received:
 
 def recorded(event: Event) -> Recorded:
     return Recorded(TOPIC_OF[type(event)].name, event, digest_of(b""))
+
+
+INCLUDED_SECONDS_MAX = 10.0
 
 
 @dataclass
@@ -87,6 +91,14 @@ class ChainScene:
     @property
     def governance(self) -> Governance:
         return firm(self.places)
+
+    def included(self, transaction_hash: str) -> str:
+        """Wait for a transaction's block, where blocks come by themselves: a node answers before it has mined."""
+        deadline = time.monotonic() + INCLUDED_SECONDS_MAX
+        while self.node.rpc.request("anvil_getAutomine") and self.node.receipt(transaction_hash) is None:
+            assert time.monotonic() < deadline, "the node mined nothing"
+            time.sleep(0.005)
+        return transaction_hash
 
     def execution(self, *, node: Node | None = None, price_at: Instant = NOW, listed: bool = True) -> Execution:
         """Execution that has read governance and the reference venue's price."""

@@ -91,7 +91,7 @@ def send(scene: ChainScene, number: int = 1, *, fails: bool = False) -> Broadcas
         update={
             "order_id": f"0b9f4f0e-5b0c-5d3f-9c7e-{number:012d}",
             "chain_id": CHAIN,
-            "transaction_hash": scene.node.send_raw(raw),
+            "transaction_hash": scene.included(scene.node.send_raw(raw)),
         }
     )
 
