@@ -43,7 +43,7 @@ PARTS: Final = (
 """What is told apart, by the function that does it; none of them calls another of them."""
 
 
-class _NoNews:
+class NoNews:
     """Governance has said all it will say."""
 
     def poll(self) -> list[Received]:
@@ -54,7 +54,7 @@ class InMemory:
     """The desk without Kafka: the same partitions, offered the same bytes."""
 
     def __init__(self, firm: Sequence[FirmEvent], now: Instant) -> None:
-        observer = DeskObserver(_NoNews())
+        observer = DeskObserver(NoNews())
         for event in firm:
             observer.accept(Received("governance", 0, event.position, b"", b"", "", event))
         self._processor = processor(observer)
