@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Final, NoReturn
@@ -15,10 +15,12 @@ from rich.console import Console
 
 from infra.cluster.description import ClusterDescription
 from infra.cluster.local import Cluster
-from infra.cluster.services import Service
+from infra.cluster.processes import PROCESSES, Process
+from infra.cluster.services import SERVICES, Service
 from infra.cluster.supervision import alive
 from tests.bench import ROOT
 from tests.bench.report import Result, show
+from tests.scenarios.newswap.institution import establish
 
 CLUSTERS: Final = ROOT / ".runtime"
 CLUSTER_PREFIX: Final = "bench-cluster-"
@@ -34,11 +36,13 @@ class Benchmark:
 
     module: str
     services: tuple[Service, ...]
+    processes: tuple[Process, ...] = ()
 
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
     "desk-decisions": Benchmark("tests.bench.desk.benchmark", ("kafka",)),
     "projection-rebuild": Benchmark("tests.bench.projection", ("kafka", "postgres")),
+    "order-latency": Benchmark("tests.bench.latency", SERVICES, PROCESSES),
 }
 
 
@@ -51,19 +55,20 @@ def main(name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS
     results: list[Result] = []
     for each in [name] if name else BENCHMARKS:
         benchmark = BENCHMARKS[each]
-        with _cluster(benchmark.services) as description:
+        with _cluster(benchmark) as description:
             console.print(f"{each}: running")
             results.append(importlib.import_module(benchmark.module).run(description))
     show(results, LOG)
 
 
 @contextmanager
-def _cluster(services: Collection[Service]) -> Iterator[ClusterDescription]:
+def _cluster(benchmark: Benchmark) -> Iterator[ClusterDescription]:
     """A fresh cluster, deleted afterwards, also when interrupted. So is what runs that were killed have left."""
     for left in CLUSTERS.glob(f"{CLUSTER_PREFIX}*"):
         if not alive(int(left.name.removeprefix(CLUSTER_PREFIX))):
             Cluster(left).stop(delete=True)
-    cluster = Cluster(CLUSTERS / f"{CLUSTER_PREFIX}{os.getpid()}", services, (), console.print)
+    runtime = CLUSTERS / f"{CLUSTER_PREFIX}{os.getpid()}"
+    cluster = Cluster(runtime, benchmark.services, benchmark.processes, console.print, found=establish)
     try:
         yield cluster.start()
     finally:

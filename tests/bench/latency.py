@@ -1,7 +1,7 @@
 """`order-latency`: one order at a time that needs nobody, on an idle system with instant mining, from the command on.
 
-Ours is the time to `confirmed`; beside it the time to `policy-evaluated`, and as the floor an acknowledged record that is read back
-without any transaction. Milliseconds: lower is better. A whole system is expected.
+Ours is the time to `confirmed`; beside it the time to `policy-evaluated`, and as the floor a record that is written and read
+back without any transaction. Milliseconds: lower is better. A whole system is expected.
 """
 
 from __future__ import annotations
