@@ -172,10 +172,12 @@ async def _carry(command: Command, request: Request, response: Response) -> Answ
 async def _answered_before(question: Asked, parts: Parts) -> Outcome | None:
     """The answer that exactly this command was given, once its sender is known. Raises Refused."""
     try:
-        authenticate(question.command, await parts.reading.access(question.command.principal))
+        access, events = await asyncio.gather(
+            parts.reading.access(question.command.principal), earlier.events_of(question, parts.reading)
+        )
+        authenticate(question.command, access)
         outcome, spent = parts.stories.known(question)
         if outcome is None and not spent:
-            events = await earlier.events_of(question, parts.reading)
             outcome, spent = outcome_of(question, events), spent_otherwise(question, events)
     except DatabaseAway as error:
         raise Refused(

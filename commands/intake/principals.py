@@ -73,7 +73,6 @@ class ReadSide:
                 min_size=1,
                 max_size=CONNECTIONS_MAX,
                 timeout=CONNECTION_WAIT_SECONDS_MAX,
-                check=AsyncConnectionPool.check_connection,
                 open=False,
             )
         )
@@ -85,12 +84,20 @@ class ReadSide:
             DatabaseAway: it does not answer, or nothing was projected yet.
         """
         try:
-            async with self.pool.connection() as connection:
-                return await (await connection.execute(query, parameters)).fetchall()
+            try:
+                return await self._fetch(query, parameters)
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                # A connection that PostgreSQL closed is found out by using it, which costs no round trip while all is well.
+                await self.pool.check()
+                return await self._fetch(query, parameters)
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             raise DatabaseAway("the read side's database does not answer") from error
         except psycopg.errors.UndefinedTable as error:
             raise DatabaseAway("nothing has been projected yet") from error
+
+    async def _fetch(self, query: LiteralString, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+        async with self.pool.connection() as connection:
+            return await (await connection.execute(query, parameters)).fetchall()
 
     async def access(self, principal: PrincipalId) -> Access | None:
         """What is known of `principal`; None: nobody by that name.
