@@ -7,7 +7,6 @@ with a person's own key (see `proofdesk approval give`).
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -56,12 +55,10 @@ async def overview(
 ) -> HTMLResponse:
     """Orders, approvals that are waited for, limits and refusals."""
     try:
-        shown, waiting, used, refused = await asyncio.gather(
-            orders.page(reading, desk=desk or None, state=state or None, limit=PAGE_ORDERS, cursor=cursor or None),
-            orders.page(reading, desk=desk or None, state=AWAITING_APPROVAL, limit=WAITING_ORDERS_MAX, cursor=None),
-            limits.limits(reading),
-            rejections.recent(reading),
-        )
+        shown = await orders.page(reading, desk=desk or None, state=state or None, limit=PAGE_ORDERS, cursor=cursor or None)
+        waiting = await orders.page(reading, desk=desk or None, state=AWAITING_APPROVAL, limit=WAITING_ORDERS_MAX, cursor=None)
+        used = await limits.limits(reading)
+        refused = await rejections.recent(reading)
     except HTTPException as problem:
         return _problem(problem)
     return _page(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -39,7 +40,13 @@ def told() -> Story:
 
 def client_of(database: str) -> TestClient:
     reading = Database(psycopg.conninfo.make_conninfo(database, user="reader"))
-    app = FastAPI()
+
+    @asynccontextmanager
+    async def closing(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await reading.close()
+
+    app = FastAPI(lifespan=closing)
     app.include_router(router)
     app.dependency_overrides[of_this_process] = lambda: reading
     return TestClient(app, raise_server_exceptions=True)
