@@ -26,6 +26,7 @@ from streams.engine.reading import check, received_of
 from streams.engine.restore import Restorer
 from streams.engine.sealing import Sealed
 from streams.engine.snapshots import SNAPSHOT_EVENTS, SnapshotCodec
+from streams.engine.watchdog import Watchdog
 
 BATCH_INPUTS_MAX: Final = 500
 """Inputs of one transaction: beyond 500 throughput gains nothing, and a crash repeats more."""
@@ -74,6 +75,7 @@ class Loop(Generic[S, I]):
         restorer: Restorer[S, I],
         codec: SnapshotCodec[S],
         clock: Callable[[], Instant],
+        watchdog: Watchdog,
     ) -> None:
         self._processor = processor
         self._consumer = consumer
@@ -81,6 +83,7 @@ class Loop(Generic[S, I]):
         self._restorer = restorer
         self._codec = codec
         self._clock = clock
+        self._watchdog = watchdog
         self._snapshots = snapshots(processor.principal).name
         self._metrics = ProcessorMetrics(processor.principal)
         self._assigned: dict[int, Assigned[S, I]] = {}
@@ -130,7 +133,7 @@ class Loop(Generic[S, I]):
         offsets = {number: each.partition.offsets() for number, each in self._assigned.items()}
         if not answers and all(offsets[number] == each.committed for number, each in self._assigned.items()):
             return
-        with self._metrics.transaction():
+        with self._watchdog.watched(), self._metrics.transaction():
             self._producer.begin_transaction()
             for answer in answers:
                 for sealed in answer.sealed:

@@ -18,13 +18,17 @@ from infra.telemetry import logging, metrics, tracing
 from schemas.values import Instant
 from streams.engine.decider import I, Processor, S
 from streams.engine.loop import Loop
+from streams.engine.outage import Outage
 from streams.engine.restore import Restorer
 from streams.engine.snapshots import SnapshotCodec
+from streams.engine.watchdog import Watchdog, exit_at_once
 
 EXIT_RESTART: Final = 3
 """Something failed that a fresh start mends: fencing, a time-out, a broker gone."""
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 """After which the broker aborts what a stopped worker left open, so that its successor can go on."""
+TRANSACTION_SECONDS_MAX: Final = 15
+"""Longer than any time-out inside it: a transaction that takes as long is waiting for what will not come."""
 SESSION_TIMEOUT_MS: Final = 6_000
 HEARTBEAT_MS: Final = 1_500
 
@@ -41,21 +45,23 @@ def run(processor: Processor[S, I], description: ClusterDescription) -> NoReturn
     logging.configure(processor.principal)
     metrics.configure(processor.principal)
     tracing.configure(processor.principal)
-    stopping = _stop_on_signal()
+    stopping, outage = _stop_on_signal(), Outage()
     try:
-        loop = loop_of(processor, description)
+        loop = loop_of(processor, description, outage)
         gc.freeze()  # looking through all that was imported holds a decision up by 40 ms whenever cycles are looked for
-        loop.run(lambda: bool(stopping))
+        loop.run(lambda: bool(stopping) or outage.seen)
     except KafkaException as error:
         log.warning("restarting: the log is the state", error=str(error.args[0]))
         _exit(EXIT_RESTART)
     except Exception:
         log.exception("stopping: this must be looked at")
         _exit(EXIT_RESTART)
-    _exit(0)
+    _exit(EXIT_RESTART if outage.seen else 0)
 
 
-def loop_of(processor: Processor[S, I], description: ClusterDescription, instance: str | None = None) -> Loop[S, I]:
+def loop_of(
+    processor: Processor[S, I], description: ClusterDescription, outage: Outage, instance: str | None = None
+) -> Loop[S, I]:
     """The loop of one worker, wired. `instance` tells workers of one processor apart (`PROOFDESK_INSTANCE`)."""
     name, who = instance or os.environ.get("PROOFDESK_INSTANCE", "0"), processor.principal
     codec: SnapshotCodec[S] = SnapshotCodec(processor)
@@ -64,6 +70,7 @@ def loop_of(processor: Processor[S, I], description: ClusterDescription, instanc
         description,
         who,
         {
+            "error_cb": outage,
             "group.id": group,
             "group.instance.id": f"{group}-{name}",  # a restarted worker takes its place again without a rebalance
             "auto.offset.reset": "earliest",
@@ -76,7 +83,11 @@ def loop_of(processor: Processor[S, I], description: ClusterDescription, instanc
     producer = clients.producer(
         description,
         who,
-        {"transactional.id": f"{group}-{name}", "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS},
+        {
+            "error_cb": outage,
+            "transactional.id": f"{group}-{name}",
+            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+        },
     )
     restorer = Restorer(processor, restoring, clients.admin(description, who), codec)
     return Loop(
@@ -86,6 +97,7 @@ def loop_of(processor: Processor[S, I], description: ClusterDescription, instanc
         restorer=restorer,
         codec=codec,
         clock=wall_clock,
+        watchdog=Watchdog(TRANSACTION_SECONDS_MAX, exit_at_once(EXIT_RESTART)),
     )
 
 
