@@ -17,9 +17,8 @@ from confluent_kafka.admin import AdminClient
 
 from infra.cluster.description import ClusterDescription
 from infra.identity.private_file import read_private
+from infra.kafka.troubles import LOG_CRITICAL, Troubles
 
-LOG_WARNINGS: Final = 4
-"""Syslog's number: an administrator's notes about its own queues concern nobody."""
 PARTITIONER: Final = "murmur2_random"
 """Java's: librdkafka's own default would put a key on another partition than other clients do."""
 
@@ -49,14 +48,19 @@ def settings(description: ClusterDescription, principal: str) -> dict[str, Any]:
 def consumer(description: ClusterDescription, principal: str, more: Mapping[str, Any] | None = None) -> Consumer:
     """A consumer that sees only what is committed, and commits nothing by itself."""
     group = {"group.id": f"proofdesk-{principal}-reading"}
-    return Consumer({**settings(description, principal), **_READING, **group, **(more or {})})
+    return Consumer({**_connected(description, principal), **_READING, **group, **(more or {})})
 
 
 def producer(description: ClusterDescription, principal: str, more: Mapping[str, Any] | None = None) -> Producer:
     """An idempotent producer; a transactional one where `more` holds a `transactional.id`."""
-    return Producer({**settings(description, principal), **_WRITING, **(more or {})})
+    return Producer({**_connected(description, principal), **_WRITING, **(more or {})})
 
 
 def admin(description: ClusterDescription, principal: str) -> AdminClient:
     """An administrator with the principal's rights."""
-    return AdminClient({**settings(description, principal), "log_level": LOG_WARNINGS})
+    return AdminClient(_connected(description, principal))
+
+
+def _connected(description: ClusterDescription, principal: str) -> dict[str, Any]:
+    """The settings, and trouble told by us."""
+    return {**settings(description, principal), "log_level": LOG_CRITICAL, "error_cb": Troubles(principal)}
