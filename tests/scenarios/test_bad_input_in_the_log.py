@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,12 +12,13 @@ import fastavro
 import pytest
 
 from infra.kafka import clients
-from schemas import wire
+from schemas import catalogue, wire
 from schemas.canonical import command_digest
 from schemas.commands import Command, Ed25519Signature
 from schemas.events.answers import CommandRejected, Quarantined
 from schemas.hash_chain import digest_of
 from schemas.partitioning import desk_partition
+from schemas.topics import TOPIC_OF
 from tests.scenarios.newswap.institution import DESK, PAYEE, SYSTEM_KEY
 from tests.scenarios.whole_system import PARTITION, WholeSystem, order_of, within
 
@@ -31,10 +33,10 @@ def raw(command: Command, change: Callable[[dict[str, Any]], object]) -> bytes:
     """The command as Avro, with a change that our own clients could not even express."""
     content = command.model_dump(mode="json")
     change(content["body"]["action"])
-    schema_id, schema = wire._writer(Command)
+    newest = catalogue.newest(TOPIC_OF[Command].subject)
     out = io.BytesIO()
-    out.write(wire._HEADER.pack(wire.MAGIC, schema_id))
-    fastavro.schemaless_writer(out, schema, content)
+    out.write(struct.pack(">bI", wire.MAGIC, newest.schema_id))
+    fastavro.schemaless_writer(out, fastavro.parse_schema(newest.schema), content)
     return out.getvalue()
 
 
