@@ -26,7 +26,7 @@ MESSAGE_BYTES_MAX: Final = 16_777_216
 """Snapshots are the only large records."""
 SEGMENT_INDEX_BYTES_MAX: Final = 1_048_576
 SESSION_MS: Final = 4_000
-"""A killed broker is let in again when its former session is over: back after 7 s on an idle machine; with Kafka's 9,000, 14."""
+"""A killed broker is let in again once its former session is over: after 7 s on an idle machine; with Kafka's 9,000, 14."""
 HEARTBEAT_MS: Final = 1_000
 FORMAT_SECONDS_MAX: Final = 60
 QUICK_COMPILER: Final = "-XX:TieredStopAtLevel=1"
