@@ -67,14 +67,15 @@ def configure(service: str) -> None:
     _recording.tracer = provider.get_tracer("proofdesk")
 
 
-def span(name: str, headers: Headers) -> AbstractContextManager[list[Header]]:
+def span(name: str, headers: Headers, begun_ns: int | None = None) -> AbstractContextManager[list[Header]]:
     """A span called `name` under the trace in `headers`; gives the headers for what is written because of it.
 
     They are the trace context alone, one `traceparent` and perhaps a `tracestate`. An exception is recorded and passes.
+    `begun_ns`: when it began, in nanoseconds since the Unix epoch, if not now.
     """
     if _recording.tracer is None:
         return nullcontext(_passed_on(headers))
-    return _recorded(_recording.tracer, name, headers)
+    return _recorded(_recording.tracer, name, headers, begun_ns)
 
 
 def current() -> list[Header]:
@@ -95,9 +96,9 @@ def flush() -> None:
 
 
 @contextmanager
-def _recorded(tracer: trace.Tracer, name: str, headers: Headers) -> Iterator[list[Header]]:
+def _recorded(tracer: trace.Tracer, name: str, headers: Headers, begun_ns: int | None) -> Iterator[list[Header]]:
     parent = _PROPAGATOR.extract(headers, getter=_READING)
-    with tracer.start_as_current_span(name, context=parent, kind=trace.SpanKind.CONSUMER):
+    with tracer.start_as_current_span(name, context=parent, kind=trace.SpanKind.CONSUMER, start_time=begun_ns):
         yield current()
 
 

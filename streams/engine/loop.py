@@ -40,6 +40,7 @@ WAIT_MENTIONED_SECONDS: Final = 10
 """How often an input that waits is mentioned in the process's own log."""
 TRANSACTION_SECONDS_MAX: Final = 10
 COMMITTED_SECONDS_MAX: Final = 60
+NANOS_PER_MICRO: Final = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +114,8 @@ class Loop(Generic[S, I]):
         self._processor.observer.refresh()
         now = self._clock()
         parked = [received for each in self._assigned.values() for received in each.partition.parked()]
-        answers = [self._offer(received, now) for received in parked + inputs]
+        answers = [self._offer_again(received, now) for received in parked]
+        answers += [self._offer(received, now) for received in inputs]
         answers += [Answer(each, each.partition.tick(now), []) for each in self._assigned.values()]
         said = [answer for answer in answers if answer.sealed]
         self._mention_waits()
@@ -126,6 +128,16 @@ class Loop(Generic[S, I]):
         with tracing.span(f"{self._processor.principal} {received.topic}", received.headers) as outgoing:
             sealed = owner.partition.offer(received, now)
         return Answer(owner, sealed, [source_header(received.topic, received.offset), *outgoing])
+
+    def _offer_again(self, received: Received, now: Instant) -> Answer[S, I]:
+        """As `_offer`, with a span only if it is answered now: hundreds of tries a second would flood any collector."""
+        owner = self._assigned[received.partition]
+        sealed = owner.partition.offer(received, now)
+        if not sealed:
+            return Answer(owner, [], [])
+        begun_ns = now * NANOS_PER_MICRO
+        with tracing.span(f"{self._processor.principal} {received.topic}", received.headers, begun_ns) as outgoing:
+            return Answer(owner, sealed, [source_header(received.topic, received.offset), *outgoing])
 
     def _transact(self, answers: list[Answer[S, I]]) -> None:
         """Events, snapshots and offsets, together or not at all. Errors are raised: the process ends."""
