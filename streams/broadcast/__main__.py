@@ -6,6 +6,7 @@ from typing import Final, NoReturn
 
 from infra.chain.chains import nodes_by_chain
 from infra.cluster.description import current
+from infra.telemetry import logging
 from schemas.topics import Principal
 from streams.broadcast.decider import BroadcastDecider
 from streams.broadcast.observer import REFERENCE_TOPICS, BroadcastObserver
@@ -18,6 +19,7 @@ PRINCIPAL: Final[Principal] = "broadcast"
 
 def main() -> NoReturn:
     """Wire the processor and run it."""
+    logging.configure(PRINCIPAL)
     description = current()
     references = References(description, PRINCIPAL, REFERENCE_TOPICS)
     observer = BroadcastObserver(references, nodes_by_chain([description.node]), wall_clock)

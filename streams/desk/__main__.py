@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from infra.cluster.description import current
+from infra.telemetry import logging
 from streams.desk.observer import PRINCIPAL, REFERENCE_TOPICS, DeskObserver, processor
 from streams.engine.process import run
 from streams.engine.references import References
@@ -12,6 +13,7 @@ from streams.engine.references import References
 
 def main() -> NoReturn:
     """Take in all that governance and the price sources have said, then decide."""
+    logging.configure(PRINCIPAL)
     description = current()
     references = References(description, PRINCIPAL, REFERENCE_TOPICS)
     observer = DeskObserver(references)

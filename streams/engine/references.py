@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from confluent_kafka import TopicPartition
+import structlog
+from confluent_kafka import KafkaException, TopicPartition
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
@@ -22,6 +24,11 @@ CATCH_UP_SECONDS_MAX: Final = 120
 REQUEST_SECONDS_MAX: Final = 10
 POLL_RECORDS_MAX: Final = 1_000
 CATCH_UP_WAIT_SECONDS: Final = 0.02
+BROKER_WAIT_SECONDS_MAX: Final = 120
+"""How long a start waits for a broker that leads all topics; starting over and over would take a core from it."""
+BROKER_POLL_SECONDS: Final = 0.1
+
+log = structlog.get_logger(__name__)
 
 
 class References:
@@ -31,11 +38,19 @@ class References:
         self._consumer = clients.consumer(description, principal, {"enable.partition.eof": False})
         self._places = [TopicPartition(t, n, 0) for t in topics for n in range(TOPICS[t].partitions)]
         # Asked before the first fetch: a request behind an open long poll waits for it.
-        self._ends = {
-            (place.topic, place.partition): self._consumer.get_watermark_offsets(place, timeout=REQUEST_SECONDS_MAX)[1]
-            for place in self._places
-        }
+        self._ends = {(place.topic, place.partition): self._end(place) for place in self._places}
         self._consumer.assign(self._places)
+
+    def _end(self, place: TopicPartition) -> int:
+        """Where a partition ends now. Raises KafkaException: no broker could say for long."""
+        asking = Retrying(
+            retry=retry_if_exception_type(KafkaException),
+            stop=stop_after_delay(BROKER_WAIT_SECONDS_MAX),
+            wait=wait_fixed(BROKER_POLL_SECONDS),
+            before_sleep=_say_waiting,
+            reraise=True,
+        )
+        return asking(lambda: int(self._consumer.get_watermark_offsets(place, timeout=REQUEST_SECONDS_MAX)[1]))
 
     def catch_up(self) -> Iterator[Received]:
         """All that was there when this reader was made.
@@ -62,3 +77,9 @@ class References:
         for message in self._consumer.consume(POLL_RECORDS_MAX, seconds):
             if check(message) is not None:
                 yield received_of(message)
+
+
+def _say_waiting(attempt: RetryCallState) -> None:
+    """Once: the tries before a broker leads its topics again are many."""
+    if attempt.attempt_number == 1 and attempt.outcome is not None:
+        log.warning("references: waiting for Kafka", error=str(attempt.outcome.exception()))

@@ -6,6 +6,7 @@ from typing import Final, NoReturn
 
 from infra.chain.chains import nodes_by_chain
 from infra.cluster.description import current
+from infra.telemetry import logging
 from schemas.topics import GOVERNANCE_TOPICS, Principal
 from streams.engine.decider import Processor
 from streams.engine.process import run
@@ -18,6 +19,7 @@ PRINCIPAL: Final[Principal] = "settlement"
 
 def main() -> NoReturn:
     """Wire the processor and run it. The first node of each chain is asked."""
+    logging.configure(PRINCIPAL)
     description = current()
     references = References(description, PRINCIPAL, GOVERNANCE_TOPICS)
     nodes = {chain_id: nodes[0] for chain_id, nodes in nodes_by_chain([description.node]).items()}
