@@ -164,6 +164,7 @@ def sent_and_lost(scene: ChainScene) -> Signed:
     transaction = signed(scene)
     before = scene.node.rpc.request("evm_snapshot")
     assert isinstance(sender(scene.node).offer(transaction), tuple)
+    scene.included(transaction.transaction_hash)
     assert scene.node.rpc.request("evm_revert", before) is True
     assert scene.node.receipt(transaction.transaction_hash) is None
     return transaction
