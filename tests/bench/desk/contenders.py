@@ -46,9 +46,10 @@ class Contender:
     """Its virtual environment under `.runtime/`, locked in `requirements-<name>.lock`; None: the product's own."""
 
 
+FLOOR: Final = Contender("floor", "tests.bench.desk.with_nothing", 20_000, 5_000, FLOOR_EVENTS)
 CONTENDERS: Final = (
     Contender("ours", "tests.bench.desk.with_engine", 10_000, 2_000),
-    Contender("floor", "tests.bench.desk.with_nothing", 20_000, 5_000, FLOOR_EVENTS),
+    FLOOR,
     Contender("quixstreams", "tests.bench.desk.with_quix", 10_000, 2_000, environment="quix"),
     Contender("faust-streaming", "tests.bench.desk.with_faust", 3_000, 1_000, environment="faust"),
 )
