@@ -33,7 +33,7 @@ _WRITING: Final = {"enable.idempotence": True, "acks": "all", "linger.ms": 0, "p
 
 
 def settings(description: ClusterDescription, principal: str) -> dict[str, Any]:
-    """How `principal` connects. Holds its password: never to be logged."""
+    """How `principal` connects, in words that every librdkafka knows. Holds its password: never to be logged."""
     credentials = json.loads(read_private(description.secret(f"kafka-{principal}.json")))
     return {
         "bootstrap.servers": description.kafka_bootstrap,
@@ -41,7 +41,6 @@ def settings(description: ClusterDescription, principal: str) -> dict[str, Any]:
         "sasl.mechanism": "SCRAM-SHA-256",
         "sasl.username": credentials["username"],
         "sasl.password": credentials["password"],
-        **_LATENCY,
     }
 
 
@@ -62,5 +61,5 @@ def admin(description: ClusterDescription, principal: str) -> AdminClient:
 
 
 def _connected(description: ClusterDescription, principal: str) -> dict[str, Any]:
-    """The settings, and trouble told by us."""
-    return {**settings(description, principal), "log_level": LOG_CRITICAL, "error_cb": Troubles(principal)}
+    """The settings, quick, and trouble told by us."""
+    return {**settings(description, principal), **_LATENCY, "log_level": LOG_CRITICAL, "error_cb": Troubles(principal)}
