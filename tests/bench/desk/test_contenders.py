@@ -15,8 +15,6 @@ from tests.bench.desk.contenders import CONTENDERS
 
 ENVIRONMENTS = [each.environment for each in CONTENDERS if each.environment is not None]
 IMPORTED = "import json, sys, tests.bench.desk.peer; print(json.dumps(sorted({n.partition('.')[0] for n in sys.modules})))"
-    "import json, sys, tests.bench.desk.peer; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
-)
 OPTIONAL = {"rich", "pygments", "setuptools"}
 """Taken where they are there, by structlog for colours and by the interpreter at its start."""
 
