@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, assert_never
 
-from schemas.canonical import command_digest
+from schemas.canonical import command_digest, order_id
 from schemas.commands import (
     CancelOrder,
     Command,
@@ -45,7 +45,7 @@ from streams.desk.authentication import counter_shown
 from streams.desk.facts import Circumstances
 from streams.desk.intake import Accepted
 from streams.desk.judgement import initiation
-from streams.desk.refusals import Refused
+from streams.desk.refusals import IdempotencyConflict, Refused
 from streams.desk.state import Desk, DeskState, Given, OpenOrder
 from streams.engine.decider import Received, Recorded
 
@@ -126,7 +126,10 @@ def _answer(state: DeskState, message: Message, command: Command, now: Instant) 
 def _carry_out(state: DeskState, accepted: Accepted, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
     match accepted.command.body:
         case InitiateOrder() as body:
-            ledger = state.desk(accepted.command.desk_id).ledger
+            command, ledger = accepted.command, state.desk(accepted.command.desk_id).ledger
+            # The id may be older than the desk's memory and its order still open: one order has one beginning.
+            if order_id(command.desk_id, command.command_id) in state.orders:
+                raise IdempotencyConflict(command_id=command.command_id)
             return initiation(accepted.command, body, ledger, circumstances, now)
         case GiveApproval() as body:
             return approvals.give(state, accepted, body, circumstances, now)

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from schemas import wire
+from schemas.events.answers import CommandRejected
 from streams.desk.decider import DeskDecider, Message
 from streams.desk.state import DeskState
 from streams.engine.decider import Received
@@ -61,6 +62,15 @@ def test_no_life_breaks_the_desk_or_passes_a_limit(choices: list[tuple[int, int,
     assert set(spec.state.desk("newswap").ledger.held) == set(spec.state.orders)
     for sealed in spec.log:
         assert wire.encode(wire.decode(sealed.topic, sealed.value)) == sealed.value
+
+
+def test_an_id_that_outlived_the_memory_begins_no_second_order_while_the_first_is_open() -> None:
+    """Found at random: an approved order was still with execution when its command's id was used again two hours later."""
+    spec = given(FIRM, initiate("o3", swap("5000000")), approve("o3", by="cora"))
+    before = set(spec.state.orders)
+    spec.after(8_000).when(initiate("o3", swap("5000000")))
+    assert set(spec.state.orders) == before == set(spec.state.desk("newswap").ledger.held)
+    assert isinstance(wire.decode(spec.log[-1].topic, spec.log[-1].value), CommandRejected)
 
 
 def test_a_decision_leaves_the_state_alone_and_can_be_made_again() -> None:
