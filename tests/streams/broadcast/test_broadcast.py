@@ -180,6 +180,7 @@ def test_what_the_chain_has_lost_is_sent_again(scene: ChainScene, outcome: type[
     assert scene.node.receipt(transaction.transaction_hash) is None, "given time first"
     with capture_logs() as lines:
         at_work.hear(after_ms=WATCH_ROUND_MS)
+        scene.included(transaction.transaction_hash)
         at_work.hear(after_ms=WATCHING.longest_ms)
     assert [line["transaction_hash"] for line in lines] == [transaction.transaction_hash], "once, since it is there then"
     assert scene.node.receipt(scene.included(transaction.transaction_hash)) is not None
