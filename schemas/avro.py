@@ -1,8 +1,9 @@
 """Avro schemas from the pydantic models (Avro 1.12 specification, "Schema Declaration").
 
 The models' JSON Schema says each field's form outside Python; this maps it to Avro and nothing else. A record's JSON form
-is therefore its Avro form. A constant (the `kind` that tells a union's records apart) is an enum of one symbol, so that a
-branch is never ambiguous; a list of values is a string, since an Avro enum could never grow without breaking older readers.
+is therefore its Avro form, but for one thing: where a field holds one of several records (told apart by `kind`), Avro gets
+a record with an optional field per kind, of which exactly one is there (docs/adr/0008). An Avro union could never grow without
+breaking older readers; neither could an enum, so a list of values is a string. The `kind` itself is an enum of one symbol.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any, Final
 from schemas.values import Record
 
 NAMESPACE: Final = "proofdesk"
+CHOICE: Final = "choice"
+"""The attribute that marks a record as one of several: exactly one of its fields is not null."""
 
 _PRIMITIVES: Final = {"string": "string", "integer": "long", "boolean": "boolean", "null": "null"}
 
@@ -60,8 +63,7 @@ class _Translation:
             return self._named(schema["$ref"])
         for union in ("anyOf", "oneOf"):
             if union in schema:
-                branches = [self._type(owner, field, branch) for branch in schema[union]]
-                return sorted(branches, key=lambda branch: branch != "null")
+                return self._union(owner, field, schema[union])
         if "const" in schema:
             return self._tag(owner, field, schema["const"])
         match schema.get("type"):
@@ -71,6 +73,19 @@ class _Translation:
                 return _PRIMITIVES[kind]
         message = f"{owner}.{field} has no Avro form: {schema}"
         raise UnmappedType(message)
+
+    def _union(self, owner: str, field: str, members: list[dict[str, Any]]) -> Any:
+        records = [member for member in members if "$ref" in member]
+        if len(records) < 2:  # noqa: PLR2004 - one record beside null is no choice
+            return sorted((self._type(owner, field, member) for member in members), key=lambda branch: branch != "null")
+        choice = self._choice(f"{owner}{field.title().replace('_', '')}", [member["$ref"] for member in records])
+        return choice if len(records) == len(members) else ["null", choice]
+
+    def _choice(self, name: str, records: list[str]) -> dict[str, Any]:
+        kinds = [(self._definitions[record]["properties"]["kind"]["const"], record) for record in records]
+        fields = [{"name": kind, "type": ["null", self._named(record)], "default": None} for kind, record in kinds]
+        doc = "Exactly one of these is there."
+        return {"type": "record", "name": name, "namespace": NAMESPACE, "doc": doc, CHOICE: True, "fields": fields}
 
     def _named(self, name: str) -> Any:
         if name in self._written:

@@ -17,11 +17,14 @@ from typing import Any, Final
 
 from schemas.commands import Command
 from schemas.events.governance import PolicyActivated
+from schemas.firm_commands import FirmBody, FirmCommand
 from schemas.orders import ApprovalSubject
-from schemas.values import CommandId, DeskId, OrderId, Record
+from schemas.values import DeskId, OrderId, PrincipalId, Record
 
 COMMAND_DOMAIN: Final = b"proofdesk/command/v1\x00"
 APPROVAL_DOMAIN: Final = b"proofdesk/approval/v1\x00"
+FIRM_COMMAND_DOMAIN: Final = b"proofdesk/firm-command/v1\x00"
+PROPOSAL_DOMAIN: Final = b"proofdesk/proposal/v1\x00"
 GENESIS_DOMAIN: Final = b"proofdesk/genesis/v1\x00"
 ORDER_NAMESPACE: Final = uuid.UUID("6d0b0c52-9d1c-5a8e-9a33-2f2f0a3a7c10")
 
@@ -61,9 +64,33 @@ def policy_hash(policy: PolicyActivated) -> str:
     return hashlib.sha256(canonical_json(content)).hexdigest()
 
 
-def order_id(desk_id: DeskId, command_id: CommandId) -> OrderId:
-    """The id of the order that a command initiates: the same for every delivery of it (UUID version 5, RFC 9562)."""
-    return str(uuid.uuid5(ORDER_NAMESPACE, f"{desk_id}/{command_id}"))
+def firm_command_digest(command: FirmCommand) -> bytes:
+    """The 32 bytes that a command's sender signs: everything but the authorization itself."""
+    content = canonical_bytes(command, without=frozenset({"authorization"}))
+    return hashlib.sha256(FIRM_COMMAND_DOMAIN + content).digest()
+
+
+def proposal_digest(proposal_id: str, proposer: PrincipalId, body: FirmBody) -> bytes:
+    """The 32 bytes that are the WebAuthn challenge of an approval of a proposal: what is proposed, and by whom."""
+    content = {
+        "proposal_id": proposal_id,
+        "proposer": proposer,
+        "change": body.model_dump(mode="json", exclude_none=True),
+    }
+    return hashlib.sha256(PROPOSAL_DOMAIN + canonical_json(content)).digest()
+
+
+def proposal_id(command: FirmCommand) -> str:
+    """The id of the proposal that a command makes: the same for every delivery of it (UUID version 5, RFC 9562)."""
+    return str(uuid.uuid5(ORDER_NAMESPACE, f"firm/{firm_command_digest(command).hex()}"))
+
+
+def order_id(desk_id: DeskId, digest: bytes) -> OrderId:
+    """The id of the order that the command with `command_digest` `digest` initiates (UUID version 5, RFC 9562).
+
+    The same for every delivery of the command, and another for any other command: also for one that uses its id again.
+    """
+    return str(uuid.uuid5(ORDER_NAMESPACE, f"{desk_id}/{digest.hex()}"))
 
 
 def child_order_id(parent: OrderId, index: int) -> OrderId:

@@ -53,8 +53,25 @@ class DeclineApproval(Record):
     reason: Text
 
 
+class WithdrawApproval(Record):
+    """Take back one's own approval of an order that has not been signed."""
+
+    kind: Literal["withdraw_approval"] = "withdraw_approval"
+    order_id: OrderId
+    reason: Text = ""
+
+
+class TryOrder(Record):
+    """Ask what would be decided of an order, without placing it: nothing is reserved."""
+
+    kind: Literal["try_order"] = "try_order"
+    wallet_id: WalletId
+    action: Action
+    memo: Text = ""
+
+
 class CancelOrder(Record):
-    """Take back an order that has not been handed to execution."""
+    """Take back an order that has not been signed."""
 
     kind: Literal["cancel_order"] = "cancel_order"
     order_id: OrderId
@@ -70,7 +87,7 @@ class SplitOrder(Record):
 
 
 Body = Annotated[
-    InitiateOrder | GiveApproval | DeclineApproval | CancelOrder | SplitOrder,
+    InitiateOrder | GiveApproval | DeclineApproval | WithdrawApproval | CancelOrder | SplitOrder | TryOrder,
     Field(discriminator="kind"),
 ]
 

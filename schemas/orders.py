@@ -12,6 +12,7 @@ from pydantic import Field
 from schemas.values import (
     Address,
     Amount,
+    AmountOrNothing,
     AssetId,
     BaseUnits,
     BasisPoints,
@@ -24,6 +25,8 @@ from schemas.values import (
     Usd,
     WalletId,
 )
+
+CALL_ARGUMENTS_MAX = 20
 
 
 class Transfer(Record):
@@ -60,7 +63,39 @@ class ApproveToken(Record):
     spender: Address
 
 
-Action = Annotated[Transfer | Swap | ApproveToken, Field(discriminator="kind")]
+class Deposit(Record):
+    """Put an asset into a vault, which gives shares for it to the same wallet (ERC-4626 `deposit`)."""
+
+    kind: Literal["deposit"] = "deposit"
+    asset_id: AssetId
+    amount: Amount
+    vault: Address
+
+
+class Withdraw(Record):
+    """Take an asset out of a vault, back to the same wallet (ERC-4626 `withdraw`): nothing is spent but shares."""
+
+    kind: Literal["withdraw"] = "withdraw"
+    asset_id: AssetId
+    amount: Amount
+    vault: Address
+
+
+class Call(Record):
+    """Call a function of a contract; it may spend no more than the amount, and nothing else."""
+
+    kind: Literal["call"] = "call"
+    asset_id: AssetId
+    """What may be spent: the native asset is sent along, a token is drawn through an allowance."""
+    amount: AmountOrNothing
+    contract: Address
+    function: Annotated[str, Field(max_length=500)]
+    """Its signature, such as `claim(address,uint256)`."""
+    arguments: Annotated[list[Annotated[str, Field(max_length=2_000)]], Field(max_length=CALL_ARGUMENTS_MAX)]
+    """In order: addresses and bytes as 0x…, integers in plain digits, `true` or `false`, strings as they are."""
+
+
+Action = Annotated[Transfer | Swap | ApproveToken | Deposit | Withdraw | Call, Field(discriminator="kind")]
 
 
 class Order(Record):
@@ -90,6 +125,8 @@ class Effect(Record):
     counterparty: Address
     """Who receives, or who may draw."""
     receives_asset_id: AssetId | None = None
+    receives: BaseUnits = 0
+    """Exactly what comes in, where the order says so; 0 where the market does."""
 
 
 class ReservedAmount(Record):
@@ -99,7 +136,9 @@ class ReservedAmount(Record):
     scope_key: Annotated[str, Field(max_length=200)]
     """Whose limit: `trader:alice`, `wallet:treasury-1`, `contract:0x…`, `desk:newswap`."""
     amount_usd: Usd
-    """At the prices in the order's facts."""
+    """At the prices in the order's facts; 0 of a limit that counts orders."""
+    count: Annotated[int, Field(ge=0)] = 0
+    """Orders, of a limit that counts them."""
 
 
 class ApprovalSubject(Record):

@@ -27,14 +27,14 @@ def main() -> int:
 
 
 def _is_newest(topic: Topic, schema: dict[str, Any]) -> bool:
-    versions = catalogue.versions(topic.subject)
+    versions = catalogue.current(topic.subject)
     return bool(versions) and versions[-1].schema == schema
 
 
 def _breaks(topic: Topic, schema: dict[str, Any]) -> list[str]:
     return [
         f"{topic.subject}: not compatible with version {entry.version}: {reason}"
-        for entry in catalogue.versions(topic.subject)
+        for entry in catalogue.current(topic.subject)
         for reason in incompatibilities(schema, entry.schema) + incompatibilities(entry.schema, schema)
     ]
 
@@ -48,7 +48,10 @@ def _append(topic: Topic, schema: dict[str, Any]) -> None:
     )
     entry.path.parent.mkdir(exist_ok=True)
     entry.path.write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    rows = [{"id": e.schema_id, "subject": e.subject, "version": e.version} for e in (*everything, entry)]
+    rows = [
+        {"id": e.schema_id, "subject": e.subject, "version": e.version, "generation": e.generation}
+        for e in (*everything, entry)
+    ]
     catalogue.INDEX.write_text("[\n" + ",\n".join(f" {json.dumps(row)}" for row in rows) + "\n]\n", "utf-8")
     for cached in (catalogue.entries, catalogue.by_id, catalogue.versions):
         cached.cache_clear()

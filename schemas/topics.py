@@ -1,6 +1,6 @@
 """The only place that names topics: what is on each, how it is keyed, and the one principal that may write it.
 
-`commands` alone has two writers, the gateway and upstream systems: what is on it is trusted for nothing but its signatures.
+Only the topics of commands have two writers: what is on them is trusted for nothing but its signatures.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final, Literal
 from schemas.commands import Command
 from schemas.events import answers, governance, lifecycle, limits, observations
 from schemas.events.base import OrderEvent
+from schemas.firm_commands import FirmCommand
 from schemas.values import Record
 
 DESK_PARTITIONS: Final = 6
@@ -30,6 +31,7 @@ Principal = Literal[
     "projector",
     "client",
     "system",
+    "detectors",
 ]
 Key = Literal["desk_id", "firm", "asset_id", "partition"]
 FIRM_KEY: Final = "firm"
@@ -71,6 +73,7 @@ def snapshots(writer: Principal) -> Topic:
 
 _ALL: Final = [
     Topic("commands", Command, "desk_id", ("gateway", "system"), DESK_PARTITIONS),
+    Topic("firm-commands", FirmCommand, "firm", ("gateway", "detectors"), 1),
     Topic("request-refused", answers.RequestRefused, "partition", ("gateway",), 1),
     *_desk(
         "desk",
@@ -79,12 +82,16 @@ _ALL: Final = [
         lifecycle.PolicyEvaluated,
         lifecycle.ApprovalGiven,
         lifecycle.ApprovalDeclined,
+        lifecycle.ApprovalWithdrawn,
         lifecycle.Approved,
         lifecycle.OrderHeld,
+        lifecycle.CancellationRequested,
         limits.LimitPosted,
         limits.LimitReleased,
         lifecycle.OrderClosed,
         answers.CommandRejected,
+        answers.OrderTried,
+        answers.LimitBreached,
         answers.Quarantined,
     ),
     *_desk("execution", lifecycle.Simulated, answers.NonceResolved),
@@ -98,6 +105,14 @@ _ALL: Final = [
         governance.WalletAssigned,
         governance.ContractListed,
         governance.PolicyActivated,
+        governance.BreakerTripped,
+        governance.BreakerReset,
+        governance.PolicyProposed,
+        governance.ResetProposed,
+        governance.AccessProposed,
+        governance.ProposalApproved,
+        governance.ProposalClosed,
+        governance.FirmCommandRejected,
     ),
     Topic("price-observed", observations.PriceObserved, "asset_id", ("observer",), 1),
     snapshots("desk"),
@@ -111,7 +126,7 @@ _ALL: Final = [
 TOPICS: Final = MappingProxyType({topic.name: topic for topic in _ALL})
 TOPIC_OF: Final = MappingProxyType({topic.record: topic for topic in _ALL if topic.record is not None})
 
-GOVERNANCE_TOPICS: Final = tuple(t.name for t in _ALL if t.key == "firm")
+GOVERNANCE_TOPICS: Final = tuple(t.name for t in _ALL if t.writers == ("governance",) and t.record is not None)
 ORDER_TOPICS: Final = tuple(t.name for t in _ALL if t.record is not None and issubclass(t.record, OrderEvent))
 
 

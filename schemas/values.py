@@ -133,6 +133,16 @@ Amount = Annotated[
 ]
 """What a person asks for, in whole units of the asset (1000000.5 USDC). Precision is checked against the asset."""
 
+AmountOrNothing = Annotated[
+    Decimal,
+    BeforeValidator(_plain_decimal),
+    Field(ge=0, lt=Decimal(10) ** AMOUNT_DIGITS_MAX),
+    AfterValidator(lambda amount: Decimal(plain(amount))),
+    PlainSerializer(plain, return_type=str),
+    _json("string", pattern=r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"),
+]
+"""As `Amount`, or zero."""
+
 Usd = Annotated[
     Decimal,
     BeforeValidator(_plain_decimal),

@@ -16,7 +16,7 @@ import fastavro
 from pydantic import ValidationError
 
 from schemas import catalogue
-from schemas.branches import Naming, naming
+from schemas.branches import Translation, to_avro, to_json
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.values import Record
 
@@ -38,10 +38,10 @@ class Unreadable(Exception):
 
 def encode(record: Record) -> bytes:
     """The record's value on its topic, with the newest schema id of its subject."""
-    schema_id, schema, name_branches = _writer(type(record))
+    schema_id, schema, translate = _writer(type(record))
     out = io.BytesIO()
     out.write(_HEADER.pack(MAGIC, schema_id))
-    fastavro.schemaless_writer(out, schema, name_branches(record.model_dump(mode="json")))
+    fastavro.schemaless_writer(out, schema, translate(record.model_dump(mode="json")))
     return out.getvalue()
 
 
@@ -83,31 +83,37 @@ def _content(topic: str, value: bytes) -> dict[str, Any]:
     if entry is None or entry.subject != TOPICS[topic].subject:
         message = f"schema id {schema_id} is not one of subject {TOPICS[topic].subject}"
         raise Unreadable(message)
+    if entry.generation != catalogue.GENERATION:
+        message = f"schema id {schema_id} is of generation {entry.generation}; this version reads {catalogue.GENERATION}"
+        raise Unreadable(message)
     body = io.BytesIO(value)
     body.seek(HEADER_BYTES)
+    written, newest, translate = _reading(schema_id, topic)
     try:
-        content = fastavro.schemaless_reader(body, *_reading(schema_id, topic))
+        content = fastavro.schemaless_reader(body, written, newest)
     except Exception as error:  # fastavro raises whatever its parsing meets: EOFError, IndexError, UnicodeDecodeError …
         message = f"not Avro of schema {schema_id}: {type(error).__name__}"
         raise Unreadable(message) from error
     if body.tell() != len(value) or not isinstance(content, dict):
         message = f"{len(value) - body.tell()} bytes after the record's end"
         raise Unreadable(message)
-    return content
+    translated: dict[str, Any] = translate(content)
+    return translated
 
 
 @cache
-def _writer(record_type: type[Record]) -> tuple[int, Any, Naming]:
-    """The schema's id, the schema, and what names the branches of its unions."""
+def _writer(record_type: type[Record]) -> tuple[int, Any, Translation]:
+    """The schema's id, the schema, and what turns values into its form."""
     entry = catalogue.newest(TOPIC_OF[record_type].subject)
-    return entry.schema_id, _parsed(entry.schema_id), naming(entry.schema) or _as_it_is
+    return entry.schema_id, _parsed(entry.schema_id), to_avro(entry.schema) or _as_it_is
 
 
 @cache
-def _reading(schema_id: int, topic: str) -> tuple[Any, Any]:
-    """The schema it was written with and, only where it differs, the newest of its subject to resolve it to."""
-    newest = catalogue.newest(TOPICS[topic].subject).schema_id
-    return _parsed(schema_id), None if newest == schema_id else _parsed(newest)
+def _reading(schema_id: int, topic: str) -> tuple[Any, Any, Translation]:
+    """The schema it was written with, the newest of its subject only where it differs, and what turns it into JSON's form."""
+    newest = catalogue.newest(TOPICS[topic].subject)
+    resolved = None if newest.schema_id == schema_id else _parsed(newest.schema_id)
+    return _parsed(schema_id), resolved, to_json(newest.schema) or _as_it_is
 
 
 @cache

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from infra.cluster.description import ClusterDescription
 from infra.identity.private_file import read_private
-from schemas.events.governance import Settings, SigningKey, WebAuthnCredential
+from schemas.firm import Settings, SigningKey, WebAuthnCredential
 from schemas.values import DeskId, PrincipalId, Record
 
 READER: Final = "reader"

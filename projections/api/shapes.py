@@ -8,8 +8,8 @@ from pydantic import ConfigDict
 
 from schemas.events.base import Refusal
 from schemas.events.facts import RuleFinding
-from schemas.events.governance import Limit, Settings
 from schemas.events.lifecycle import SimulationFinding
+from schemas.firm import Limit, Settings
 from schemas.values import Instant, Record, Usd
 
 

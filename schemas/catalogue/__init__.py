@@ -2,6 +2,8 @@
 
 `index.json` lists id, subject and version; `<subject>/v<version>.avsc` is the schema; `<subject>/v<version>.golden` is a
 record's value as that version wrote it. Nothing here is changed once it has landed: `schemas.check` reads all of it.
+Versions of one generation are compatible with each other. A new generation (docs/adr/0008) is a break that was decided on:
+its logs begin empty, and what earlier ones wrote is decoded by their ids with Kafka's own tools, not by this code.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from typing import Any, Final
 
 FOLDER: Final = Path(__file__).parent
 INDEX: Final = FOLDER / "index.json"
+GENERATION: Final = 2
+"""The generation that this code writes and reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Entry:
     schema_id: int
     subject: str
     version: int
+    generation: int = GENERATION
 
     @property
     def path(self) -> Path:
@@ -51,7 +56,8 @@ def entries() -> tuple[Entry, ...]:
     """All versions of all subjects in order of id."""
     if not INDEX.exists():
         return ()
-    return tuple(Entry(e["id"], e["subject"], e["version"]) for e in json.loads(INDEX.read_text("utf-8")))
+    rows = json.loads(INDEX.read_text("utf-8"))
+    return tuple(Entry(e["id"], e["subject"], e["version"], e["generation"]) for e in rows)
 
 
 @cache
@@ -66,13 +72,18 @@ def versions(subject: str) -> tuple[Entry, ...]:
     return tuple(sorted((e for e in entries() if e.subject == subject), key=lambda e: e.version))
 
 
+def current(subject: str) -> tuple[Entry, ...]:
+    """A subject's versions of today's generation, oldest first."""
+    return tuple(entry for entry in versions(subject) if entry.generation == GENERATION)
+
+
 def newest(subject: str) -> Entry:
     """A subject's newest version.
 
     Raises:
         LookupError: the subject has none: its model was never published.
     """
-    found = versions(subject)
+    found = current(subject)
     if not found:
         message = f"subject {subject} is not in the catalogue: run `python -m schemas.publish`"
         raise LookupError(message)

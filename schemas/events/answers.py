@@ -6,7 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from schemas.commands import Command
 from schemas.events.base import DeskEvent, Event, Refusal
+from schemas.events.facts import Facts, RuleFinding, Unmet
+from schemas.firm import BreakerScope, BreakerState, Subject
+from schemas.orders import Order
 from schemas.values import HexBytes, Instant, Sha256, Text, Uuid
 
 QUARANTINED_BYTES_MAX = 65_536
@@ -23,6 +27,34 @@ class CommandRejected(DeskEvent):
     """SHA-256 of the command's record value on its topic."""
     content_hash: Sha256 | None = None
     """What the sender signed, once the signature was found right: the id is then spent. None: anybody may have sent it."""
+    governance_position: Annotated[int, Field(ge=0)] = 0
+    """The last governance event that was folded when it was decided."""
+
+
+class OrderTried(DeskEvent):
+    """What would be decided of an order that was not placed. Nothing is reserved, nothing follows."""
+
+    command: Command
+    order: Order
+    outcome: Literal["allowed", "needs-approval", "refused"]
+    rules: list[RuleFinding]
+    refusals: list[Refusal]
+    requires: list[str]
+    unmet: list[Unmet]
+    facts: Facts | None = None
+    """None when the order could not be valued at all."""
+
+
+class LimitBreached(DeskEvent):
+    """An order would have gone over a limit whose breach trips a breaker: a detector proposes that to governance."""
+
+    order_id: Uuid
+    limit_id: Annotated[str, Field(max_length=120)]
+    scope_key: Annotated[str, Field(max_length=200)]
+    breaker_scope: BreakerScope
+    breaker_subject: Subject
+    breaker_state: BreakerState
+    message: Text
 
 
 class Quarantined(DeskEvent):

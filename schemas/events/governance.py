@@ -1,6 +1,7 @@
-"""Who may do what, on which assets, wallets and contracts, under which policy. One writer for the firm.
+"""Who may do what, on which assets, wallets and contracts, under which policy, and what is stopped. One writer for the firm.
 
-The first of these events come from a genesis file signed by the root key that is pinned at installation.
+The first of these events come from a genesis file signed by the root key that is pinned at installation. Every later one
+answers a signed command, which the first event of the decision holds whole: anyone can decide again and compare.
 """
 
 from __future__ import annotations
@@ -9,65 +10,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.events.base import FirmEvent
+from schemas.events.base import FirmEvent, Refusal
+from schemas.events.facts import ApprovalFact
+from schemas.firm import BreakerScope, BreakerState, Limit, Settings, SigningKey, Subject, WebAuthnCredential
+from schemas.firm_commands import FirmCommand
 from schemas.values import (
     Address,
     AssetId,
     Base64Url,
     DeskId,
     HexBytes,
+    Instant,
     PrincipalId,
-    Record,
     Role,
     Sha256,
     Slug,
     Text,
     Usd,
+    Uuid,
     WalletId,
 )
 
 ChainId = Annotated[int, Field(ge=1)]
-
-
-class WebAuthnCredential(Record):
-    """A FIDO2 key of a person."""
-
-    credential_id: Base64Url
-    public_key: HexBytes
-    """COSE_Key (RFC 9052)."""
-
-
-class SigningKey(Record):
-    """An Ed25519 key of a system."""
-
-    key_id: Annotated[str, Field(max_length=100)]
-    public_key: HexBytes
-    """32 bytes (RFC 8032)."""
-
-
-class Limit(Record):
-    """A cap on value in US dollars. A limit per transaction is a fact for policy; a rolling one is never exceeded."""
-
-    limit_id: Annotated[str, Field(max_length=120)]
-    scope: Literal["trader", "wallet", "contract", "desk"]
-    subject: Annotated[str, Field(max_length=120)]
-    """Whose: a principal, a wallet, an address, a desk; `*` for each of them on its own."""
-    kind: Literal["per-transaction", "rolling"]
-    window_seconds: Annotated[int, Field(ge=0)]
-    cap_usd: Usd
-
-
-class Settings(Record):
-    """The firm's numbers that are not limits."""
-
-    order_ttl_seconds: Annotated[int, Field(ge=1)]
-    """An order that is not approved by then expires; so does one that was flagged."""
-    command_max_age_seconds: Annotated[int, Field(ge=1)]
-    price_max_age_seconds: Annotated[int, Field(ge=1)]
-    simulation_max_age_seconds: Annotated[int, Field(ge=1)]
-    confirmation_depth: Annotated[int, Field(ge=1)]
-    webauthn_rp_id: Annotated[str, Field(max_length=253)]
-    webauthn_origins: list[str]
+ProposalId = Uuid
 
 
 class GenesisAccepted(FirmEvent):
@@ -91,6 +56,8 @@ class AccessChanged(FirmEvent):
     desks: list[DeskId]
     credentials: list[WebAuthnCredential]
     signing_keys: list[SigningKey]
+    proposal_id: ProposalId | None = None
+    """The proposal that a quorum agreed to; none at genesis."""
 
 
 class AssetListed(FirmEvent):
@@ -114,6 +81,8 @@ class WalletAssigned(FirmEvent):
     address: Address
     key_backend: Literal["software", "hsm", "mpc", "hybrid", "safe"]
     key_id: Annotated[str, Field(max_length=100)]
+    holding: Address | None = None
+    """Where its funds are evacuated to: a transfer there passes every breaker."""
 
 
 class ContractListed(FirmEvent):
@@ -127,6 +96,10 @@ class ContractListed(FirmEvent):
     """Other contracts that a call to it may touch: pools, proxies, implementations."""
     open_findings: Annotated[int, Field(ge=0)]
     audit_reference: Text
+    protocol: Annotated[str, Field(max_length=63)] = ""
+    """The protocol that the contract belongs to; empty: none."""
+    counterparty: Annotated[str, Field(max_length=63)] = ""
+    """Who stands behind the contract or account; empty: nobody that is known."""
 
 
 class PolicyActivated(FirmEvent):
@@ -140,3 +113,96 @@ class PolicyActivated(FirmEvent):
     settings: Settings
     policy_hash: Sha256
     """SHA-256 over the canonical JSON of the five fields above."""
+    proposal_id: ProposalId | None = None
+    """The proposal that a quorum agreed to; none at genesis."""
+
+
+class BreakerTripped(FirmEvent):
+    """Something is stopped, at once, on one authorised person's or detector's word."""
+
+    scope: BreakerScope
+    subject: Subject
+    state: BreakerState
+    reason: Text
+    tripped_by: PrincipalId
+    command: FirmCommand
+
+
+class BreakerReset(FirmEvent):
+    """A quorum agreed, with a reason, that what was stopped may go on."""
+
+    scope: BreakerScope
+    subject: Subject
+    reason: Text
+    proposal_id: ProposalId
+
+
+class Proposed(FirmEvent):
+    """A change that a quorum must agree to; its proposer never counts."""
+
+    proposal_id: ProposalId
+    proposer: PrincipalId
+    proposal_hash: Sha256
+    """`schemas.canonical.proposal_digest`: the WebAuthn challenge of an approval."""
+    requires: list[str]
+    """Quorums that the policy in force asks for."""
+    expires_at: Instant
+    command: FirmCommand
+    """Holds the change itself, as its proposer signed it."""
+
+
+class PolicyProposed(Proposed):
+    """Other policies, limits or settings were proposed."""
+
+    version: Annotated[int, Field(ge=1)]
+    policy_hash: Sha256
+    """Of the policy as it would be activated."""
+
+
+class ResetProposed(Proposed):
+    """It was proposed to reset a breaker."""
+
+    scope: BreakerScope
+    subject: Subject
+
+
+class AccessProposed(Proposed):
+    """Other rights were proposed for a person or a system."""
+
+    principal: PrincipalId
+
+
+class ProposalApproved(FirmEvent):
+    """A person agreed to a proposal with their own key."""
+
+    proposal_id: ProposalId
+    approver: PrincipalId
+    roles: list[Role]
+    counter: Annotated[int, Field(ge=0)]
+    requires: list[str]
+    """Quorums that are still to be met."""
+    command: FirmCommand
+
+
+class ProposalClosed(FirmEvent):
+    """The end of a proposal: what a quorum agreed to follows at once."""
+
+    proposal_id: ProposalId
+    reason: Literal["enacted", "declined", "withdrawn", "expired", "outdated"]
+    message: Text
+    approvals: list[ApprovalFact]
+    command: FirmCommand | None = None
+    """Who declined or withdrew it; none: time, a quorum or another change ended it."""
+
+
+class FirmCommandRejected(FirmEvent):
+    """A command to governance that was refused. The sender finds it by `command_id`."""
+
+    command_id: Uuid
+    principal: Annotated[str, Field(max_length=100)]
+    proposal_id: ProposalId | None = None
+    refusal: Refusal
+    command_hash: Sha256
+    """SHA-256 of the command's record value on its topic."""
+    content_hash: Sha256 | None = None
+    """What the sender signed, once the signature was found right: the id is then spent. None: anybody may have sent it."""

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.commands import Command, WebAuthnAssertion
-from schemas.events.base import OrderEvent, Refusal
-from schemas.events.facts import ApprovalFact, Facts, PriceFact, RuleFinding
-from schemas.orders import ApprovalSubject, Order
+from schemas.events.base import DeskEvent, OrderEvent, Refusal
+from schemas.events.facts import ApprovalFact, Facts, PriceFact, RuleFinding, Unmet
+from schemas.orders import ApprovalSubject, Effect, Order
 from schemas.values import (
     Address,
     BaseUnits,
@@ -43,6 +43,8 @@ class PolicyEvaluated(OrderEvent):
     """Every check that refused, not only the first."""
     requires: list[str]
     """Quorums still to be met, such as `risk-officer:1`."""
+    unmet: list[Unmet]
+    """Of each of them, what is still missing and who could give it."""
     facts: Facts
     approval_subject: ApprovalSubject | None = None
     approval_hash: Sha256 | None = None
@@ -71,13 +73,30 @@ class ApprovalDeclined(OrderEvent):
     command: Command
 
 
+class ApprovalWithdrawn(DeskEvent):
+    """An approver took their approval back. Stands beside the order's chain: others may hold it by then."""
+
+    order_id: OrderId
+    approver: PrincipalId
+    reason: Text
+    command: Command
+
+
+class CancellationRequested(DeskEvent):
+    """The order was cancelled when others held its chain already: the signer refuses it from here on."""
+
+    order_id: OrderId
+    command: Command
+
+
 class Approved(OrderEvent):
-    """Policy allows the order, with the approvals it asked for: handed to execution."""
+    """The `PolicyEvaluated` before it allows the order: handed to execution."""
 
     order: Order
-    rules: list[RuleFinding]
+    effect: Effect
+    policy_hash: Sha256
+    governance_position: Annotated[int, Field(ge=0)]
     approvals: list[ApprovalFact]
-    facts: Facts
 
 
 class UnsignedTransaction(Record):

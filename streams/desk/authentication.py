@@ -13,7 +13,8 @@ from typing import Final
 
 from infra.identity import base64url, ed25519, webauthn
 from schemas.commands import Command, Ed25519Signature, GiveApproval, WebAuthnAssertion
-from schemas.events.governance import AccessChanged, Settings
+from schemas.events.governance import AccessChanged
+from schemas.firm import Settings
 from schemas.values import DeskId, PrincipalId
 from streams.desk import refusals
 from streams.governance.view import Governance

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.events.facts import ApprovalFact, ContractFact, Facts, LimitFact, PriceFact
-from schemas.events.governance import AssetListed, PolicyActivated, Settings
+from schemas.events.governance import AssetListed, PolicyActivated
+from schemas.firm import Settings
 from schemas.orders import Effect, Order
 from schemas.values import USD_MAX, AssetId, BaseUnits, Instant, Usd
 from streams.desk import refusals

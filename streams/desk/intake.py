@@ -17,7 +17,7 @@ from schemas.canonical import command_digest
 from schemas.commands import Command, GiveApproval, InitiateOrder
 from schemas.events.answers import QUARANTINED_BYTES_MAX, CommandRejected, Quarantined
 from schemas.events.base import Event
-from schemas.events.governance import Settings
+from schemas.firm import Settings
 from schemas.partitioning import desk_partition
 from schemas.values import TEXT_CHARACTERS_MAX, DeskId, Instant, OrderId, Sha256
 from streams.desk import refusals

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from schemas.events.base import Refusal
 from schemas.events.facts import LimitFact
-from schemas.events.governance import Limit
+from schemas.firm import Limit
 from schemas.orders import Order, ReservedAmount
 from schemas.values import USD_DECIMALS, Address, Instant, OrderId
 from streams.desk.refusals import LimitExceeded

@@ -8,8 +8,8 @@ from infra.chain.answers import BlockHeader
 from infra.chain.trace import Effects
 from infra.chain.transaction import Transaction
 from schemas.events.facts import PriceFact
-from schemas.events.governance import Settings
 from schemas.events.lifecycle import Approved
+from schemas.firm import Settings
 from schemas.orders import Effect, Swap
 from streams.execution.compilation import quoted
 from streams.execution.valuation import Quoted, slippage_ppm

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from infra.identity import cose, ed25519
-from schemas.events.governance import Limit
+from schemas.firm import Limit
 from streams.governance import policy_review
 from streams.governance.genesis import GenesisDocument, GenesisRefused, Party, access, activation
 

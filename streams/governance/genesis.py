@@ -25,13 +25,10 @@ from schemas.events.governance import (
     ChainId,
     ContractListed,
     GenesisAccepted,
-    Limit,
     PolicyActivated,
-    Settings,
-    SigningKey,
     WalletAssigned,
-    WebAuthnCredential,
 )
+from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from schemas.values import (
     Address,
     AssetId,

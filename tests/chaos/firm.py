@@ -18,7 +18,7 @@ from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private
 from schemas.canonical import command_digest
 from schemas.commands import Command, Ed25519Signature, InitiateOrder
-from schemas.events.governance import Limit, Settings, SigningKey, WebAuthnCredential
+from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from schemas.orders import Transfer
 from streams.desk import starter
 from streams.governance import genesis

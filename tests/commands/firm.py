@@ -13,7 +13,7 @@ from infra.cluster.description import ClusterDescription
 from infra.identity import ed25519, keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private
-from schemas.events.governance import Limit, Settings, SigningKey, WebAuthnCredential
+from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from schemas.orders import Transfer
 from streams.desk import starter
 from streams.governance import genesis

@@ -18,7 +18,8 @@ from schemas import wire
 from schemas.canonical import command_digest
 from schemas.commands import Command, Ed25519Signature, InitiateOrder
 from schemas.events.base import FirmEvent
-from schemas.events.governance import AssetListed, ContractListed, Limit, WalletAssigned
+from schemas.events.governance import AssetListed, ContractListed, WalletAssigned
+from schemas.firm import Limit
 from schemas.orders import Swap
 from schemas.partitioning import desk_partition
 from schemas.topics import DESK_PARTITIONS

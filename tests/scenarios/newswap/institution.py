@@ -23,7 +23,7 @@ from infra.hsm.token import Token
 from infra.identity import ed25519, keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private, read_private
-from schemas.events.governance import Limit, Settings, SigningKey, WebAuthnCredential
+from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from streams.desk import starter
 from streams.governance import genesis
 from streams.governance.consistency import require_sense

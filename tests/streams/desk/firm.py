@@ -17,17 +17,8 @@ from infra.identity import base64url, cose, ed25519
 from schemas.canonical import policy_hash
 from schemas.commands import Ed25519Signature, WebAuthnAssertion
 from schemas.events.facts import PriceFact
-from schemas.events.governance import (
-    AccessChanged,
-    AssetListed,
-    ContractListed,
-    Limit,
-    PolicyActivated,
-    Settings,
-    SigningKey,
-    WalletAssigned,
-    WebAuthnCredential,
-)
+from schemas.events.governance import AccessChanged, AssetListed, ContractListed, PolicyActivated, WalletAssigned
+from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from streams.desk import starter
 from streams.desk.facts import Circumstances
 from streams.governance.view import Governance

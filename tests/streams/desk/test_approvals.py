@@ -10,8 +10,8 @@ import pytest
 from infra.identity.authenticator import SoftwareAuthenticator
 from schemas.commands import GiveApproval, WebAuthnAssertion
 from schemas.events.answers import CommandRejected
-from schemas.events.governance import WebAuthnCredential
 from schemas.events.lifecycle import ApprovalGiven, Approved, OrderClosed, PolicyEvaluated
+from schemas.firm import WebAuthnCredential
 from streams.desk import refusals, starter
 from streams.engine.decider import Received
 from tests.streams.desk.firm import (

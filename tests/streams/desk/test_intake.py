@@ -12,8 +12,8 @@ import pytest
 from schemas import catalogue, wire
 from schemas.commands import Command
 from schemas.events.answers import QUARANTINED_BYTES_MAX, CommandRejected, Quarantined
-from schemas.events.governance import SigningKey
 from schemas.examples import example
+from schemas.firm import SigningKey
 from schemas.hash_chain import digest_of
 from schemas.orders import Action
 from streams.desk import refusals

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from schemas.events.facts import LimitFact
-from schemas.events.governance import Limit
+from schemas.firm import Limit
 from schemas.orders import Order
 from streams.desk.limits import (
     Ledger,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.identity import base64url, cose, ed25519
-from schemas.events.governance import Limit, Settings, SigningKey, WebAuthnCredential
+from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from streams.desk import starter
 from streams.governance.genesis import (
     Asset,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.events.governance import SigningKey, WebAuthnCredential
+from schemas.firm import SigningKey, WebAuthnCredential
 from streams.governance import consistency
 from streams.governance.genesis import GenesisDocument, GenesisRefused
 from tests.streams.governance import firm

@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 from schemas import wire
 from schemas.canonical import child_order_id, order_id
 from schemas.commands import InitiateOrder
-from schemas.events.governance import Limit
+from schemas.firm import Limit
 from schemas.hash_chain import digest_of
 from schemas.orders import Action, ApproveToken, Swap, Transfer
 from schemas.partitioning import desk_partition
