@@ -20,7 +20,7 @@ from schemas.events.lifecycle import ApprovalDeclined, ApprovalGiven
 from schemas.events.limits import LimitReleased
 from schemas.orders import ApprovalSubject, Order
 from schemas.values import DeskId, Instant, OrderId
-from streams.desk import quorum, refusals
+from streams.desk import refusals
 from streams.desk.authentication import Sender, Shown
 from streams.desk.facts import Circumstances
 from streams.desk.intake import Accepted
@@ -29,6 +29,7 @@ from streams.desk.limits import Adjustment, amounts
 from streams.desk.outcomes import ended
 from streams.desk.state import DeskState, Given, OpenOrder
 from streams.governance.view import Governance
+from streams.policy import quorum
 
 
 def give(

@@ -22,7 +22,7 @@ from streams.desk import limits
 from streams.desk.effect import effect_of
 from streams.desk.facts import Circumstances, facts_of, value
 from streams.desk.limits import MICROS_PER_SECOND, UNADJUSTED, Adjustment, Ledger
-from streams.desk.policy import evaluate
+from streams.policy.evaluation import evaluate
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Whether a genesis document makes sense: everything that it names is in it, once, and could work.
 
 A table of checks, each giving sentences a person can act on; all are made, so that a document is corrected in one go.
-Pure. Leaves out the policy's own text (`streams.governance.policy_review`) and what only a chain knows: whether a token has
+Pure. Leaves out the policy's own text (`streams.policy.review`) and what only a chain knows: whether a token has
 those decimals, whether a contract is at that address.
 """
 
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from infra.identity import cose, ed25519
 from schemas.firm import Limit
-from streams.governance import policy_review
 from streams.governance.genesis import GenesisDocument, GenesisRefused, Party, access, activation
+from streams.policy import review
 
 PROBLEMS_SHOWN_MAX: Final = 50
 EACH: Final = "*"
@@ -42,7 +42,7 @@ def problems(document: GenesisDocument) -> Iterator[str]:
     """Yield everything that speaks against `document`, a sentence each."""
     for check in _CHECKS:
         yield from check(document)
-    yield from policy_review.problems(activation(document.policy), tuple(access(document)))
+    yield from review.problems(activation(document.policy), tuple(access(document)))
 
 
 def _repetitions(document: GenesisDocument) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Decides what the first governance events are. The root key is pinned at installation, so that nobody who can write to Kafka
 or change a file can give themselves rights. What is signed is `GENESIS_DOMAIN` and the document's RFC 8785 bytes, by Ed25519
 (RFC 8032); the document goes into the log whole, so that the signer and any auditor can verify and derive it all again.
-Pure. Leaves out whether the document makes sense: `streams.governance.consistency` and `streams.governance.policy_review`.
+Pure. Leaves out whether the document makes sense: `streams.governance.consistency` and `streams.policy.review`.
 """
 
 from __future__ import annotations

@@ -32,11 +32,11 @@ from streams.desk.approvals import standing
 from streams.desk.effect import effect_of
 from streams.desk.facts import Circumstances, Valued, facts_of, value
 from streams.desk.limits import Account, Adjustment, Ledger, amounts, applied, limit_facts, reservation
-from streams.desk.policy import evaluate
 from streams.desk.refusals import Refused
 from streams.execution.compilation import NotCompilable, compile_call
 from streams.execution.valuation import PPM_PER_BASIS_POINT
 from streams.governance.view import Governance
+from streams.policy.evaluation import evaluate
 from streams.prices.view import SKEW_SECONDS_MAX, is_stale, price_in
 from streams.signing.authority import Unproven, check_approval, check_initiation
 from streams.signing.dossier import Dossier

@@ -20,8 +20,8 @@ from schemas.canonical import command_digest
 from schemas.commands import Command, Ed25519Signature, InitiateOrder
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from schemas.orders import Transfer
-from streams.desk import starter
 from streams.governance import genesis
+from streams.policy import starter
 
 DESKS: Final = tuple(f"desk-{number:02}" for number in range(60))
 SYSTEM: Final = "load-bot"

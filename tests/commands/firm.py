@@ -15,9 +15,9 @@ from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from schemas.orders import Transfer
-from streams.desk import starter
 from streams.governance import genesis
 from streams.governance.consistency import require_sense
+from streams.policy import starter
 
 DESK: Final = "alpha"
 OTHER_DESK: Final = "beta"

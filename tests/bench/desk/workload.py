@@ -24,7 +24,7 @@ from schemas.orders import Swap
 from schemas.partitioning import desk_partition
 from schemas.topics import DESK_PARTITIONS
 from schemas.values import DeskId, Instant
-from streams.desk import starter
+from streams.policy import starter
 from tests.streams.desk.firm import CHAIN, SETTINGS, TREASURY, USDC, VENUE, WETH, MachineKey, limit, policy, system
 
 DESKS_PER_PARTITION: Final = 2

@@ -24,9 +24,9 @@ from infra.identity import ed25519, keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private, read_private
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
-from streams.desk import starter
 from streams.governance import genesis
 from streams.governance.consistency import require_sense
+from streams.policy import starter
 
 DESK: Final = "treasury"
 WALLET: Final = "treasury-main"

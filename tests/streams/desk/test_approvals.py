@@ -12,8 +12,9 @@ from schemas.commands import GiveApproval, WebAuthnAssertion
 from schemas.events.answers import CommandRejected
 from schemas.events.lifecycle import ApprovalGiven, Approved, OrderClosed, PolicyEvaluated
 from schemas.firm import WebAuthnCredential
-from streams.desk import refusals, starter
+from streams.desk import refusals
 from streams.engine.decider import Received
+from streams.policy import starter
 from tests.streams.desk.firm import (
     CUSTODIAN,
     FIRM,

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.identity import base64url, cose, ed25519
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
-from streams.desk import starter
 from streams.governance.genesis import (
     Asset,
     Contract,
@@ -24,6 +23,7 @@ from streams.governance.genesis import (
     Wallet,
     sign,
 )
+from streams.policy import starter
 
 CHAIN = 31_337
 USDC = "0x5FbDB2315678afecb367f032d93F642f64180aa3"

@@ -1,6 +1,6 @@
 """Whether a policy may be put in force: that it can be asked, that its quorums can be met, that it lets somebody do something.
 
-Reads the text (`streams.desk.ruleset`), has Cedar check every rule against the policy's own schema, then asks it about
+Reads the text (`streams.policy.ruleset`), has Cedar check every rule against the policy's own schema, then asks it about
 orders as harmless as orders can be, one for each set of roles that somebody holds and each action. A policy that denies all
 of these stops the firm, and one that cannot be evaluated on them does not fit what the desk tells it.
 Pure. Source: architecture, rule 8. Leaves out back-testing against the log.
@@ -18,9 +18,8 @@ from schemas.events.facts import ContractFact, Facts
 from schemas.events.governance import AccessChanged, PolicyActivated
 from schemas.orders import Action, ApproveToken, Effect, Order, Swap, Transfer
 from schemas.values import Role
-from streams.desk import policy as desk_policy
-from streams.desk import quorum
-from streams.desk.ruleset import PolicyInvalid, Rule, ready
+from streams.policy import evaluation, quorum
+from streams.policy.ruleset import PolicyInvalid, Rule, ready
 
 POLICY_CHARACTERS_MAX: Final = 200_000
 
@@ -38,7 +37,7 @@ _PROBES: Final[tuple[Action, ...]] = (
     ),
     ApproveToken(asset_id="USD", amount=Decimal("0.01"), spender=_SOMEWHERE),
 )
-_LONG_AFTER_LISTING: Final = 100 * 365 * desk_policy.DAY_MICROS
+_LONG_AFTER_LISTING: Final = 100 * 365 * evaluation.DAY_MICROS
 
 
 def problems(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
@@ -79,8 +78,8 @@ def _unmeetable(rule: Rule, access: Sequence[AccessChanged]) -> Iterator[str]:
 
 def _denies_everything(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
     asked = [(roles, action) for roles in sorted({tuple(each.roles) for each in access}) for action in _PROBES]
-    answers = [desk_policy.evaluate(policy, _order(action), _facts(policy, roles)) for roles, action in asked]
-    broken = {r.message for a in answers for r in a.refusals if r.check == desk_policy.EVALUATION_ERROR}
+    answers = [evaluation.evaluate(policy, _order(action), _facts(policy, roles)) for roles, action in asked]
+    broken = {r.message for a in answers for r in a.refusals if r.check == evaluation.EVALUATION_ERROR}
     yield from (f"policy: does not fit what the desk tells it: {message}" for message in sorted(broken))
     outcomes: set[Literal["allowed", "needs-approval", "refused"]] = {answer.outcome for answer in answers}
     if not broken and outcomes <= {"refused"}:

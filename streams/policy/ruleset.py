@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 import cedarpy
 
-from streams.desk import quorum
+from streams.policy import quorum
 
 ACTIONS: Final = ("transfer", "swap", "approve-token")
 ANNOTATION_CHARACTERS_MAX: Final = 300

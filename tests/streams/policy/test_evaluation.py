@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from schemas.events.facts import Facts
 from schemas.orders import Action
 from schemas.values import TEXT_CHARACTERS_MAX, USD_MAX
-from streams.desk import starter
-from streams.desk.policy import (
+from streams.policy import starter
+from streams.policy.evaluation import (
     DAY_MICROS,
     EVALUATION_ERROR,
     UNLIMITED_ALLOWANCE_96_BITS,
@@ -21,7 +21,8 @@ from streams.desk.policy import (
     Evaluation,
     evaluate,
 )
-from tests.streams.desk.proposals import (
+from tests.streams.governance import firm
+from tests.streams.policy.proposals import (
     APPROVE_TOKEN,
     NOW,
     TRANSFER,
@@ -35,7 +36,6 @@ from tests.streams.desk.proposals import (
     swap,
     target,
 )
-from tests.streams.governance import firm
 
 PERMIT = '@id("all") @reason("All may.") permit(principal, action, resource);\n'
 SEVERITY = ("allowed", "needs-approval", "refused")

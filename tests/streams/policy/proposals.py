@@ -8,9 +8,9 @@ from typing import Any
 from schemas.events.facts import ApprovalFact, ContractFact, Facts, LimitFact
 from schemas.events.governance import PolicyActivated
 from schemas.orders import Action, ApproveToken, Effect, Order, Swap, Transfer
-from streams.desk import starter
-from streams.desk.policy import DAY_MICROS
 from streams.governance.genesis import Policy, activation
+from streams.policy import starter
+from streams.policy.evaluation import DAY_MICROS
 from tests.streams.governance import firm
 
 NOW = 1_770_000_000_000_000

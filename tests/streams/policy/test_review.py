@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.desk import starter
-from streams.governance import policy_review
 from streams.governance.genesis import access, activation
+from streams.policy import review, starter
 from tests.streams.governance import firm
 
 PERMIT = '@id("all") @reason("All may.") permit(principal, action, resource);'
@@ -16,7 +15,7 @@ LIFTED = 'unless { context.quorums.contains("%s") }'
 
 def problems(cedar: str, schema: str = starter.CEDAR_SCHEMA) -> str:
     policy = activation(firm.policy(cedar, cedar_schema=schema))
-    return "\n".join(policy_review.problems(policy, tuple(access(firm.document()))))
+    return "\n".join(review.problems(policy, tuple(access(firm.document()))))
 
 
 def test_the_starter_policy_may_be_put_in_force() -> None:
@@ -52,7 +51,7 @@ def test_a_policy_with_a_quorum_that_can_be_met_may_be_put_in_force() -> None:
             f'{PERMIT}{HEAD} @requires("risk-officer:3") forbid(principal, action, resource) {LIFTED % "risk-officer:3"};',
             "policy: f requires risk-officer:3, but only cora, rita can give it",
         ),
-        (" " * policy_review.POLICY_CHARACTERS_MAX, "policy: longer than 200000 characters"),
+        (" " * review.POLICY_CHARACTERS_MAX, "policy: longer than 200000 characters"),
     ],
 )
 def test_a_policy_that_cannot_work_is_refused_with_the_reason(cedar: str, reason: str) -> None:

@@ -21,8 +21,8 @@ from schemas.events.facts import Facts, RuleFinding
 from schemas.events.governance import PolicyActivated
 from schemas.orders import ApproveToken, Order, Swap
 from schemas.values import BaseUnits, PrincipalId, Role, Slug
-from streams.desk import quorum
-from streams.desk.ruleset import PolicyInvalid, Rule, Ruleset, Selection, ready
+from streams.policy import quorum
+from streams.policy.ruleset import PolicyInvalid, Rule, Ruleset, Selection, ready
 
 UNLIMITED_ALLOWANCE_MIN: Final = 2**128
 """In base units: no token has so many, so an allowance of as much or more has no bound in practice."""

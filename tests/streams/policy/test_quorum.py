@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.desk.quorum import PEOPLE_MAX, Quorum, Tally, parse, tally
-from tests.streams.desk.proposals import approval
+from streams.policy.quorum import PEOPLE_MAX, Quorum, Tally, parse, tally
+from tests.streams.policy.proposals import approval
 
 
 @given(st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True), st.integers(1, PEOPLE_MAX))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.desk import ruleset, starter
-from streams.desk.ruleset import ACTIONS, PolicyInvalid, ready
+from streams.policy import ruleset, starter
+from streams.policy.ruleset import ACTIONS, PolicyInvalid, ready
 
 PERMIT = '@id("p") @reason("May.") permit(principal, action, resource);'
 LIFT = 'unless { context.quorums.contains("risk-officer:1") }'
