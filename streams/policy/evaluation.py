@@ -136,7 +136,7 @@ def _context(order: Order, facts: Facts) -> dict[str, Any]:
         "transaction_limits_exceeded": exceeded,
         "max_slippage_basis_points": action.max_slippage if isinstance(action, Swap) else 0,
         "unlimited_allowance": isinstance(action, ApproveToken) and _is_unlimited(facts.amount),
-        "breakers_open": facts.breakers_open,
+        "breakers_open": _tripped(facts),
         "quorums": approvals.quorums,
         "approvers": approvals.people,
     }
@@ -164,9 +164,13 @@ def _forbidden(rule: Rule, order: Order, facts: Facts) -> Refusal:
 def _circumstances(order: Order, facts: Facts) -> str:
     name = facts.target.name[:100] or "no listed name"
     text = f"{_action(order)} of {facts.amount_usd:,.2f} USD, {facts.target.address}: {name}"
-    if facts.breakers_open:
-        text += f"; open: {', '.join(facts.breakers_open)}"[:200]
+    if facts.breakers:
+        text += f"; tripped: {', '.join(_tripped(facts))}"[:200]
     return text
+
+
+def _tripped(facts: Facts) -> list[str]:
+    return [f"{breaker.scope}:{breaker.subject} ({breaker.state})" for breaker in facts.breakers]
 
 
 def _unpermitted(order: Order, facts: Facts) -> Refusal:

@@ -113,6 +113,8 @@ def _facts(policy: PolicyActivated, roles: tuple[Role, ...]) -> Facts:
         prices=[],
         limits=[],
         target=ContractFact(address=_SOMEWHERE, listed=True, name=_NOBODY),
-        breakers_open=[],
+        breakers=[],
+        reduces_exposure=False,
+        evacuates=False,
         approvals=[],
     )

@@ -94,7 +94,9 @@ def facts(**changes: Any) -> Facts:
         "prices": [],
         "limits": [],
         "target": target(),
-        "breakers_open": [],
+        "breakers": [],
+        "reduces_exposure": False,
+        "evacuates": False,
         "approvals": [],
     }
     return Facts(**{**fields, **changes})
