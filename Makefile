@@ -6,6 +6,7 @@ PY := .venv/bin/python
 SEED ?= 1
 MINUTES ?= 5
 ONLY ?=
+ROOM ?= streams/desk
 ARGS ?=
 
 # Stamps are newer than what they were made from, so that `make setup` does only what has changed.
@@ -14,7 +15,7 @@ VENV := .venv/proofdesk.stamp
 JARS := .runtime/kafka-lib/proofdesk.stamp
 NODE := node_modules/proofdesk.stamp
 
-.PHONY: help setup lock up down status demo test bench chaos lint clean
+.PHONY: help setup lock up down status demo test bench chaos mutation lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -54,6 +55,9 @@ lock: $(TOOLCHAIN) ## resolve the newest dependencies and pin them with hashes
 	for peer in quix faust; do .runtime/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --no-emit-find-links $(ARGS) tests/bench/requirements-$$peer.in \
 	    -o tests/bench/requirements-$$peer.lock || exit 1; done
+	.runtime/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links $(ARGS) -c requirements-dev.lock tests/mutation/requirements.in \
+	    -o tests/mutation/requirements.lock
 	npm install --package-lock-only --loglevel=error
 
 up: setup ## start the whole system
@@ -76,6 +80,9 @@ bench: setup ## benchmarks beside their peers (ONLY=name for one)
 
 chaos: setup ## faults under load (SEED=1 MINUTES=5)
 	@$(PY) -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
+
+mutation: setup ## what the tests of a room notice when its code is changed (ROOM=streams/desk)
+	@$(PY) -m tests.mutation $(ROOM)
 
 lint: setup ## ruff, mypy, import-linter, schema compatibility
 	@.venv/bin/ruff check .
