@@ -191,7 +191,7 @@ def _after(state: DeskState, found: OpenOrder, judgement: Judgement) -> tuple[Or
     """What an approval that counts leads to: handed over, still waiting, or refused after all."""
     match judgement.outcome:
         case "allowed":
-            return (approved(judgement),)
+            return (evaluated(judgement, None, found.expires_at), approved(judgement))
         case "needs-approval":
             return (evaluated(judgement, approval_subject(judgement), found.expires_at),)
         case "refused":

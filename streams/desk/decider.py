@@ -127,10 +127,11 @@ def _carry_out(state: DeskState, accepted: Accepted, circumstances: Circumstance
     match accepted.command.body:
         case InitiateOrder() as body:
             command, ledger = accepted.command, state.desk(accepted.command.desk_id).ledger
+            named = order_id(command.desk_id, bytes.fromhex(accepted.content))
             # The id may be older than the desk's memory and its order still open: one order has one beginning.
-            if order_id(command.desk_id, command.command_id) in state.orders:
+            if named in state.orders:
                 raise IdempotencyConflict(command_id=command.command_id)
-            return initiation(accepted.command, body, ledger, circumstances, now)
+            return initiation(command, body, named, ledger, circumstances, now)
         case GiveApproval() as body:
             return approvals.give(state, accepted, body, circumstances, now)
         case DeclineApproval() as body:
@@ -170,7 +171,7 @@ def _reserved(state: DeskState, event: LimitReserved, _: Recorded) -> None:
 def _evaluated(state: DeskState, event: PolicyEvaluated, _: Recorded) -> None:
     _desk(state, event).ledger.evaluated(event.facts.limits, event.decided_at)
     found = state.orders[event.order_id]
-    if event.approval_hash != found.approval_hash:
+    if event.outcome == "needs-approval" and event.approval_hash != found.approval_hash:
         found.approvals = []
     found.approval_hash, found.requires = event.approval_hash, event.requires
     found.expires_at = event.expires_at

@@ -115,7 +115,9 @@ def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
         prices=[valued.price],
         limits=limits,
         target=_target(effect, governance),
-        breakers_open=[],
+        breakers=[],
+        reduces_exposure=False,
+        evacuates=False,
         approvals=list(approvals),
     )
 
@@ -130,4 +132,6 @@ def _target(effect: Effect, governance: Governance) -> ContractFact:
         name=listed.name,
         listed_at=listed.decided_at,
         open_findings=listed.open_findings,
+        protocol=listed.protocol,
+        counterparty=listed.counterparty,
     )

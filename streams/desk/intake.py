@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from schemas.canonical import command_digest
-from schemas.commands import Command, GiveApproval, InitiateOrder
+from schemas.commands import Command, GiveApproval, InitiateOrder, TryOrder
 from schemas.events.answers import QUARANTINED_BYTES_MAX, CommandRejected, Quarantined
 from schemas.events.base import Event
 from schemas.firm import Settings
@@ -44,10 +44,11 @@ class Accepted:
     content: Sha256
     """Hex of what the sender signed."""
     sender: Sender
+    governance_position: int
 
     def rejected(self, refused: Refused) -> CommandRejected:
         """The answer when what it asks for is refused: its id is spent."""
-        return rejected(self.received, self.command, refused, self.content)
+        return rejected(self.received, self.command, refused, self.governance_position, self.content)
 
 
 def accept(
@@ -64,20 +65,23 @@ def accept(
         governance, settings = circumstances.governance, circumstances.settings
         sender = authenticate(command, digest, governance, settings, desk.counters)
     except Refused as refused:
-        return rejected(received, command, refused)
-    return Accepted(received, command, digest.hex(), sender)
+        return rejected(received, command, refused, circumstances.governance.position)
+    return Accepted(received, command, digest.hex(), sender, circumstances.governance.position)
 
 
-def rejected(received: Received, command: Command, refused: Refused, content: Sha256 | None = None) -> CommandRejected:
+def rejected(
+    received: Received, command: Command, refused: Refused, governance_position: int, content: Sha256 | None = None
+) -> CommandRejected:
     """The answer to a command that leads to no order's event. `content`: what its authenticated sender signed."""
     body = command.body
     return CommandRejected(
         desk_id=command.desk_id,
         command_id=command.command_id,
         principal=command.principal,
-        order_id=None if isinstance(body, InitiateOrder) else body.order_id,
+        order_id=None if isinstance(body, InitiateOrder | TryOrder) else body.order_id,
         refusal=refused.record(),
         command_hash=received.digest,
+        governance_position=governance_position,
         # An approval's assertion does not cover the command's id, so it proves nobody's claim to it.
         content_hash=None if isinstance(body, GiveApproval) else content,
     )

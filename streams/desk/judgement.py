@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from schemas.canonical import approval_digest, order_id
+from schemas.canonical import approval_digest
 from schemas.commands import Command, InitiateOrder
 from schemas.events.base import OrderEvent, Refusal
 from schemas.events.facts import ApprovalFact, Facts, RuleFinding
 from schemas.events.lifecycle import Approved, OrderClosed, OrderInitiated, PolicyEvaluated
 from schemas.events.limits import LimitReserved
 from schemas.orders import ApprovalSubject, Order, ReservedAmount
-from schemas.values import TEXT_CHARACTERS_MAX, Instant
+from schemas.values import TEXT_CHARACTERS_MAX, Instant, OrderId
 from streams.desk import limits
 from streams.desk.effect import effect_of
 from streams.desk.facts import Circumstances, facts_of, value
@@ -78,8 +78,8 @@ def judge(  # noqa: PLR0913 - all that a judgement depends on, by name
     )
 
 
-def initiation(
-    command: Command, body: InitiateOrder, ledger: Ledger, circumstances: Circumstances, now: Instant
+def initiation(  # noqa: PLR0913, PLR0917 - a command and all that its judgement depends on
+    command: Command, body: InitiateOrder, named: OrderId, ledger: Ledger, circumstances: Circumstances, now: Instant
 ) -> tuple[OrderEvent, ...]:
     """A new order, taken in and judged.
 
@@ -87,7 +87,7 @@ def initiation(
         Refused: it cannot be done or valued at all.
     """
     order = Order(
-        order_id=order_id(command.desk_id, command.command_id),
+        order_id=named,
         desk_id=command.desk_id,
         wallet_id=body.wallet_id,
         initiator=command.principal,
@@ -136,6 +136,7 @@ def evaluated(judgement: Judgement, subject: ApprovalSubject | None, expires_at:
         rules=judgement.rules,
         refusals=judgement.refusals,
         requires=judgement.requires,
+        unmet=[],
         facts=judgement.facts,
         approval_subject=subject,
         approval_hash=None if subject is None else approval_digest(subject).hex(),
@@ -150,9 +151,10 @@ def approved(judgement: Judgement) -> Approved:
         desk_id=order.desk_id,
         order_id=order.order_id,
         order=order,
-        rules=judgement.rules,
+        effect=facts.effect,
+        policy_hash=facts.policy_hash,
+        governance_position=facts.governance_position,
         approvals=facts.approvals,
-        facts=facts,
     )
 
 

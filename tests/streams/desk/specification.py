@@ -58,11 +58,9 @@ def named(name: str) -> str:
     return str(uuid.uuid5(NAMES, name))
 
 
-def order_named(name: str, desk: str = DESK) -> str:
-    """The id of an order: `o1`, or `o1/0` for its first part."""
-    parent, _, index = name.partition("/")
-    whole = order_id(desk, named(parent))
-    return child_order_id(whole, int(index)) if index else whole
+
+
+NOBODYS: Final = str(uuid.uuid5(NAMES, "an order that nobody placed"))
 
 
 class _Outside:
@@ -88,6 +86,8 @@ class Specification:
     outcome: list[Sealed] = field(default_factory=list)
     keys: dict[str, Fido2Key] = field(default_factory=dict)
     sent: dict[str, Command] = field(default_factory=dict)
+    placed: dict[str, str] = field(default_factory=dict)
+    """The order's id by the name of the first command of that name."""
     offset: int = 0
     links: dict[str, Link] = field(default_factory=dict)
     """The last link of each order, whoever wrote it."""
@@ -153,18 +153,24 @@ class Specification:
     def state(self) -> DeskState:
         return self.partition.state
 
+    def order_id(self, name: str) -> str:
+        """The id of the order that the command of that name initiated: `o1`, or `o1/0` for its first part."""
+        parent, _, index = name.partition("/")
+        whole = self.placed.get(parent, NOBODYS)
+        return child_order_id(whole, int(index)) if index else whole
+
     def order(self, name: str) -> OpenOrder:
         """An open order."""
-        return self.state.orders[order_named(name)]
+        return self.state.orders[self.order_id(name)]
 
     def is_open(self, name: str) -> bool:
-        return order_named(name) in self.state.orders
+        return self.order_id(name) in self.state.orders
 
     def only(self, kind: type[E], name: str | None = None) -> E:
         """The one event of a kind among those of the last step, of an order if one is named."""
         found = [s.recorded.event for s in self.outcome if isinstance(s.recorded.event, kind)]
         if name is not None:
-            found = [event for event in found if event.order_id == order_named(name)]  # type: ignore[attr-defined]
+            found = [event for event in found if event.order_id == self.order_id(name)]  # type: ignore[attr-defined]
         assert len(found) == 1, self.said()
         return found[0]
 
@@ -245,6 +251,7 @@ def signed(spec: Specification, name: str, by: str, body: Body, **changes: Any) 
     confirmed = MachineKey(by).confirm(digest) if machine else spec.key(by).confirm(digest)
     command = unsigned.model_copy(update={"authorization": confirmed})
     spec.sent[name] = command
+    spec.placed.setdefault(name, order_id(command.desk_id, command_digest(command)))
     return command
 
 
@@ -258,27 +265,33 @@ def approve(order: str, by: str, approval_hash: str | None = None, name: str | N
     """Approve an order as it stands, or another hash."""
 
     def step(spec: Specification) -> Received:
-        found = spec.state.orders.get(order_named(order))
+        found = spec.state.orders.get(spec.order_id(order))
         asked = found.approval_hash if found is not None else None
-        body = GiveApproval(order_id=order_named(order), approval_hash=approval_hash or asked or "0" * 64)
+        body = GiveApproval(order_id=spec.order_id(order), approval_hash=approval_hash or asked or "0" * 64)
         return spec.received(signed(spec, name or f"{by} approves {order}", by, body, **changes))
 
     return step
 
 
 def decline(order: str, by: str, reason: str = "too much") -> Step:
-    body = DeclineApproval(order_id=order_named(order), reason=reason)
-    return lambda spec: spec.received(signed(spec, f"{by} declines {order}", by, body))
+    def body(spec: Specification) -> DeclineApproval:
+        return DeclineApproval(order_id=spec.order_id(order), reason=reason)
+
+    return lambda spec: spec.received(signed(spec, f"{by} declines {order}", by, body(spec)))
 
 
 def cancel(order: str, by: str = "paula", name: str | None = None) -> Step:
-    body = CancelOrder(order_id=order_named(order), reason="not needed")
-    return lambda spec: spec.received(signed(spec, name or f"{by} cancels {order}", by, body))
+    def body(spec: Specification) -> CancelOrder:
+        return CancelOrder(order_id=spec.order_id(order), reason="not needed")
+
+    return lambda spec: spec.received(signed(spec, name or f"{by} cancels {order}", by, body(spec)))
 
 
 def split(order: str, *amounts: str, by: str = "paula", name: str | None = None) -> Step:
-    body = SplitOrder(order_id=order_named(order), amounts=[Decimal(amount) for amount in amounts])
-    return lambda spec: spec.received(signed(spec, name or f"{by} splits {order}", by, body))
+    def body(spec: Specification) -> SplitOrder:
+        return SplitOrder(order_id=spec.order_id(order), amounts=[Decimal(amount) for amount in amounts])
+
+    return lambda spec: spec.received(signed(spec, name or f"{by} splits {order}", by, body(spec)))
 
 
 def again(name: str) -> Step:
@@ -291,7 +304,7 @@ def again(name: str) -> Step:
 
 def _link(spec: Specification, event: OrderEvent, name: str) -> Received:
     """An event of another writer, as the next link of the order's chain."""
-    order = order_named(name)
+    order = spec.order_id(name)
     tail = spec.links.get(order, Link())
     linked = event.model_copy(
         update={"desk_id": DESK, "order_id": order, "sequence": tail.sequence + 1, "previous_hash": tail.digest}
@@ -320,7 +333,7 @@ def not_signed(order: str) -> Step:
 
 def chain_of(spec: Specification, name: str) -> list[OrderEvent]:
     """An order's own chain from the desk's log, verified; only where no other writer took part."""
-    order = order_named(name)
+    order = spec.order_id(name)
     links = [
         (sealed.recorded.event, sealed.value)
         for sealed in spec.log

@@ -38,7 +38,6 @@ from tests.streams.desk.specification import (
     decline,
     given,
     initiate,
-    order_named,
     signed,
     transfer,
 )
@@ -72,7 +71,7 @@ def test_a_real_authenticator_file_approves(tmp_path: Path) -> None:
             client_data_json=shown.client_data_json,
             signature=shown.signature,
         )
-        body = GiveApproval(order_id=order_named("o1"), approval_hash=asked)
+        body = GiveApproval(order_id=spec.order_id("o1"), approval_hash=asked)
         return spec.received(signed(spec, "a", "rita", body).model_copy(update={"authorization": assertion}))
 
     spec.when(confirmed).then("approval-given", "approved")
@@ -115,7 +114,7 @@ def test_an_approval_of_another_amount_is_refused_and_both_are_named() -> None:
     assert other is not None
     assert asked is not None
     spec.when(approve("o1", by="rita", approval_hash=other)).then_rejected(refusals.ApprovalOfOther, other, asked)
-    assert spec.only(CommandRejected).order_id == order_named("o1")
+    assert spec.only(CommandRejected).order_id == spec.order_id("o1")
     assert spec.only(CommandRejected).content_hash is None
 
 
@@ -125,7 +124,7 @@ def replay(onto: str) -> object:
     def step(spec: Specification) -> Received:
         asked = spec.order(onto).approval_hash
         assert asked is not None
-        fresh = signed(spec, "replay", "rita", GiveApproval(order_id=order_named(onto), approval_hash=asked))
+        fresh = signed(spec, "replay", "rita", GiveApproval(order_id=spec.order_id(onto), approval_hash=asked))
         stolen = spec.sent["rita approves o1"].authorization
         return spec.received(fresh.model_copy(update={"authorization": stolen}))
 
@@ -155,7 +154,7 @@ def test_a_forged_assertion_is_refused() -> None:
     def forged(spec: Specification) -> Received:
         asked = spec.order("o1").approval_hash
         assert asked is not None
-        command = signed(spec, "forged", "rita", GiveApproval(order_id=order_named("o1"), approval_hash=asked))
+        command = signed(spec, "forged", "rita", GiveApproval(order_id=spec.order_id("o1"), approval_hash=asked))
         mallory = Fido2Key("mallory").confirm(bytes.fromhex(asked))
         stolen = mallory.model_copy(update={"credential_id": Fido2Key("rita").registered().credential_id})
         return spec.received(command.model_copy(update={"authorization": stolen}))
@@ -169,7 +168,7 @@ def test_an_approval_made_on_another_page_is_refused() -> None:
     def phished(spec: Specification) -> Received:
         asked = spec.order("o1").approval_hash
         assert asked is not None
-        command = signed(spec, "phished", "rita", GiveApproval(order_id=order_named("o1"), approval_hash=asked))
+        command = signed(spec, "phished", "rita", GiveApproval(order_id=spec.order_id("o1"), approval_hash=asked))
         elsewhere = spec.key("rita").confirm(bytes.fromhex(asked), origin="http://localhost.evil.example")
         return spec.received(command.model_copy(update={"authorization": elsewhere}))
 
@@ -201,7 +200,7 @@ def test_a_person_with_a_machines_key_is_no_person() -> None:
     def by_fido2(spec: Specification) -> Received:
         asked = spec.order("o1").approval_hash
         assert asked is not None
-        command = signed(spec, "machine", "officer-bot", GiveApproval(order_id=order_named("o1"), approval_hash=asked))
+        command = signed(spec, "machine", "officer-bot", GiveApproval(order_id=spec.order_id("o1"), approval_hash=asked))
         return spec.received(
             command.model_copy(update={"authorization": Fido2Key("officer-bot").confirm(bytes.fromhex(asked))})
         )
@@ -262,7 +261,7 @@ def test_an_order_of_another_desk_is_not_known_here() -> None:
     both = FIRM.with_person(person("rita", "risk-officer", desks=["newswap", "vault"]))
 
     def elsewhere(spec: Specification) -> Received:
-        body = GiveApproval(order_id=order_named("o1"), approval_hash=spec.order("o1").approval_hash or "")
+        body = GiveApproval(order_id=spec.order_id("o1"), approval_hash=spec.order("o1").approval_hash or "")
         return spec.received(signed(spec, "x", "rita", body, desk_id="vault"), key="vault")
 
     given(both, WAITING).when(elsewhere).then_rejected(refusals.OrderUnknown, "vault")

@@ -15,7 +15,6 @@ from tests.streams.desk.specification import (
     chain_of,
     given,
     initiate,
-    order_named,
     simulated,
     split,
     swap,
@@ -33,11 +32,11 @@ def test_five_million_flagged_becomes_five_times_one_million() -> None:
     assert spec.used("trader-day", "trader:paula") == 5_000_000
     spec.when(split("o1", *FIVE)).then(*SUPERSEDED, *TAKEN * 5)
     assert spec.only(OrderClosed).reason == "superseded"
-    assert spec.only(OrderClosed).child_order_ids == [order_named(f"o1/{n}") for n in range(5)]
+    assert spec.only(OrderClosed).child_order_ids == [spec.order_id(f"o1/{n}") for n in range(5)]
     assert spec.only(OrderClosed).command == spec.sent["paula splits o1"]
     assert spec.only(LimitReleased).reason == "superseded"
     assert spec.used("trader-day", "trader:paula") == 5_000_000
-    assert spec.only(OrderInitiated, "o1/3").order.parent_order_id == order_named("o1")
+    assert spec.only(OrderInitiated, "o1/3").order.parent_order_id == spec.order_id("o1")
     assert spec.only(OrderInitiated, "o1/3").command == spec.sent["paula splits o1"]
     spec.when(approve("o1/0", by="rita")).then("approval-given", "approved")
     assert [event.sequence for event in chain_of(spec, "o1/0")] == [1, 2, 3, 4, 5]

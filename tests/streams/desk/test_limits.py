@@ -23,13 +23,13 @@ from streams.desk.limits import (
     reservation,
 )
 from tests.streams.desk.firm import CUSTODIAN, NOW, SECOND, VENUE, limit
-from tests.streams.desk.specification import order_named, transfer
+from tests.streams.desk.specification import named, transfer
 
 LINE = re.compile(r"(?P<verb>\w+)\s+(?P<rest>.*?)\s*->\s*(?P<answer>.+)")
 
 
 def order_of(trader: str, wallet: str = "w1", desk: str = "d1") -> Order:
-    return Order(order_id=order_named(trader), desk_id=desk, wallet_id=wallet, initiator=trader, action=transfer("1"))
+    return Order(order_id=named(trader), desk_id=desk, wallet_id=wallet, initiator=trader, action=transfer("1"))
 
 
 class Table:

@@ -23,7 +23,6 @@ from tests.streams.desk.specification import (
     given,
     initiate,
     not_signed,
-    order_named,
     reverted,
     simulated,
     swap,
@@ -197,12 +196,12 @@ def test_the_desk_appends_of_itself_only_to_orders_that_it_has() -> None:
     """What was handed over grows elsewhere: the desk must be given its last link before it may go on."""
     spec = given(FIRM, initiate("o1", transfer("40000")))
     tail = spec.processor.decider.tail
-    assert tail(spec.state, order_named("o1")) == spec.links[order_named("o1")]
+    assert tail(spec.state, spec.order_id("o1")) == spec.links[spec.order_id("o1")]
     spec.given(approve("o1", by="rita"))
-    assert tail(spec.state, order_named("o1")) is None
+    assert tail(spec.state, spec.order_id("o1")) is None
     spec.given(simulated("o1"))
-    assert tail(spec.state, order_named("o1")) == spec.links[order_named("o1")]
-    assert tail(spec.state, order_named("o2")) is None
+    assert tail(spec.state, spec.order_id("o1")) == spec.links[spec.order_id("o1")]
+    assert tail(spec.state, spec.order_id("o2")) is None
 
 
 def test_what_was_handed_over_cannot_be_taken_back() -> None:
@@ -281,5 +280,5 @@ def test_the_policy_in_force_is_the_one_that_decides() -> None:
 
 def test_an_order_id_follows_from_desk_and_command() -> None:
     spec = given().when(initiate("o1", allowance("1", "USDC", VENUE)))
-    assert spec.only(OrderInitiated).order_id == order_named("o1")
+    assert spec.only(OrderInitiated).order_id == spec.order_id("o1")
     assert spec.only(PolicyEvaluated).facts.effect.contract == USDC
