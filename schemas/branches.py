@@ -20,6 +20,13 @@ Translation = Callable[[Any], Any]
 DISCRIMINATOR: Final = "kind"
 
 
+class NotOne(ValueError):
+    """Not exactly one of several kinds is there: two readers could disagree about what the record is."""
+
+    def __init__(self, found: list[str]) -> None:
+        super().__init__(f"exactly one kind must be there, not {', '.join(found) or 'none that this version knows'}")
+
+
 def to_avro(schema: Any) -> Translation | None:
     """What turns values from JSON's form into that of `schema`, as `schemas.avro` makes it; None where they are the same."""
     return _Walk(_put_under_kind, _name).of(schema)
@@ -56,11 +63,11 @@ def _take_out(branches: dict[str, _Branch]) -> Translation:
     inners = {kind: branch.inner for kind, branch in branches.items()}
 
     def take(value: dict[str, Any]) -> Any:
-        for kind, held in value.items():
-            if held is not None:
-                inner = inners[kind]
-                return held if inner is None else inner(held)
-        return None
+        found = [kind for kind, held in value.items() if held is not None]
+        if len(found) != 1:
+            raise NotOne(found)
+        inner, held = inners[found[0]], value[found[0]]
+        return held if inner is None else inner(held)
 
     return take
 

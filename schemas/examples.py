@@ -17,6 +17,7 @@ _BY_ALIAS: Final[tuple[tuple[Any, Any], ...]] = (
     (values.BaseUnits, 1_000_000_000_000),
     (values.SignedBaseUnits, -1_000_000_000_000),
     (values.Amount, Decimal("1000000.5")),
+    (values.AmountOrNothing, Decimal("1000000.5")),
     (values.Usd, Decimal("1000000.500000")),
     (values.Instant, 1_760_000_000_000_000),
     (values.Address, _ADDRESS),

@@ -16,7 +16,7 @@ import fastavro
 from pydantic import ValidationError
 
 from schemas import catalogue
-from schemas.branches import Translation, to_avro, to_json
+from schemas.branches import NotOne, Translation, to_avro, to_json
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.values import Record
 
@@ -97,7 +97,10 @@ def _content(topic: str, value: bytes) -> dict[str, Any]:
     if body.tell() != len(value) or not isinstance(content, dict):
         message = f"{len(value) - body.tell()} bytes after the record's end"
         raise Unreadable(message)
-    translated: dict[str, Any] = translate(content)
+    try:
+        translated: dict[str, Any] = translate(content)
+    except NotOne as error:
+        raise Unreadable(str(error), content) from error
     return translated
 
 
