@@ -47,7 +47,7 @@ def compile_call(order: Order, governance: Governance, approved: Approved, price
     Raises:
         NotCompilable: an asset or a price is missing, or effect and order disagree about the call.
     """
-    effect = approved.facts.effect
+    effect = approved.effect
     asset = _asset(effect.spends_asset_id, governance)
     match order.action:
         case Transfer() if asset.token is None:
@@ -82,7 +82,7 @@ def unprotected(call: CompiledCall) -> CompiledCall:
 
 
 def _swap(swap: Swap, governance: Governance, approved: Approved, prices: Sequence[PriceFact]) -> calldata.ExactInputSingle:
-    effect = approved.facts.effect
+    effect = approved.effect
     given, taken = quoted(swap.asset_id, governance, prices), quoted(swap.buy_asset_id, governance, prices)
     return calldata.ExactInputSingle(
         token_in=_token(given.asset),

@@ -28,7 +28,7 @@ def standing(state: Wallets, approved: Approved) -> Outcome | None:
     """What state alone answers: nothing again, or not yet. None: go and simulate."""
     if approved.order_id in state.simulated:
         return ()
-    account = state.account(approved.facts.effect.chain_id, approved.order.wallet_id)
+    account = state.account(approved.effect.chain_id, approved.order.wallet_id)
     if account is not None and account.offered_to is not None:
         return Later(f"wallet {approved.order.wallet_id} has order {account.offered_to} to be signed first")
     return None
@@ -36,7 +36,7 @@ def standing(state: Wallets, approved: Approved) -> Outcome | None:
 
 def next_nonce(state: Wallets, approved: Approved, account_nonce: int) -> int:
     """The wallet's next nonce: by our own log, or the chain's count for a wallet's first use."""
-    account = state.account(approved.facts.effect.chain_id, approved.order.wallet_id)
+    account = state.account(approved.effect.chain_id, approved.order.wallet_id)
     return account_nonce if account is None else account.next_nonce
 
 

@@ -92,7 +92,7 @@ class ExecutionObserver:
         raise TypeError(f"{received.topic} is no input of execution")
 
     def _attempt(self, state: Wallets, approved: Approved, now: Instant) -> Input | Later:
-        chain = f"chain {approved.facts.effect.chain_id}"
+        chain = f"chain {approved.effect.chain_id}"
         if not (self._patience.due(approved.order_id, now) and self._patience.due(chain, now)):
             return Later("asked a moment ago")
         self._patience.asked(approved.order_id, now, ASKING)
@@ -116,8 +116,8 @@ class ExecutionObserver:
     def _policy_at(self, approved: Approved) -> tuple[Governance, PolicyActivated]:
         """Return governance, no older than what the desk decided on."""
         governance = self._governance.view
-        if governance.policy is None or governance.position < approved.facts.governance_position:
-            raise NotYet(f"governance is at {governance.position}, the approval at {approved.facts.governance_position}")
+        if governance.policy is None or governance.position < approved.governance_position:
+            raise NotYet(f"governance is at {governance.position}, the approval at {approved.governance_position}")
         return governance, governance.policy
 
     def _prices_of(self, approved: Approved, governance: Governance) -> tuple[PriceFact, ...]:
@@ -141,7 +141,7 @@ class ExecutionObserver:
         return node
 
     def _simulate(self, state: Wallets, approved: Approved) -> Simulation:
-        effect = approved.facts.effect
+        effect = approved.effect
         governance, policy = self._policy_at(approved)
         prices, node = self._prices_of(approved, governance), self._node(effect.chain_id)
         call = compile_call(approved.order, governance, approved, prices)

@@ -38,7 +38,7 @@ class Simulation:
     @property
     def effect(self) -> Effect:
         """What the order is meant to do."""
-        return self.approved.facts.effect
+        return self.approved.effect
 
     @property
     def shown(self) -> Effects:

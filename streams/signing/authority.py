@@ -84,7 +84,7 @@ def _check_age(command: Command, at: Instant, policy: PolicyActivated) -> None:
 def _check_whole(order: Order, command: Command) -> None:
     body = command.body
     if not isinstance(body, InitiateOrder) or order != Order(
-        order_id=order_id(command.desk_id, command.command_id),
+        order_id=order_id(command.desk_id, command_digest(command)),
         desk_id=command.desk_id,
         wallet_id=body.wallet_id,
         initiator=command.principal,

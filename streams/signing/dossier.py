@@ -16,7 +16,6 @@ from typing import Final, TypeVar
 
 from schemas.events.base import Event, OrderEvent
 from schemas.events.lifecycle import (
-    Approved,
     Confirmed,
     OrderClosed,
     OrderInitiated,
@@ -66,7 +65,7 @@ class Dossier:
 
     links: tuple[OrderEvent, ...]
     used: Mapping[AccountKey, MicroUsd]
-    """What its rolling limits had been used for before it when it was approved, as the enclave reckons it."""
+    """What its rolling limits had been used for before it when it was last evaluated, as the enclave reckons it."""
     splits: tuple[Split, ...] = ()
     """Of which order it is a part, and that one of which, and so on; empty for a whole order."""
 
@@ -233,7 +232,7 @@ def _queue(writer: _Writer, event: Event) -> None:
 
 
 def _reckon(ledger: Ledger, event: OrderEvent, chain: _Chain) -> None:
-    """The desk's ledger after `event`, kept by the desk's own rules; at an approval, what its limits were used for."""
+    """The desk's ledger after `event`, kept by the desk's own rules; at an evaluation, what its limits were used for."""
     match event:
         case LimitReserved():
             ledger.reserve(event.order_id, event.reserved)
@@ -243,21 +242,19 @@ def _reckon(ledger: Ledger, event: OrderEvent, chain: _Chain) -> None:
             ledger.post(event.order_id, event.decided_at)
         case PolicyEvaluated():
             ledger.evaluated(event.facts.limits, event.decided_at)
-        case Approved():
-            ledger.evaluated(event.facts.limits, event.decided_at)
             chain.used = _used(ledger, event)
         case _:
             pass
 
 
-def _used(ledger: Ledger, approved: Approved) -> dict[AccountKey, MicroUsd]:
-    own = amounts(ledger.held.get(approved.order_id, []))
+def _used(ledger: Ledger, evaluated: PolicyEvaluated) -> dict[AccountKey, MicroUsd]:
+    own = amounts(ledger.held.get(evaluated.order_id, []))
     windows = {
         account_key(fact.limit_id, fact.scope_key): fact.window_seconds
-        for fact in approved.facts.limits
+        for fact in evaluated.facts.limits
         if fact.kind == "rolling"
     }
-    return {key: ledger.used(key, window, approved.decided_at) - own.get(key, 0) for key, window in windows.items()}
+    return {key: ledger.used(key, window, evaluated.decided_at) - own.get(key, 0) for key, window in windows.items()}
 
 
 def _remember_end(writer: _Writer, event: OrderClosed | LimitPosted, chain: _Chain) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from infra.chain import transaction
 from schemas.events.base import FirmEvent
-from schemas.events.lifecycle import Approved, PolicyEvaluated, Simulated
+from schemas.events.lifecycle import PolicyEvaluated, Simulated
 from schemas.events.observations import PriceObserved
 from schemas.hash_chain import ChainBroken
 from schemas.topics import GOVERNANCE_TOPICS
@@ -94,7 +94,7 @@ class Enclave:
 
     def _is_ahead(self, simulated: Simulated, dossier: Dossier) -> bool:
         """Whether the order was decided on governance or prices that have not arrived here."""
-        facts = [*(each.facts for each in dossier.all(PolicyEvaluated)), *(each.facts for each in dossier.all(Approved))]
+        facts = [each.facts for each in dossier.all(PolicyEvaluated)]
         prices = [*simulated.prices, *(price for each in facts for price in each.prices)]
         return (
             any(each.governance_position > self._governance.view.position for each in facts)

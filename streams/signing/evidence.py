@@ -79,6 +79,8 @@ class Case:
     """The last reservation: one that an evaluation anew replaced no longer counts."""
     evaluated: PolicyEvaluated
     """The evaluation that made it."""
+    allowed: PolicyEvaluated
+    """The last evaluation, which let the order pass: the same one, unless people had to approve first."""
     approved: Approved
     simulated: Simulated
 
@@ -128,8 +130,14 @@ def refusal_of(check: str, reason: str) -> Refusal:
 def _case(dossier: Dossier, governance: Governance, observed: Mapping[int, PriceFact], now: Instant) -> Case:
     """Name the links, or refuse a chain that no desk and no execution would write."""
     match dossier.links:
-        case (OrderInitiated() as initiated, *between, Approved() as approved, Simulated() as simulated):
-            reserved, evaluated = _reservation(between)
+        case (
+            OrderInitiated() as initiated,
+            *between,
+            PolicyEvaluated(outcome="allowed") as allowed,
+            Approved() as approved,
+            Simulated() as simulated,
+        ):
+            reserved, evaluated = _reservation([*between, allowed])
         case _:
             raise Unproven("the chain does not go from one initiation over one approval to one simulation")
     order = initiated.order
@@ -150,6 +158,7 @@ def _case(dossier: Dossier, governance: Governance, observed: Mapping[int, Price
         initiated=initiated,
         reserved=reserved,
         evaluated=evaluated,
+        allowed=allowed,
         approved=approved,
         simulated=simulated,
     )
@@ -180,7 +189,7 @@ def _check_wallet(case: Case) -> None:
 
 
 def _check_effect(case: Case) -> None:
-    if not case.effect == case.evaluated.facts.effect == case.approved.facts.effect:
+    if not case.effect == case.evaluated.facts.effect == case.allowed.facts.effect == case.approved.effect:
         raise Unproven("the recorded effect is not what the order would do")
 
 
@@ -188,7 +197,7 @@ def _check_prices(case: Case) -> None:
     settings = case.policy.settings
     for link, prices in (
         (case.evaluated, case.evaluated.facts.prices),
-        (case.approved, case.approved.facts.prices),
+        (case.allowed, case.allowed.facts.prices),
         (case.simulated, case.simulated.prices),
     ):
         for price in prices:
@@ -201,7 +210,7 @@ def _check_prices(case: Case) -> None:
 
 def _check_facts(case: Case) -> None:
     """Derived from governance and prices, and equal to those that were approved on, but for what has checks of its own."""
-    recorded, at = case.approved.facts, case.approved.decided_at
+    recorded, at = case.allowed.facts, case.allowed.decided_at
     derived = facts_of(
         case.order,
         effect=case.effect,
@@ -216,6 +225,9 @@ def _check_facts(case: Case) -> None:
         raise Unproven(f"the facts that it was approved on are not those of the log: {', '.join(wrong)}")
     if recorded.governance_position > case.governance.position:
         raise Unproven("it was approved on governance that does not exist")
+    said = (case.approved.policy_hash, case.approved.governance_position, case.approved.decided_at)
+    if said != (recorded.policy_hash, recorded.governance_position, at):
+        raise Unproven("it was not approved on the facts that policy allowed it on")
 
 
 def _check_approvals(case: Case) -> None:
@@ -228,14 +240,14 @@ def _check_approvals(case: Case) -> None:
     given = [each for each in case.dossier.all(ApprovalGiven) if each.sequence > case.reserved.sequence]
     proven = [check_approval(each, subject, case.governance, case.policy) for each in given]
     counted = list(standing(proven, case.order, case.governance))
-    if not counted == case.approved.facts.approvals == case.approved.approvals:
+    if not counted == case.allowed.facts.approvals == case.approved.approvals:
         raise Unproven("the approvals that were counted are not those that people gave")
     if case.approved.decided_at >= case.evaluated.decided_at + case.policy.settings.order_ttl_seconds * MICROS_PER_SECOND:
         raise Unproven("the order had expired when it was approved")
 
 
 def _check_limits(case: Case) -> None:
-    facts, first = case.approved.facts, case.evaluated
+    facts, first = case.allowed.facts, case.evaluated
     falls_under = applied(case.policy.limits, case.order, case.effect.counterparty)
     worth = case.valued(first.facts, first.decided_at).amount_usd
     if case.reserved.reserved != reservation(limit_facts(Ledger(), falls_under, worth, first.decided_at)):
@@ -252,8 +264,8 @@ def _check_limits(case: Case) -> None:
 
 
 def _check_policy(case: Case) -> None:
-    evaluation = evaluate(case.policy, case.order, case.approved.facts)
-    if evaluation.outcome != "allowed" or list(evaluation.rules) != case.approved.rules:
+    evaluation = evaluate(case.policy, case.order, case.allowed.facts)
+    if evaluation.outcome != "allowed" or list(evaluation.rules) != case.allowed.rules:
         reasons = [*(refusal.message for refusal in evaluation.refusals), *evaluation.requires]
         raise Unproven(f"policy, evaluated again, does not allow the order so: {'; '.join(reasons) or 'by other rules'}")
 

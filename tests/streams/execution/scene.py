@@ -10,7 +10,7 @@ from decimal import Decimal
 from eth_utils.address import to_checksum_address
 
 from schemas.events.base import FirmEvent
-from schemas.events.facts import Facts, PriceFact
+from schemas.events.facts import PriceFact
 from schemas.events.governance import AssetListed, ContractListed, PolicyActivated, WalletAssigned
 from schemas.events.lifecycle import Approved
 from schemas.examples import example
@@ -110,16 +110,16 @@ def approved(action: Action, governance: Governance | None = None, number: int =
     identity = str(uuid.UUID(int=number, version=4))
     order = Order(order_id=identity, desk_id=DESK, wallet_id=WALLET_ID, initiator="alice", action=action)
     effect = effect_of(order, governance)
-    facts = example(Facts).model_copy(update={"effect": effect, "governance_position": governance.position})
     return Approved(
         desk_id=DESK,
         order_id=identity,
         sequence=4,
         decided_at=at,
         order=order,
-        rules=[],
+        effect=effect,
+        policy_hash=example(Approved).policy_hash,
+        governance_position=governance.position,
         approvals=[],
-        facts=facts,
     )
 
 

@@ -26,7 +26,10 @@ from streams.engine.partition import Partition
 from streams.signing.root import RootedGovernance
 from tests.streams.governance.firm import PINNED
 from tests.streams.signing.line import TICK_MICROS, Feed, KeyInMemory, Line, answer_of, signer
-from tests.streams.signing.scenery import NUMBER, order_named, received_of, with_record
+from tests.streams.signing.scenery import NUMBER, orders_named, received_of, with_record
+
+APPROVED_FACTS = ("effect", "policy_hash", "governance_position", "approvals")
+"""What an approval says again of the facts it was given on."""
 
 Change = Callable[[Event], Event | list[Event] | None]
 
@@ -72,7 +75,7 @@ def _sealed(record: Record, tails: dict[str, Link], positions: Counter[tuple[str
 def where(kind: type[R], name: str, make: Callable[[R], Event | list[Event] | None]) -> Change:
     """Change the events of one kind of one order, and leave all others."""
     return lambda event: (
-        make(event) if isinstance(event, kind) and getattr(event, "order_id", "") == order_named(name) else event
+        make(event) if isinstance(event, kind) and getattr(event, "order_id", "") in orders_named(name) else event
     )
 
 
@@ -82,16 +85,21 @@ def fields(**changes: Any) -> Callable[[Any], Any]:
 
 
 def facts(**changes: Any) -> Callable[[Any], Any]:
-    """Change facts of an evaluation or approval."""
+    """Change facts of an evaluation."""
     return lambda event: event.model_copy(update={"facts": event.facts.model_copy(update=changes)})
 
 
 def everywhere(name: str, make: Callable[[Facts], Facts]) -> Change:
-    """Change the facts of all of an order's evaluations and of its approval."""
+    """Change the facts of all of an order's evaluations, and what its approval takes from them."""
+
+    last: list[Facts] = []
 
     def change(event: Event) -> Event:
-        if isinstance(event, PolicyEvaluated | Approved) and event.order_id == order_named(name):
-            return event.model_copy(update={"facts": make(event.facts)})
+        if isinstance(event, PolicyEvaluated) and event.order_id in orders_named(name):
+            last[:] = [make(event.facts)]
+            return event.model_copy(update={"facts": last[0]})
+        if isinstance(event, Approved) and event.order_id in orders_named(name):
+            return event.model_copy(update={each: getattr(last[0], each) for each in APPROVED_FACTS})
         return event
 
     return change
@@ -133,7 +141,7 @@ def approval_of(line: Line, name: str, by: str, **changes: Any) -> ApprovalGiven
     evaluated = next(event for event in line.events(PolicyEvaluated, name) if event.approval_subject is not None)
     assert isinstance(evaluated.approval_subject, ApprovalSubject)
     digest = approval_digest(evaluated.approval_subject).hex()
-    command = line.send(f"{by} signs {digest}", GiveApproval(order_id=order_named(name), approval_hash=digest), by)
+    command = line.send(f"{by} signs {digest}", GiveApproval(order_id=line.order_id(name), approval_hash=digest), by)
     access = next(r.record for r in line.records if getattr(r.record, "principal", "") == by and r.topic == "access-changed")
     assertion = command.authorization
     if not isinstance(assertion, WebAuthnAssertion):
@@ -165,7 +173,7 @@ class Examined:
     """What the key was asked to sign."""
 
     def of(self, name: str) -> str:
-        return self.answers.get(order_named(name), "nothing")
+        return next((self.answers[each] for each in orders_named(name) if each in self.answers), "nothing")
 
 
 def examined(records: list[Received], now: int, inputs: list[Received] | None = None, tries: int = 3) -> Examined:

@@ -46,7 +46,18 @@ from streams.signing.root import RootedGovernance
 from tests.streams.desk.firm import Fido2Key, MachineKey
 from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import BLOCK, GAS_USED, PaperChain
-from tests.streams.signing.scenery import DESK, GENESIS, GENESIS_AT, NUMBER, START, named, order_named, private_key, received_of
+from tests.streams.signing.scenery import (
+    DESK,
+    GENESIS,
+    GENESIS_AT,
+    NUMBER,
+    START,
+    named,
+    orders_named,
+    private_key,
+    received_of,
+    remember,
+)
 
 TICK_MICROS: Final = 20_000
 STEPS_MAX: Final = 100
@@ -175,6 +186,7 @@ class Line:
         digest = bytes.fromhex(body.approval_hash) if isinstance(body, GiveApproval) else command_digest(unsigned)
         key = MachineKey(by) if by == "treasury-bot" else self.keys.setdefault(by, Fido2Key(by))
         command = unsigned.model_copy(update={"authorization": key.confirm(digest)})
+        remember(name, command)
         self.append(command, DESK.encode(), NUMBER)
         return command
 
@@ -182,10 +194,10 @@ class Line:
         """Approve an order as it stands."""
         asked = self.events(PolicyEvaluated, name)[-1].approval_hash
         assert asked is not None, f"{name} does not wait for approval"
-        return self.send(f"{by} approves {asked}", GiveApproval(order_id=order_named(name), approval_hash=asked), by)
+        return self.send(f"{by} approves {asked}", GiveApproval(order_id=self.order_id(name), approval_hash=asked), by)
 
     def split(self, name: str, *amounts: str, by: str = "paula") -> Command:
-        body = SplitOrder(order_id=order_named(name), amounts=[Decimal(amount) for amount in amounts])
+        body = SplitOrder(order_id=self.order_id(name), amounts=[Decimal(amount) for amount in amounts])
         return self.send(f"split {name}", body, by)
 
     # What happens -----------------------------------------------------------------------------------------------------
@@ -246,10 +258,16 @@ class Line:
 
     # What is there ----------------------------------------------------------------------------------------------------
 
+    def order_id(self, name: str) -> str:
+        """The id of one of this line's orders."""
+        known = {r.record.order_id for r in self.records if isinstance(r.record, OrderEvent)}
+        (found,) = known & orders_named(name)
+        return found
+
     def events(self, kind: type[E], name: str | None = None) -> list[E]:
         """Every event of a kind, of one order if it is named, in the order in which they were written."""
         found = [r.record for r in self.records if isinstance(r.record, kind)]
-        return [event for event in found if name is None or event.order_id == order_named(name)]
+        return [event for event in found if name is None or event.order_id in orders_named(name)]
 
     def outcome(self, name: str) -> str:
         """What the enclave said of an order: `signed`, the check that refused, or `nothing`."""
@@ -271,4 +289,4 @@ def signer(references: References, key: Signer, governance: RootedGovernance) ->
 
 def simulated_of(line: Line, name: str) -> Received:
     """The simulation that the enclave is to answer."""
-    return next(r for r in line.records if isinstance(r.record, Simulated) and r.record.order_id == order_named(name))
+    return next(r for r in line.records if isinstance(r.record, Simulated) and r.record.order_id == line.order_id(name))

@@ -13,14 +13,14 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from schemas import wire
-from schemas.canonical import child_order_id, order_id
-from schemas.commands import InitiateOrder
+from schemas.canonical import child_order_id, command_digest, order_id
+from schemas.commands import Command, InitiateOrder
 from schemas.firm import Limit
 from schemas.hash_chain import digest_of
 from schemas.orders import Action, ApproveToken, Swap, Transfer
 from schemas.partitioning import desk_partition
 from schemas.topics import TOPIC_OF
-from schemas.values import Record
+from schemas.values import OrderId, Record
 from streams.engine.decider import Received
 from streams.governance.genesis import Asset, SignedGenesis, Wallet
 from tests.streams.governance import firm
@@ -32,6 +32,8 @@ GENESIS_AT: Final = 1_760_000_000 * SECOND
 START: Final = GENESIS_AT + 40 * DAY
 """No contract is newly listed any more."""
 DESK: Final = "newswap"
+NEVER_ORDERED: Final[OrderId] = "0b9f4f0e-5b0c-5d3f-9c7e-2f1f3f0a9d11"
+_ORDERS: Final[dict[str, set[OrderId]]] = {}
 NUMBER: Final = desk_partition(DESK.encode())
 WETH: Final = "0xCf7Ed3AccA5a467e9e704C703E8D87F634fB0Fc9"
 STRANGER: Final = "0xDc64a140Aa3E981100a9becA4E685f962f0cF6C9"
@@ -107,12 +109,17 @@ def named(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
 
 
-def order_named(name: str, desk: str = DESK) -> str:
-    """The id of an order: `o1`, `o1/0` for its first part, `o1/0/2` for that one's third."""
+def remember(name: str, command: Command) -> None:
+    """Know from here on what the name of a command stands for: its order's id depends on all that it asks for."""
+    _ORDERS.setdefault(name, set()).add(order_id(command.desk_id, command_digest(command)))
+
+
+def orders_named(name: str) -> frozenset[OrderId]:
+    """The ids of an order in all lines: `o1`, `o1/0` for its first part, `o1/0/2` for that one's third."""
     whole, *indices = name.split("/")
-    found = order_id(desk, named(whole))
+    found = frozenset(_ORDERS.get(whole, ()))
     for index in indices:
-        found = child_order_id(found, int(index))
+        found = frozenset(child_order_id(each, int(index)) for each in found)
     return found
 
 

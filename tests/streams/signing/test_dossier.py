@@ -21,7 +21,7 @@ from streams.signing.dossier import EVIDENCE_TOPICS, EvidenceFold
 from tests.streams.signing.conftest import before_the_enclave
 from tests.streams.signing.forgery import Examined, examined, fields, rewritten, tampered, where
 from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.scenery import DESK, NUMBER, STRANGER, order_named, pay, received_of, swap
+from tests.streams.signing.scenery import DESK, NEVER_ORDERED, NUMBER, STRANGER, orders_named, pay, received_of, swap
 
 DAY = 86_400_000_000
 KEY = DESK.encode()
@@ -32,7 +32,7 @@ def links(line: Line, name: str) -> list[Received]:
     return [
         r
         for r in line.records
-        if isinstance(r.record, OrderEvent) and r.record.order_id == order_named(name) and not isinstance(r.record, Simulated)
+        if isinstance(r.record, OrderEvent) and r.record.order_id in orders_named(name) and not isinstance(r.record, Simulated)
     ]
 
 
@@ -44,7 +44,7 @@ def resealed(records: list[Received], *events: Event) -> list[Received]:
 
 def of_order(kind: type[OrderEvent], name: str, line: Line, **changes: object) -> OrderEvent:
     """Some event of a kind about an order, now."""
-    place = {"desk_id": DESK, "order_id": order_named(name), "decided_at": line.now}
+    place = {"desk_id": DESK, "order_id": line.order_id(name), "decided_at": line.now}
     return example(kind).model_copy(update=place | changes)
 
 
@@ -68,7 +68,7 @@ def test_a_link_that_is_missing_is_waited_for_and_nothing_is_signed_before_it_co
 
 
 def test_desk_events_are_waited_for_though_the_orders_own_links_are_all_there(agreed: Line) -> None:
-    first = next(r for r in agreed.records if isinstance(r.record, LimitReserved) and r.record.order_id == order_named("o1"))
+    first = next(r for r in agreed.records if isinstance(r.record, LimitReserved) and r.record.order_id in orders_named("o1"))
     rest = [received for received in agreed.records if received is not first]
     assert examined(rest, agreed.now).of("o2") == "nothing"
     assert examined([*rest, first], agreed.now).of("o2") == "signed"
@@ -122,14 +122,14 @@ def test_a_simulation_without_a_number_breaks_the_chain(paid: Line) -> None:
 
 @pytest.mark.parametrize("early", [True, False])
 def test_two_events_at_one_position(paid: Line, *, early: bool) -> None:
-    twin = next(r for r in paid.records if isinstance(r.record, LimitReserved) and r.record.order_id == order_named("o2"))
+    twin = next(r for r in paid.records if isinstance(r.record, LimitReserved) and r.record.order_id in orders_named("o2"))
     assert isinstance(twin.record, LimitReserved)
-    other = received_of(fields(order_id=order_named("o9"))(twin.record), KEY, NUMBER, 99)
+    other = received_of(fields(order_id=NEVER_ORDERED)(twin.record), KEY, NUMBER, 99)
     assert examined([other, *paid.records] if early else [*paid.records, other], paid.now).of("o1") == "log"
 
 
 def test_a_second_link_in_the_place_of_a_desks(paid: Line) -> None:
-    known = next(r for r in paid.records if isinstance(r.record, LimitReserved) and r.record.order_id == order_named("o2"))
+    known = next(r for r in paid.records if isinstance(r.record, LimitReserved) and r.record.order_id in orders_named("o2"))
     other = received_of(fields(reserved=[], position=99)(known.record), KEY, NUMBER, 99)
     assert examined([*paid.records, other], paid.now).of("o1") == "log"
 
@@ -179,7 +179,7 @@ def test_an_order_that_goes_on_after_its_end() -> None:
     line = Line()
     line.send("first", pay("1000000", to=STRANGER))
     line.run()
-    line.send("cancel", CancelOrder(order_id=order_named("first")))
+    line.send("cancel", CancelOrder(order_id=line.order_id("first")))
     line.run()
     found = with_a_second(line, of_order(LimitReserved, "first", line))
     assert found.of("second") == "log", found.messages

@@ -28,7 +28,7 @@ from streams.signing.observations import Observations
 from streams.signing.root import NotRooted
 from tests.streams.signing.forgery import everywhere, examined, fields, rewritten, tampered, where
 from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.scenery import allow, genesis, order_named, pay, swap, wallet
+from tests.streams.signing.scenery import allow, genesis, pay, swap, wallet
 
 MINUTE = 60_000_000
 FAR = 10**9
@@ -117,7 +117,7 @@ def test_an_order_that_passed_without_a_signature_is_refused_and_never_answered_
     assert decider.decide(state, message, paid.now) == ()
     assert decider.decide(state, None, paid.now) == ()
     assert decider.due(state, paid.now) == ()
-    assert decider.tail(state, order_named("o1")) is None
+    assert decider.tail(state, paid.order_id("o1")) is None
 
 
 def test_events_that_say_nothing_of_nonces_change_nothing() -> None:
@@ -133,7 +133,7 @@ def test_what_it_remembers_survives_a_snapshot() -> None:
     snapshot = codec.read(codec.write(worker.partition, {}))
     assert snapshot is not None
     assert snapshot.state == worker.partition.state
-    assert order_named("o1") in snapshot.state.answered
+    assert line.order_id("o1") in snapshot.state.answered
 
 
 # Keys ---------------------------------------------------------------------------------------------------------------------

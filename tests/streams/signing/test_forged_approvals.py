@@ -13,7 +13,7 @@ from schemas.events.limits import LimitReleased, LimitReserved
 from schemas.examples import example
 from tests.streams.signing.forgery import Change, approval_of, examined, facts, fields, rewritten, where
 from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import order_named
+from tests.streams.signing.scenery import orders_named
 
 HOUR = 3_600_000_000
 
@@ -23,8 +23,9 @@ def without_approvals(event: Event) -> Event | None:
 
 
 def without_claims(event: Event) -> Event | None:
-    bare = where(Approved, "o1", lambda approved: facts(approvals=[])(approved.model_copy(update={"approvals": []})))
-    return bare(event) if without_approvals(event) else None  # type: ignore[return-value]
+    if isinstance(event, PolicyEvaluated) and is_first(event):
+        return facts(approvals=[])(event)  # type: ignore[no-any-return]
+    return where(Approved, "o1", fields(approvals=[]))(event) if without_approvals(event) else None  # type: ignore[return-value]
 
 
 def by_the_other_order(line: Line, **changes: object) -> Change:
@@ -52,7 +53,7 @@ def with_the_right_words(line: Line) -> Change:
 
 
 def is_first(event: OrderEvent) -> bool:
-    return event.order_id == order_named("o1")
+    return event.order_id in orders_named("o1")
 
 
 def given_by(line: Line, by: str) -> Change:
@@ -64,9 +65,11 @@ def given_by(line: Line, by: str) -> Change:
     def change(event: Event) -> Event | None:
         if isinstance(event, ApprovalGiven) and event.approver == "cora":
             return forged.model_copy(update={"decided_at": event.decided_at}) if is_first(event) else event
-        if isinstance(event, Approved) and is_first(event):
-            claimed = [each if each.principal != "cora" else fact for each in event.approvals]
-            return facts(approvals=claimed)(event.model_copy(update={"approvals": claimed}))  # type: ignore[no-any-return]
+        if isinstance(event, PolicyEvaluated | Approved) and is_first(event):
+            counted = event.approvals if isinstance(event, Approved) else event.facts.approvals
+            claimed = [each if each.principal != "cora" else fact for each in counted]
+            said = fields if isinstance(event, Approved) else facts
+            return said(approvals=claimed)(event)  # type: ignore[no-any-return]
         return event
 
     return change
@@ -107,7 +110,7 @@ ATTACKS: dict[str, tuple[Callable[[Line], Change], str]] = {
         ),
         "chain-shape",
     ),
-    "under other rules than policy has": (lambda _: where(Approved, "o1", fields(rules=[])), "policy"),
+    "under other rules than policy has": (lambda _: where(PolicyEvaluated, "o1", fields(rules=[])), "policy"),
     "after its reservation was released": (
         lambda _: where(
             Approved,
@@ -150,10 +153,12 @@ def test_what_people_agreed_to_is_signed(agreed: Line) -> None:
 
 def test_an_approval_that_came_after_the_order_had_expired_is_refused(agreed: Line) -> None:
     def late(event: Event) -> Event:
-        if not isinstance(event, Approved | Simulated) or is_first(event):
+        if not isinstance(event, PolicyEvaluated | Approved | Simulated) or is_first(event):
+            return event
+        if isinstance(event, PolicyEvaluated) and event.outcome != "allowed":
             return event
         moved = event.model_copy(update={"decided_at": event.decided_at + HOUR})
-        return facts(evaluated_at=moved.decided_at)(moved) if isinstance(moved, Approved) else moved
+        return facts(evaluated_at=moved.decided_at)(moved) if isinstance(moved, PolicyEvaluated) else moved
 
     found = examined(rewritten(agreed.records, late), agreed.now + HOUR)
     assert found.of("o2") == "approvals", found.messages

@@ -22,7 +22,6 @@ from tests.streams.signing.scenery import (
     STRANGER,
     address_of,
     allow,
-    order_named,
     pay,
     received_of,
     swap,
@@ -77,7 +76,7 @@ def test_a_flagged_order_is_split_its_part_is_split_again_and_every_part_is_sign
         line.run()
     parts = ("o1/0", "o1/1/0", "o1/1/1")
     assert [line.outcome(part) for part in parts] == ["signed"] * 3
-    assert {signed.order_id for signed in line.events(Signed)} == {order_named(part) for part in parts}
+    assert {signed.order_id for signed in line.events(Signed)} == {line.order_id(part) for part in parts}
 
 
 def test_an_approval_waits_while_prices_move() -> None:
@@ -113,7 +112,7 @@ def test_limits_that_are_used_and_freed_are_reckoned_alike() -> None:
     for number in range(3):
         line.send(f"o{number}", pay("2000000"))
     line.run()
-    line.send("cancel", CancelOrder(order_id=order_named("o1")))
+    line.send("cancel", CancelOrder(order_id=line.order_id("o1")))
     line.approve("o0", "cora")
     line.run()
     line.receipts.succeeded = False
