@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.events.base import FirmEvent
-from schemas.events.governance import AccessChanged
+from schemas.commands import Ed25519Signature
+from schemas.events.base import FirmEvent, Refusal
+from schemas.events.governance import AccessChanged, BreakerReset, BreakerTripped, FirmCommandRejected
+from schemas.firm import BreakerState
+from schemas.firm_commands import FirmCommand, TripBreaker
 from streams.governance import view as view_module
 from streams.governance.decider import decide
-from streams.governance.view import Governance, GovernanceBroken, GovernanceFold
+from streams.governance.view import Governance, GovernanceBroken, GovernanceFold, NotFoldedYet
 from tests.streams.governance import firm
 
 NOW = 1_770_000_000_000_000
+NIL = "00000000-0000-0000-0000-000000000000"
 
 
 def written() -> list[FirmEvent]:
@@ -36,6 +40,30 @@ def revoked(principal: str, position: int) -> AccessChanged:
     return found.model_copy(update={"status": "revoked", "position": position})
 
 
+def tripped(state: BreakerState, position: int) -> BreakerTripped:
+    body = TripBreaker(scope="desk", subject="newswap", state=state, reason="a test")
+    signature = Ed25519Signature(key_id="rita", signature="")
+    command = FirmCommand(command_id=NIL, principal="rita", issued_at=NOW, body=body, authorization=signature)
+    said = {"tripped_by": "rita", "command": command, "position": position, "decided_at": NOW}
+    return BreakerTripped.model_validate(body.model_dump(exclude={"kind"}) | said)
+
+
+def reset(position: int) -> BreakerReset:
+    return BreakerReset(scope="desk", subject="newswap", reason="over", proposal_id=NIL, position=position)
+
+
+def refused(position: int) -> FirmCommandRejected:
+    refusal = Refusal(check="a-check", message="a message", remedy="a remedy")
+    return FirmCommandRejected(command_id=NIL, principal="rita", refusal=refusal, command_hash="0" * 64, position=position)
+
+
+def with_breakers() -> list[FirmEvent]:
+    """Genesis; then rejected, reducing, open, rejected, reset, one principal revoked."""
+    end = len(written())
+    later = [refused(end + 1), tripped("reducing", end + 2), tripped("open", end + 3), refused(end + 4), reset(end + 5)]
+    return [*written(), *later, revoked("paula", end + 6)]
+
+
 def test_before_the_first_event_nobody_may_do_anything() -> None:
     view = GovernanceFold().view
     assert view == Governance()
@@ -49,6 +77,8 @@ def test_all_genesis_events_make_the_firm() -> None:
     assert view.policy is not None
     assert sorted(view.principals) == ["carl", "cora", "paula", "rita", "sven", "treasury-bot"]
     assert sorted(view.assets) == ["ETH", "USDC"]
+    assert view.desks == {"newswap"}
+    assert view.breakers == {}
     assert view.wallets["treasury-1"].address == firm.TREASURY
     assert view.contracts[firm.CHAIN, firm.VENUE].decided_at == NOW
 
@@ -100,6 +130,40 @@ def test_the_later_of_two_events_about_one_principal_holds() -> None:
     events = written()
     view = folded([*events, revoked("paula", len(events) + 1)])
     assert view.principals["paula"].status == "revoked"
+
+
+def test_a_breaker_stands_as_it_was_last_tripped_until_it_is_reset() -> None:
+    events = with_breakers()
+    states = []
+    for end in range(len(written()) + 1, len(events)):
+        breaker = folded(events[:end]).breakers.get(("desk", "newswap"))
+        states.append("closed" if breaker is None else breaker.state)
+    assert states == ["closed", "reducing", "open", "open", "closed"]
+
+
+def test_a_breaker_that_is_reset_without_being_tripped_stays_closed() -> None:
+    assert folded([*written(), reset(len(written()) + 1)]).breakers == {}
+
+
+@pytest.mark.parametrize("kept_max", [0, 1, 64])
+def test_the_view_at_any_earlier_position_is_the_view_that_was_taken_there(
+    monkeypatch: pytest.MonkeyPatch, kept_max: int
+) -> None:
+    monkeypatch.setattr(view_module, "EARLIER_VIEWS_KEPT_MAX", kept_max)
+    fold, taken = GovernanceFold(), [Governance()]
+    for event in with_breakers():
+        fold.accept(event)
+        taken.append(fold.view)
+    positions = [*range(len(taken)), *reversed(range(len(taken))), *range(0, len(taken), 3)]
+    assert [fold.at(position) for position in positions] == [taken[position] for position in positions]
+
+
+def test_a_position_that_has_not_been_reached_has_no_view_yet() -> None:
+    fold = GovernanceFold()
+    for event in written():
+        fold.accept(event)
+    with pytest.raises(NotFoldedYet, match=f"governance event {len(written()) + 1} has not been folded yet"):
+        fold.at(len(written()) + 1)
 
 
 def test_an_event_that_was_never_sealed_is_refused() -> None:
