@@ -1,51 +1,23 @@
 """Whether a command comes from whom it names, and whether they may act on its desk. Pure: the signer asks the same again.
 
-A system signs the command's digest with a registered Ed25519 key; a person's FIDO2 key asserts it as a WebAuthn challenge. An
-approval's assertion is over the approval's own hash instead, so that it binds the order and not the envelope.
-Source: architecture, rules 9 and 10; the verification itself is `infra.identity`. Left out: what the role allows (policy).
+A person's key asserts the command's digest, except for an approval: its assertion is over the approval's own hash, so that it
+binds the order and not the envelope; and no system's key gives one. Source: architecture, rules 9 and 10; the proof itself is
+`streams.authentication`. Left out: what the role allows (policy).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
 
-from infra.identity import base64url, ed25519, webauthn
-from schemas.commands import Command, Ed25519Signature, GiveApproval, WebAuthnAssertion
+from schemas.commands import Command, Ed25519Signature, GiveApproval
 from schemas.events.governance import AccessChanged
 from schemas.firm import Settings
 from schemas.values import DeskId, PrincipalId
+from streams.authentication.sender import Sender, Shown, counter_shown, proven, registered
 from streams.desk import refusals
 from streams.governance.view import Governance
 
-COUNTER_AT: Final = 33
-"""Where the signature counter begins in authenticator data (WebAuthn Level 3, section 6.1): four bytes, big-endian."""
-COUNTER_BYTES: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a FIDO2 key showed: its assertion, verified, and what its counter has risen to."""
-
-    assertion: WebAuthnAssertion
-    counter: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who sent a command, proven, and with what."""
-
-    access: AccessChanged
-    key_id: str
-    """Of the Ed25519 key or the FIDO2 credential."""
-    shown: Shown | None = None
-    """None: an Ed25519 key signed."""
-
-    @property
-    def is_person(self) -> bool:
-        """Whether a person acted, with a FIDO2 key of their own."""
-        return self.access.kind == "person" and self.shown is not None
+__all__ = ["Sender", "Shown", "authenticate", "counter_shown", "entitled"]
 
 
 def entitled(principal: PrincipalId, desk_id: DeskId, governance: Governance) -> AccessChanged:
@@ -54,11 +26,7 @@ def entitled(principal: PrincipalId, desk_id: DeskId, governance: Governance) ->
     Raises:
         PrincipalUnknown, PrincipalRevoked, DeskNotEntitled: they may not.
     """
-    access = governance.principals.get(principal)
-    if access is None:
-        raise refusals.PrincipalUnknown(principal=principal)
-    if access.status != "active":
-        raise refusals.PrincipalRevoked(principal=principal)
+    access = registered(principal, governance)
     if desk_id not in access.desks:
         raise refusals.DeskNotEntitled(principal=principal, desk_id=desk_id)
     return access
@@ -73,49 +41,9 @@ def authenticate(
         Refused: nobody who may act on the desk did.
     """
     access = entitled(command.principal, command.desk_id, governance)
-    if isinstance(command.authorization, Ed25519Signature):
-        return _by_signature(access, command, command.authorization, digest)
-    challenge = bytes.fromhex(command.body.approval_hash) if isinstance(command.body, GiveApproval) else digest
-    return _by_assertion(access, command.authorization, challenge, settings, counters)
-
-
-def counter_shown(assertion: WebAuthnAssertion) -> int:
-    """The counter in an assertion that was verified before."""
-    data = base64url.decode(assertion.authenticator_data)
-    return int.from_bytes(data[COUNTER_AT : COUNTER_AT + COUNTER_BYTES], "big")
-
-
-def _by_signature(access: AccessChanged, command: Command, given: Ed25519Signature, digest: bytes) -> Sender:
-    if isinstance(command.body, GiveApproval):
+    given, body = command.authorization, command.body
+    if not isinstance(body, GiveApproval):
+        return proven(access, given, digest, settings, counters)
+    if isinstance(given, Ed25519Signature):
         raise refusals.PersonNeeded(principal=access.principal)
-    key = next((key for key in access.signing_keys if key.key_id == given.key_id), None)
-    if key is None:
-        raise refusals.KeyUnknown(principal=access.principal, key_id=given.key_id)
-    try:
-        ed25519.verify(bytes.fromhex(key.public_key[2:]), digest, base64url.decode(given.signature))
-    except (ed25519.Ed25519Refused, ValueError) as error:
-        raise refusals.SignatureWrong(key_id=given.key_id, reason=error) from error
-    return Sender(access, given.key_id)
-
-
-def _by_assertion(
-    access: AccessChanged, given: WebAuthnAssertion, challenge: bytes, settings: Settings, counters: Mapping[str, int]
-) -> Sender:
-    credential = next((each for each in access.credentials if each.credential_id == given.credential_id), None)
-    if credential is None:
-        raise refusals.KeyUnknown(principal=access.principal, key_id=given.credential_id)
-    assertion = webauthn.Assertion(given.credential_id, given.authenticator_data, given.client_data_json, given.signature)
-    try:
-        verified = webauthn.verify_assertion(
-            assertion,
-            credential_public_key=bytes.fromhex(credential.public_key[2:]),
-            expected_challenge=challenge,
-            rp_id=settings.webauthn_rp_id,
-            origins=settings.webauthn_origins,
-            previous_counter=counters.get(given.credential_id),
-        )
-    except webauthn.CounterRefused as error:
-        raise refusals.CounterNotRisen(reason=error.reason) from error
-    except webauthn.AssertionRefused as error:
-        raise refusals.AssertionWrong(rule=error.check, reason=error.reason) from error
-    return Sender(access, given.credential_id, Shown(given, verified.counter))
+    return proven(access, given, bytes.fromhex(body.approval_hash), settings, counters)
