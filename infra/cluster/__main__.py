@@ -34,13 +34,14 @@ def up(
     runtime: Folder = DEFAULT,
     only: Annotated[str, typer.Option(help=f"Services, without our processes: {','.join(SERVICES)}.")] = "",
     found: Annotated[str, typer.Option(help="module:function that makes the institution, given the cluster.")] = "",
+    brokers: Annotated[int | None, typer.Option(min=1, help="Kafka brokers of a new cluster; with 3, any one may die.")] = None,
 ) -> None:
     """Start what is not running, and wait until it answers."""
     services = [each for each in SERVICES if not only or each in only.split(",")]
     unknown = set(filter(None, only.split(","))) - set(get_args(Service))
     if unknown:
         raise typer.BadParameter(f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(SERVICES)}")
-    cluster = Cluster(runtime, services, () if only else PROCESSES, console.print, _founder(found))
+    cluster = Cluster(runtime, services, () if only else PROCESSES, console.print, _founder(found), brokers=brokers)
     try:
         cluster.start()
         report.show(report.of(cluster, Runtime(runtime.resolve())), console)

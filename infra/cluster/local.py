@@ -28,7 +28,7 @@ from infra.chain.world import WorldBroken
 from infra.cluster.description import FILE, RUNTIME_VARIABLE, ClusterDescription, TokenPlace
 from infra.cluster.errors import ClusterError
 from infra.cluster.processes import PROCESSES, Process
-from infra.cluster.runtime import LOOPBACK, Runtime, is_free
+from infra.cluster.runtime import LOOPBACK, Runtime, is_broker, is_free
 from infra.cluster.services import SERVICES, Service, Services, await_answer
 from infra.cluster.supervision import Program, Running, Supervisor
 from infra.hsm import softhsm
@@ -44,20 +44,24 @@ OUTSIDE_FAULTS: Final = (KafkaException, psycopg.Error, NodeError, WorldBroken, 
 class Cluster:
     """One cluster, by its folder. `services` and `processes` say what `start` starts."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - wired once, by name
         self,
         runtime: Path,
         services: Collection[Service] = SERVICES,
         processes: Sequence[Process] = PROCESSES,
         say: Callable[[str], None] = lambda _: None,
         found: Callable[[ClusterDescription], object] = lambda _: None,
+        *,
+        brokers: int | None = None,
     ) -> None:
         """Touch nothing yet. `say` is told about progress, a line at a time.
+
+        `brokers` counts when the cluster is new; None: one, or as many as it has.
 
         `found` makes the institution once services answer and before our processes start: its keys and its genesis.
         It is called at every start, and changes nothing that is there.
         """
-        self._runtime = Runtime(runtime.resolve())
+        self._runtime = Runtime(runtime.resolve(), brokers)
         self._services = Services(self._runtime, services)
         self._processes = processes
         self._say = say
@@ -92,7 +96,7 @@ class Cluster:
             http=f"http://localhost:{ports['http']}",
             node=f"http://{LOOPBACK}:{ports['node']}",
             postgres=f"postgresql://{LOOPBACK}:{ports['postgres']}/{DATABASE}",
-            kafka_bootstrap=f"{LOOPBACK}:{ports['kafka']}",
+            kafka_bootstrap=",".join(f"{LOOPBACK}:{ports[name]}" for name in self._runtime.brokers),
             token=TokenPlace(
                 module=softhsm.find_module(),
                 label=softhsm.TOKEN_LABEL,
@@ -197,7 +201,7 @@ class Cluster:
                 yield Program(name, (sys.executable, "-m", process.module), environment)
 
     def _full_name(self, name: str) -> str:
-        return f"{'services' if name in SERVICES else 'processes'}:{name}"
+        return f"{'services' if name in SERVICES or is_broker(name) else 'processes'}:{name}"
 
     def _check_ports(self) -> None:
         taken = {name: port for name, port in self._runtime.ports().items() if not is_free(port)}

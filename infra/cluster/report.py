@@ -16,7 +16,7 @@ from rich.table import Table
 from infra.cluster.description import ClusterDescription
 from infra.cluster.local import Cluster
 from infra.cluster.processes import PROCESSES
-from infra.cluster.runtime import Runtime
+from infra.cluster.runtime import Runtime, is_broker
 from infra.cluster.supervision import Running
 from infra.kafka import clients
 from schemas.topics import TOPICS
@@ -30,7 +30,7 @@ def facts(description: ClusterDescription, running: Iterable[Running]) -> dict[s
     """The whole report as JSON values; `lag` of a process is None when Kafka could not be asked. Raises OSError."""
     programs = list(running)
     up = {each.name for each in programs if each.state == "running"}
-    behind = lags(description) if "kafka" in up else {}
+    behind = lags(description) if any(map(is_broker, up)) else {}
     principals = {name: process.principal for process in PROCESSES for name in process.instances}
     return {
         "http": description.http,

@@ -23,6 +23,7 @@ from eth_account.types import Language
 
 from infra.cluster.errors import ClusterError
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, create_private, read_private
+from infra.kafka.server import new_cluster_id
 from schemas.topics import Principal
 
 ROOT: Final = Path(__file__).parents[2]
@@ -30,7 +31,9 @@ ROOT: Final = Path(__file__).parents[2]
 LOOPBACK: Final = "127.0.0.1"
 PORT_MIN: Final = 20_000
 PORT_MAX: Final = 32_767
-PORT_NAMES: Final = ("http", "node", "postgres", "kafka", "controller", "supervisor")
+PORT_NAMES: Final = ("http", "node", "postgres", "supervisor")
+"""Beside those of the brokers, two each."""
+BROKER: Final = "kafka"
 PASSWORD_RANDOM_BYTES: Final = 24
 MNEMONIC_WORDS: Final = 12
 
@@ -43,9 +46,11 @@ TRAVERSE_ONLY_MODE: Final = 0o711
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The folder of one cluster."""
+    """The folder of one cluster. How many brokers it has is decided when it is new, and then stays."""
 
     folder: Path
+    brokers_wanted: int | None = None
+    """None: as many as it has; one when it is new."""
 
     @property
     def logs(self) -> Path:
@@ -53,9 +58,9 @@ class Runtime:
         return self.folder / "logs"
 
     @property
-    def kafka(self) -> Path:
-        """The broker's settings and log segments."""
-        return self.folder / "kafka"
+    def brokers(self) -> tuple[str, ...]:
+        """The names of its brokers: of their ports, their programs and their folders, with settings and log segments."""
+        return tuple(sorted(filter(is_broker, self.ports())))
 
     @property
     def postgres(self) -> Path:
@@ -75,7 +80,8 @@ class Runtime:
         """Make folders and secrets that are not there yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(TRAVERSE_ONLY_MODE)
-        for folder in (self.folder / "secrets", self.logs, self.kafka, self.chain):
+        brokers = [self.folder / name for name in self.brokers]
+        for folder in (self.folder / "secrets", self.logs, *brokers, self.chain):
             folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
         for principal in KAFKA_PRINCIPALS:
             self._credentials(f"kafka-{principal}.json", principal)
@@ -96,10 +102,17 @@ class Runtime:
             create_private(path, json.dumps(content).encode())
 
     def ports(self) -> dict[str, int]:
-        """The cluster's ports by name, chosen at the first call. Raises ClusterError when none are free."""
+        """The cluster's ports by name, chosen at the first call. Raises ClusterError when none are free, or it is another."""
         path = self.folder / "ports.json"
         known: dict[str, int] = json.loads(path.read_bytes()) if path.exists() else {}
-        lacking = [name for name in PORT_NAMES if name not in known]
+        brokers = [name for name in known if is_broker(name)] or broker_names(self.brokers_wanted or 1)
+        if self.brokers_wanted not in (None, len(brokers)):
+            raise ClusterError(
+                f"this cluster was made with {len(brokers)} broker(s), not {self.brokers_wanted}; "
+                "go on with these, or forget it with make down ARGS=--delete"
+            )
+        wanted = [*PORT_NAMES, *brokers, *map(controller_of, brokers)]
+        lacking = [name for name in wanted if name not in known]
         if lacking:
             known |= zip(lacking, _free_ports(len(lacking), self._ports_of_neighbours() | set(known.values())), strict=True)
             draft = path.with_suffix(".draft")
@@ -112,6 +125,13 @@ class Runtime:
         files = self.folder.parent.glob("*/ports.json")
         return {port for file in files for port in json.loads(file.read_bytes()).values()}
 
+    def kafka_cluster_id(self) -> str:
+        """What all its brokers' storage is marked with."""
+        path = self.folder / "kafka-cluster-id"
+        if not path.exists():
+            create_private(path, new_cluster_id().encode())
+        return path.read_text("ascii")
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the cluster for one start or stop. Raises ClusterError when somebody else is at it."""
@@ -122,6 +142,21 @@ class Runtime:
             except OSError:
                 raise ClusterError(f"{self.folder} is being started or stopped by somebody else; wait for that") from None
             yield
+
+
+def broker_names(count: int) -> tuple[str, ...]:
+    """Names of so many brokers; one alone has no number."""
+    return (BROKER,) if count == 1 else tuple(f"{BROKER}-{number}" for number in range(1, count + 1))
+
+
+def is_broker(name: str) -> bool:
+    """Whether a program or a port is a broker's."""
+    return name.partition("-")[0] == BROKER
+
+
+def controller_of(broker: str) -> str:
+    """The name of the port at which a broker talks with others about metadata."""
+    return broker.replace(BROKER, "controller")
 
 
 def is_free(port: int) -> bool:

@@ -17,11 +17,12 @@ from infra.chain.rpc import NodeError
 from infra.chain.world import deploy
 from infra.cluster.description import ClusterDescription
 from infra.cluster.errors import ClusterError, NotReady
-from infra.cluster.runtime import KAFKA_PRINCIPALS, LOOPBACK, POSTGRES_ROLES, ROOT, Runtime, is_free
+from infra.cluster.runtime import KAFKA_PRINCIPALS, LOOPBACK, POSTGRES_ROLES, ROOT, Runtime, controller_of, is_free
 from infra.cluster.supervision import Program
 from infra.hsm import softhsm
 from infra.identity.private_file import read_private
 from infra.kafka import clients, topics
+from infra.kafka.properties import Seat
 from infra.kafka.server import Broker
 from infra.postgres.server import PostgresServer, system_user
 
@@ -47,7 +48,7 @@ class Services:
     def preparations(self) -> Iterator[Callable[[], object]]:
         """What must be there before anything starts, to be done side by side."""
         if "kafka" in self._wanted:
-            yield self._broker.prepare
+            yield from (broker.prepare for broker in self._brokers)
         if "postgres" in self._wanted:
             yield self._database.prepare
         if "token" in self._wanted:
@@ -56,7 +57,7 @@ class Services:
     def completions(self, description: ClusterDescription, say: Callable[[str], None]) -> Iterator[Callable[[], object]]:
         """What waits for each service and makes what belongs on it, to be done side by side."""
         if "kafka" in self._wanted:
-            yield lambda: self._complete(description, "kafka", say, lambda: topics.create(clients.admin(description, "admin")))
+            yield lambda: self._complete(description, "kafka", say, lambda: self._make_topics(description))
         if "postgres" in self._wanted:
             yield lambda: self._complete(description, "postgres", say, self._database.create_roles)
         if "node" in self._wanted:
@@ -70,6 +71,10 @@ class Services:
         answered = time.monotonic()
         work()
         say(f"{service} answers after {answered - began:.1f} s, complete after {time.monotonic() - began:.1f} s")
+
+    def _make_topics(self, description: ClusterDescription) -> None:
+        topics.create(clients.admin(description, "admin"), len(self._runtime.brokers))
+        topics.await_served(clients.admin(description, "client"))
 
     def _deploy_world(self, description: ClusterDescription) -> None:
         if "world" in self._wanted:
@@ -85,21 +90,27 @@ class Services:
         await_answer(service, probes[service], self._runtime)
 
     def _kafka_answers(self, description: ClusterDescription) -> bool:
-        if is_free(self._runtime.ports()["kafka"]):  # a client that knocks too early backs off for longer than this takes
+        """Whether every broker is there, and each knows of all."""
+        ports, brokers = self._runtime.ports(), self._runtime.brokers
+        if any(is_free(ports[name]) for name in brokers):  # a client that knocks too early backs off for longer than this takes
             return False
         try:
-            clients.admin(description, "admin").list_topics(timeout=1)
+            return len(clients.admin(description, "admin").list_topics(timeout=1).brokers) == len(brokers)
         except KafkaException:
             return False
-        return True
 
     @property
-    def _broker(self) -> Broker:
+    def _brokers(self) -> list[Broker]:
         if not JARS.is_dir():
             raise ClusterError(f"no Kafka jars in {JARS}; run make setup")
-        ports = self._runtime.ports()
+        ports, names = self._runtime.ports(), self._runtime.brokers
+        seats = tuple(Seat(number, ports[name], ports[controller_of(name)]) for number, name in enumerate(names, start=1))
         passwords = {each: self._runtime.password(f"kafka-{each}.json") for each in KAFKA_PRINCIPALS}
-        return Broker(self._runtime.kafka, JARS, ports["kafka"], ports["controller"], passwords)
+        identity = self._runtime.kafka_cluster_id()
+        return [
+            Broker(self._runtime.folder / name, JARS, seat, seats, identity, passwords)
+            for name, seat in zip(names, seats, strict=True)
+        ]
 
     @property
     def _database(self) -> PostgresServer:
@@ -109,7 +120,8 @@ class Services:
     def programs(self) -> Iterator[Program]:
         """What the supervisor is to keep running."""
         if "kafka" in self._wanted:
-            yield Program("kafka", tuple(self._broker.command()), service=True)
+            for name, broker in zip(self._runtime.brokers, self._brokers, strict=True):
+                yield Program(name, tuple(broker.command()), service=True)
         if "postgres" in self._wanted:
             command = tuple(self._database.command())
             yield Program("postgres", command, service=True, user=system_user(), stop_signal="INT")

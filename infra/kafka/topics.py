@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Final, get_args
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -20,10 +20,12 @@ from confluent_kafka.admin import (
     AclPermissionType,
     AdminClient,
     NewTopic,
+    OffsetSpec,
     ResourcePatternType,
     ResourceType,
 )
 
+from infra.kafka.properties import in_sync_min, replicas
 from schemas.topics import TOPICS, Principal, Topic
 
 REQUEST_SECONDS_MAX: Final = 30
@@ -41,9 +43,9 @@ _ANY_RULE: Final = AclBindingFilter(
 _LITERAL, _PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
 
 
-def create(admin: AdminClient, replication: int = 1) -> None:
+def create(admin: AdminClient, brokers: int = 1) -> None:
     """Make what is missing of topics and access lists; again and again without harm. Raises KafkaException."""
-    wanted = [_new_topic(topic, replication) for topic in TOPICS.values()]
+    wanted = [_new_topic(topic, brokers) for topic in TOPICS.values()]
     _settle(admin.create_topics(wanted, request_timeout=REQUEST_SECONDS_MAX).values(), allowed=KafkaError.TOPIC_ALREADY_EXISTS)
     rules = bindings()
     _settle(admin.create_acls(rules, request_timeout=REQUEST_SECONDS_MAX).values())
@@ -61,6 +63,58 @@ def _await_rules(admin: AdminClient, count: int) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"the broker does not go by its access rules after {REQUEST_SECONDS_MAX} s")
         time.sleep(RULES_POLL_SECONDS)
+
+
+def await_served(client: AdminClient) -> None:
+    """Wait until whoever leads a partition lets everybody read it: each broker goes by what it has heard, some sooner.
+
+    Raises:
+        TimeoutError: one does not within REQUEST_SECONDS_MAX.
+    """
+    places = [TopicPartition(topic.name, number) for topic in TOPICS.values() for number in range(topic.partitions)]
+    deadline = time.monotonic() + REQUEST_SECONDS_MAX
+    while not _are_served(client, places):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not every partition can be read after {REQUEST_SECONDS_MAX} s")
+        time.sleep(RULES_POLL_SECONDS)
+
+
+def await_in_sync(admin: AdminClient, brokers: int, seconds_max: float = REQUEST_SECONDS_MAX) -> None:
+    """Wait until so many brokers are there and every replica of every partition has all that its leader has.
+
+    Raises:
+        TimeoutError: some lag for `seconds_max`.
+    """
+    deadline = time.monotonic() + seconds_max
+    while (behind := _out_of_sync(admin, brokers)) != 0:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{behind} partitions are not on all their brokers after {seconds_max:g} s")
+        time.sleep(RULES_POLL_SECONDS)
+
+
+def _out_of_sync(admin: AdminClient, brokers: int) -> int:
+    try:
+        found = admin.list_topics(timeout=REQUEST_SECONDS_MAX)
+    except KafkaException:
+        return len(TOPICS)
+    if len(found.brokers) < brokers:
+        return len(TOPICS)
+    return sum(
+        partition.leader < 0 or set(partition.isrs) != set(partition.replicas)
+        for topic in found.topics.values()
+        for partition in topic.partitions.values()
+    )
+
+
+def _are_served(client: AdminClient, places: list[TopicPartition]) -> bool:
+    asked = client.list_offsets({place: OffsetSpec.latest() for place in places}, request_timeout=REQUEST_SECONDS_MAX)  # type: ignore[no-untyped-call]
+    try:
+        for answer in asked.values():
+            answer.result(REQUEST_SECONDS_MAX)
+    except KafkaException:
+        client.list_topics(timeout=REQUEST_SECONDS_MAX)  # refreshes who leads what
+        return False
+    return True
 
 
 def bindings() -> list[AclBinding]:
@@ -82,9 +136,10 @@ def _allow(kind: ResourceType, name: str, pattern: ResourcePatternType, user: st
     return AclBinding(kind, name, pattern, user, "*", operation, AclPermissionType.ALLOW)
 
 
-def _new_topic(topic: Topic, replication: int) -> NewTopic:
+def _new_topic(topic: Topic, brokers: int) -> NewTopic:
     retention = {"cleanup.policy": "compact"} if topic.compacted else {"cleanup.policy": "delete", "retention.ms": "-1"}
-    return NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=replication, config=retention)
+    config = {**retention, "min.insync.replicas": str(in_sync_min(brokers))}
+    return NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=replicas(brokers), config=config)
 
 
 def _settle(futures: Iterable[Future[None]], allowed: int | None = None) -> None:
