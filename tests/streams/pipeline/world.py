@@ -1,0 +1,129 @@
+"""The firm, its chain and every processor, on a simulated log. Nothing of a processor but the log survives its crash."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from schemas import wire
+from schemas.events.base import FirmEvent
+from schemas.events.observations import PriceObserved
+from schemas.hash_chain import digest_of
+from schemas.topics import DESK_PARTITIONS
+from streams.broadcast.decider import BroadcastDecider
+from streams.broadcast.observer import REFERENCE_TOPICS as FOLLOWED_BY_BROADCAST
+from streams.broadcast.observer import BroadcastObserver
+from streams.desk import observer as desk_observer
+from streams.engine.decider import Processor, Received
+from streams.engine.simulated import SimulatedLog
+from streams.execution.decider import ExecutionDecider
+from streams.execution.observer import ExecutionObserver
+from streams.settlement.decider import SettlementDecider
+from streams.settlement.observer import SettlementObserver
+from streams.signing.enclave import REFERENCE_TOPICS as FOLLOWED_BY_THE_SIGNER
+from streams.signing.root import RootedGovernance
+from tests.streams.governance import firm
+from tests.streams.governance.firm import CHAIN, PINNED
+from tests.streams.pipeline.uncertain_chain import UncertainChain
+from tests.streams.signing.line import KeyInMemory, Line, signer
+from tests.streams.signing.scenery import START, genesis, limit
+
+IDLE_STEPS: Final = 40
+"""Steps without a word after which a run is at its end: longer than the longest interval of anybody who waits."""
+CAPS_USD: Final = {"trader-day": 100_000, "desk-day": 150_000}
+LIMITS: Final = (
+    limit("single", "60000", kind="per-transaction", window_seconds=0),
+    limit("trader-day", str(CAPS_USD["trader-day"])),
+    limit("desk-day", str(CAPS_USD["desk-day"]), scope="desk"),
+)
+_LONG: Final = {
+    "price_max_age_seconds": 3_600,
+    "simulation_max_age_seconds": 3_600,
+    "command_max_age_seconds": 3_600,
+    "confirmation_depth": 3,
+}
+GENESIS: Final = genesis(
+    policy=firm.policy(limits=list(LIMITS), settings=firm.policy().settings.model_copy(update=_LONG)),
+)
+"""Simulated time goes fast, so nothing grows old within a run."""
+
+
+@dataclass
+class Followed:
+    """References to the simulated log: whole topics from their first record, and what was there before it."""
+
+    log: SimulatedLog
+    before: list[Received]
+    topics: tuple[str, ...]
+    read: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def poll(self) -> list[Received]:
+        found, self.before = self.before, []
+        for topic in self.topics:
+            for number in range(DESK_PARTITIONS):
+                first, entries = self.read[topic, number], self.log.entries.get((topic, number), [])
+                for at in range(first, len(entries)):
+                    value = entries[at].value
+                    record = wire.decode(topic, value)
+                    found.append(Received(topic, number, at, entries[at].key, value, digest_of(value), record))
+                self.read[topic, number] = len(entries)
+        return found
+
+
+class World:
+    """Everything, from one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.random = Random(seed)
+        self.log = SimulatedLog(seed, crash_rate=0.06, duplicate_rate=0.1, zombie_rate=0.04, now=START)
+        self.chain = UncertainChain(random=Random(seed + 1))
+        self.key = KeyInMemory()
+        self.people = Line(GENESIS)
+        self._outside = [r for r in self.people.records if isinstance(r.record, FirmEvent | PriceObserved)]
+        for make in (self._desk, self._execution, self._signer, self._broadcast, self._settlement):
+            self.log.run(make)
+
+    def step(self) -> None:
+        """Somebody works, or dies; time passes for all."""
+        self.log.step()
+        self.chain.step()
+        self.people.now = self.log.now
+
+    def settle(self, steps_max: int = 4_000) -> None:
+        """Go on without new trouble on the chain until nothing is left to do; workers go on dying."""
+        self.chain.quiet = True
+        idle = 0
+        for _ in range(steps_max):
+            written = sum(map(len, self.log.entries.values()))
+            self.step()
+            idle = 0 if sum(map(len, self.log.entries.values())) > written else idle + 1
+            if idle > IDLE_STEPS and not self.log._waiting():
+                return
+        raise AssertionError(f"seed {self.seed}: not quiet after {steps_max} steps")
+
+    def _desk(self) -> Processor[Any, Any]:
+        return desk_observer.processor(desk_observer.DeskObserver(self._following(())))
+
+    def _execution(self) -> Processor[Any, Any]:
+        inputs, outputs = ("approved", "signed", "signing-refused"), ("simulated", "nonce-resolved")
+        observer = ExecutionObserver(self._following(()), {CHAIN: self.chain})
+        return Processor("execution", inputs, outputs, ExecutionDecider(), observer)
+
+    def _signer(self) -> Processor[Any, Any]:
+        return signer(self._following(FOLLOWED_BY_THE_SIGNER), self.key, RootedGovernance(PINNED))
+
+    def _broadcast(self) -> Processor[Any, Any]:
+        observer = BroadcastObserver(self._following(FOLLOWED_BY_BROADCAST), {CHAIN: (self.chain,)}, lambda: self.log.now)
+        return Processor("broadcast", ("signed",), ("broadcast",), BroadcastDecider(), observer)
+
+    def _settlement(self) -> Processor[Any, Any]:
+        observer = SettlementObserver(self._following(()), {CHAIN: self.chain})
+        return Processor("settlement", ("broadcast",), ("confirmed", "reverted"), SettlementDecider(), observer)
+
+    def _following(self, topics: tuple[str, ...]) -> Followed:
+        """What was said before the run, and from the log what is not of it."""
+        told = {received.topic for received in self._outside}
+        return Followed(self.log, self._outside[:], tuple(topic for topic in topics if topic not in told))
