@@ -25,7 +25,7 @@ I_co = TypeVar("I_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One record from an input topic. `record` is None only on `commands`, for bytes that could not be read."""
+    """One record from an input topic. `record` is None only for bytes of a command that could not be read."""
 
     topic: str
     partition: int
@@ -108,7 +108,7 @@ class Processor(Generic[S, I]):
 
     principal: Principal
     inputs: tuple[str, ...]
-    """Desk-keyed topics, co-partitioned with the outputs."""
+    """Co-partitioned with the outputs: desk-keyed topics, or those of the firm, which have one partition."""
     outputs: tuple[str, ...]
     decider: Decider[S, I]
     observer: Observer[S, I]

@@ -9,8 +9,8 @@ from schemas.events.base import Event
 from schemas.hash_chain import digest_of
 from streams.engine.decider import Received, Recorded
 
-UNTRUSTED_TOPIC = "commands"
-"""The only input that others than our own processors write: its bytes may be anything."""
+UNTRUSTED_TOPICS = frozenset({"commands", "firm-commands"})
+"""The only inputs that others than our own processors write: their bytes may be anything."""
 
 
 def check(message: Message) -> Message | None:
@@ -28,7 +28,7 @@ def check(message: Message) -> Message | None:
 
 
 def received_of(message: Message) -> Received:
-    """An input. On `commands` what cannot be read comes through as such; anywhere else it stops the processor.
+    """An input. What cannot be read comes through as such where others write, too; anywhere else it stops the processor.
 
     Raises:
         wire.Unreadable: an event of ours that is not one.
@@ -39,7 +39,7 @@ def received_of(message: Message) -> Received:
     try:
         record = wire.decode(topic, value)
     except wire.Unreadable as error:
-        if topic != UNTRUSTED_TOPIC:
+        if topic not in UNTRUSTED_TOPICS:
             raise
         return Received(topic, partition, offset, key, value, digest, None, str(error), error.content, headers)
     return Received(topic, partition, offset, key, value, digest, record, headers=headers)

@@ -11,6 +11,7 @@ from typing import Final
 from schemas import wire
 from schemas.commands import Command
 from schemas.events.base import DeskEvent, Event, OrderEvent
+from schemas.firm_commands import FirmCommand
 from schemas.hash_chain import Link, digest_of
 from schemas.topics import FIRM_KEY, TOPIC_OF
 from schemas.values import Instant
@@ -32,7 +33,7 @@ class Sealed:
 
 def causation_of(received: Received) -> str:
     """What an event names as its cause: a command by its id, an event (or unreadable bytes) by its hash."""
-    return received.record.command_id if isinstance(received.record, Command) else received.digest
+    return received.record.command_id if isinstance(received.record, (Command, FirmCommand)) else received.digest
 
 
 def link_of(received: Received) -> tuple[str, Link] | None:

@@ -2,7 +2,7 @@
 
 What it keeps true, as Kafka does: order within a partition, transactions that show all or nothing, committed offsets that move
 with them, and fencing of a worker whose partitions were given to another (KIP-447). What it makes happen, from the seed:
-crashes before and after a transaction, workers that were taken for dead and wake up, duplicates on `commands`, any interleaving
+crashes before and after a transaction, workers that were taken for dead and wake up, duplicates of commands, any interleaving
 of topics, and delays. After TigerBeetle's VOPR: a failing seed is a test.
 
 Left out: brokers that die and markers that arrive late; for these there is `make chaos` on real brokers.
@@ -19,16 +19,16 @@ from typing import Any, Final
 from schemas import wire
 from schemas.hash_chain import digest_of
 from schemas.partitioning import desk_partition
-from schemas.topics import DESK_PARTITIONS, TOPIC_OF
+from schemas.topics import DESK_PARTITIONS, TOPIC_OF, TOPICS
 from schemas.values import Instant, Record
 from streams.engine.decider import Processor, Received, Recorded
 from streams.engine.headers import source_header, source_of
 from streams.engine.partition import Partition
+from streams.engine.reading import UNTRUSTED_TOPICS
 from streams.engine.sealing import Sealed
 
 BATCH_INPUTS_MAX: Final = 7
 STEP_MICROS_MAX: Final = 50_000
-UNTRUSTED_TOPIC: Final = "commands"
 
 
 class Fenced(Exception):
@@ -98,13 +98,13 @@ class SimulatedLog:
         topic = TOPIC_OF[type(record)].name
         entry = Entry(key.encode(), wire.encode(record))
         self.publish_bytes(topic, entry)
-        if topic == UNTRUSTED_TOPIC and self._random.random() < self.duplicate_rate:
+        if topic in UNTRUSTED_TOPICS and self._random.random() < self.duplicate_rate:
             self.faults["duplicate"] += 1
             self.publish_bytes(topic, entry)
 
     def publish_bytes(self, topic: str, entry: Entry) -> None:
         """Write raw bytes from outside."""
-        number = desk_partition(entry.key)
+        number = desk_partition(entry.key) if TOPICS[topic].partitions > 1 else 0
         self.entries[topic, number].append(entry)
 
     def settle(self, steps_max: int = 10_000) -> None:
@@ -219,7 +219,7 @@ class SimulatedLog:
         try:
             return Received(*given, wire.decode(topic, entry.value))
         except wire.Unreadable as error:
-            if topic != UNTRUSTED_TOPIC:
+            if topic not in UNTRUSTED_TOPICS:
                 raise
             return Received(*given, None, str(error), error.content)
 
