@@ -28,6 +28,7 @@ INSTANT_MICROS_MAX: Final = 253_402_300_799_999_999
 """The last microsecond of the year 9999 (RFC 3339's range)."""
 BASIS_POINTS_MAX: Final = 10_000
 
+_ZERO = Decimal(0)
 _USD_UNIT = Decimal(1).scaleb(-USD_DECIMALS)
 _PLAIN_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,77})(\.[0-9]{1,77})?")
 _PLAIN_INTEGER = re.compile(r"0|[1-9][0-9]{0,77}")
@@ -55,7 +56,7 @@ def _integer(pattern: re.Pattern[str], text: object) -> object:
 def _plain_decimal(text: object) -> object:
     """A Decimal from plain digits; exponents, signs, floats, NaN and blanks are refused."""
     if isinstance(text, Decimal):
-        return text
+        return text or _ZERO  # nothing is nothing: a negative zero would be written with its sign
     if isinstance(text, int) and not isinstance(text, bool):
         return Decimal(text)
     if not isinstance(text, str) or not _PLAIN_DECIMAL.fullmatch(text):

@@ -16,7 +16,8 @@ import fastavro
 from pydantic import ValidationError
 
 from schemas import catalogue
-from schemas.branches import NotOne, Translation, to_avro, to_json
+from schemas.branches import NotOne, Translation, to_json
+from schemas.encoding import Encoder, encoder_of
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.values import Record
 
@@ -38,11 +39,8 @@ class Unreadable(Exception):
 
 def encode(record: Record) -> bytes:
     """The record's value on its topic, with the newest schema id of its subject."""
-    schema_id, schema, translate = _writer(type(record))
-    out = io.BytesIO()
-    out.write(_HEADER.pack(MAGIC, schema_id))
-    fastavro.schemaless_writer(out, schema, translate(record.model_dump(mode="json")))
-    return out.getvalue()
+    header, body = _writer(type(record))
+    return header + body(record)
 
 
 def decode(topic: str, value: bytes) -> Record:
@@ -105,10 +103,10 @@ def _content(topic: str, value: bytes) -> dict[str, Any]:
 
 
 @cache
-def _writer(record_type: type[Record]) -> tuple[int, Any, Translation]:
-    """The schema's id, the schema, and what turns values into its form."""
+def _writer(record_type: type[Record]) -> tuple[bytes, Encoder]:
+    """The first bytes of a record's value, and what makes the others."""
     entry = catalogue.newest(TOPIC_OF[record_type].subject)
-    return entry.schema_id, _parsed(entry.schema_id), to_avro(entry.schema) or _as_it_is
+    return _HEADER.pack(MAGIC, entry.schema_id), encoder_of(record_type, entry.schema)
 
 
 @cache

@@ -161,6 +161,11 @@ def test_dollars_that_are_no_dollars_are_refused(usd: object) -> None:
         PriceFact.model_validate({**price, "usd": usd})
 
 
+def test_nothing_is_written_without_a_sign() -> None:
+    price = example(PriceFact)
+    assert PriceFact(**{**dict(price), "usd": Decimal("-0.00")}).model_dump(mode="json")["usd"] == "0.000000"
+
+
 @pytest.mark.parametrize("amount", ["-1", "0", "1e400", "0x10", "1.", ".5", "\uff19", "1" * 79, True, 1.5, None])
 def test_amounts_that_are_no_amounts_are_refused(amount: object) -> None:
     with pytest.raises(ValidationError):
