@@ -40,11 +40,12 @@ from schemas.events.lifecycle import (
 from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
 from schemas.hash_chain import Link
 from schemas.values import Instant, OrderId
-from streams.desk import approvals, changes, intake, outcomes
+from streams.desk import intake
 from streams.desk.authentication import counter_shown
-from streams.desk.facts import Circumstances
 from streams.desk.intake import Accepted
-from streams.desk.judgement import initiation
+from streams.desk.judging.facts import Circumstances
+from streams.desk.judging.judgement import initiation
+from streams.desk.orders import approvals, changes, outcomes
 from streams.desk.refusals import IdempotencyConflict, Refused
 from streams.desk.state import Desk, DeskState, Given, OpenOrder
 from streams.engine.decider import Received, Recorded

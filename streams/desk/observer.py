@@ -13,7 +13,7 @@ from schemas.events.observations import PriceObserved
 from schemas.topics import GOVERNANCE_TOPICS, TOPIC_OF, written_by
 from schemas.values import Instant
 from streams.desk.decider import DeskDecider, Message
-from streams.desk.facts import Circumstances
+from streams.desk.judging.facts import Circumstances
 from streams.desk.state import DeskState
 from streams.engine.decider import Later, Processor, Received
 from streams.governance.view import GovernanceFold

@@ -17,7 +17,7 @@ from schemas.events.lifecycle import ApprovalGiven, OrderInitiated
 from schemas.orders import ApprovalSubject, Order
 from schemas.values import Instant
 from streams.desk.authentication import authenticate
-from streams.desk.effect import exact_sum
+from streams.desk.judging.effect import exact_sum
 from streams.desk.limits import MICROS_PER_SECOND
 from streams.desk.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX, Given
 from streams.governance.view import Governance

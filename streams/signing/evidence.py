@@ -28,10 +28,10 @@ from schemas.events.limits import LimitReleased, LimitReserved
 from schemas.orders import ApprovalSubject, Effect, Order, Swap
 from schemas.values import TEXT_CHARACTERS_MAX, Instant
 from streams.desk import limits
-from streams.desk.approvals import standing
-from streams.desk.effect import effect_of
-from streams.desk.facts import Circumstances, Valued, facts_of, value
+from streams.desk.judging.effect import effect_of
+from streams.desk.judging.facts import Circumstances, Valued, facts_of, value
 from streams.desk.limits import Account, Adjustment, Ledger, amounts, applied, limit_facts, reservation
+from streams.desk.orders.approvals import standing
 from streams.desk.refusals import Refused
 from streams.execution.compilation import NotCompilable, compile_call
 from streams.execution.valuation import PPM_PER_BASIS_POINT

@@ -23,8 +23,9 @@ from schemas.events.base import FirmEvent
 from schemas.hash_chain import digest_of
 from schemas.partitioning import desk_partition
 from schemas.values import Instant
-from streams.desk import judgement, limits
+from streams.desk import limits
 from streams.desk.decider import DeskDecider, Message
+from streams.desk.judging import judgement
 from streams.desk.observer import DeskObserver, processor
 from streams.desk.state import DeskState
 from streams.engine.decider import Received

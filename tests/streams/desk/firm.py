@@ -19,7 +19,7 @@ from schemas.commands import Ed25519Signature, WebAuthnAssertion
 from schemas.events.facts import PriceFact
 from schemas.events.governance import AccessChanged, AssetListed, ContractListed, PolicyActivated, WalletAssigned
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
-from streams.desk.facts import Circumstances
+from streams.desk.judging.facts import Circumstances
 from streams.governance.view import Governance
 from streams.policy import starter
 

@@ -10,8 +10,8 @@ from schemas.events.facts import PriceFact
 from schemas.events.lifecycle import Approved, PolicyEvaluated
 from schemas.orders import Action
 from streams.desk import refusals
-from streams.desk.effect import base_units, effect_of
-from streams.desk.facts import value_usd
+from streams.desk.judging.effect import base_units, effect_of
+from streams.desk.judging.facts import value_usd
 from tests.streams.desk.firm import (
     ASSETS,
     CHAIN,

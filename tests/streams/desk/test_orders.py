@@ -149,7 +149,7 @@ def test_an_order_that_nobody_approves_expires() -> None:
 
 
 def test_orders_expire_in_their_own_order_and_only_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.desk.outcomes.EXPIRIES_MAX", 2)
+    monkeypatch.setattr("streams.desk.orders.outcomes.EXPIRIES_MAX", 2)
     spec = given()
     for name in ("o1", "o2", "o3"):
         spec.given(initiate(name, transfer("40000"))).after(1)

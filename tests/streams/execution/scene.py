@@ -16,7 +16,7 @@ from schemas.events.lifecycle import Approved
 from schemas.examples import example
 from schemas.orders import Action, ApproveToken, Order, Swap, Transfer
 from schemas.values import Address, Instant
-from streams.desk.effect import effect_of
+from streams.desk.judging.effect import effect_of
 from streams.governance.view import Governance, GovernanceFold
 from streams.prices.view import Prices
 

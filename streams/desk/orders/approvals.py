@@ -22,11 +22,11 @@ from schemas.orders import ApprovalSubject, Order
 from schemas.values import DeskId, Instant, OrderId
 from streams.desk import refusals
 from streams.desk.authentication import Sender, Shown
-from streams.desk.facts import Circumstances
 from streams.desk.intake import Accepted
-from streams.desk.judgement import Judgement, approval_subject, approved, evaluated, judge, judged
+from streams.desk.judging.facts import Circumstances
+from streams.desk.judging.judgement import Judgement, approval_subject, approved, evaluated, judge, judged
 from streams.desk.limits import Adjustment, amounts
-from streams.desk.outcomes import ended
+from streams.desk.orders.outcomes import ended
 from streams.desk.state import DeskState, Given, OpenOrder
 from streams.governance.view import Governance
 from streams.policy import quorum

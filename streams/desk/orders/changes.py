@@ -17,13 +17,13 @@ from schemas.events.limits import LimitReleased
 from schemas.orders import Order
 from schemas.values import Instant, plain
 from streams.desk import refusals
-from streams.desk.approvals import with_desk
-from streams.desk.effect import exact_sum
-from streams.desk.facts import Circumstances
 from streams.desk.intake import Accepted
-from streams.desk.judgement import initiated, judge
+from streams.desk.judging.effect import exact_sum
+from streams.desk.judging.facts import Circumstances
+from streams.desk.judging.judgement import initiated, judge
 from streams.desk.limits import AccountKey, Adjustment, Ledger, MicroUsd, amounts
-from streams.desk.outcomes import ended
+from streams.desk.orders.approvals import with_desk
+from streams.desk.orders.outcomes import ended
 from streams.desk.state import DeskState, OpenOrder
 
 

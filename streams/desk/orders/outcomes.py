@@ -13,7 +13,7 @@ from schemas.events.base import OrderEvent
 from schemas.events.lifecycle import Confirmed, OrderClosed, OrderHeld, Reverted, SigningRefused, Simulated
 from schemas.events.limits import LimitPosted, LimitReleased
 from schemas.values import TEXT_CHARACTERS_MAX, Instant
-from streams.desk.facts import Circumstances
+from streams.desk.judging.facts import Circumstances
 from streams.desk.limits import MICROS_PER_SECOND
 from streams.desk.state import DeskState, OpenOrder, Stage
 

@@ -19,8 +19,8 @@ from schemas.events.limits import LimitReserved
 from schemas.orders import ApprovalSubject, Order, ReservedAmount
 from schemas.values import TEXT_CHARACTERS_MAX, Instant, OrderId
 from streams.desk import limits
-from streams.desk.effect import effect_of
-from streams.desk.facts import Circumstances, facts_of, value
+from streams.desk.judging.effect import effect_of
+from streams.desk.judging.facts import Circumstances, facts_of, value
 from streams.desk.limits import MICROS_PER_SECOND, UNADJUSTED, Adjustment, Ledger
 from streams.policy.evaluation import evaluate
 

@@ -1,0 +1,1 @@
+"""What happens to an order that was taken in: approvals, cancellation, splits, and its end."""
