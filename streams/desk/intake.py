@@ -23,7 +23,7 @@ from schemas.values import TEXT_CHARACTERS_MAX, DeskId, Instant, OrderId, Sha256
 from streams.desk import refusals
 from streams.desk.authentication import Sender, authenticate
 from streams.desk.judging.facts import Circumstances
-from streams.desk.limits import MICROS_PER_SECOND
+from streams.desk.limits.windows import MICROS_PER_SECOND
 from streams.desk.refusals import Refused
 from streams.desk.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX, Desk, DeskState
 from streams.engine.decider import Received

@@ -14,7 +14,8 @@ from typing import Final, Literal
 from schemas.hash_chain import Link
 from schemas.orders import Order, ReservedAmount
 from schemas.values import CommandId, DeskId, Instant, OrderId, PrincipalId, Role, Sha256
-from streams.desk.limits import MICROS_PER_SECOND, Ledger
+from streams.desk.limits.ledger import Ledger
+from streams.desk.limits.windows import MICROS_PER_SECOND
 
 COMMAND_AGE_SECONDS_MAX: Final = 3_600
 """No policy can let a command be older than this: a desk remembers ids no longer."""

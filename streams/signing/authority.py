@@ -18,7 +18,7 @@ from schemas.orders import ApprovalSubject, Order
 from schemas.values import Instant
 from streams.desk.authentication import authenticate
 from streams.desk.judging.effect import exact_sum
-from streams.desk.limits import MICROS_PER_SECOND
+from streams.desk.limits.windows import MICROS_PER_SECOND
 from streams.desk.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX, Given
 from streams.governance.view import Governance
 from streams.signing.dossier import Split

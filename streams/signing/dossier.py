@@ -29,7 +29,8 @@ from schemas.hash_chain import ChainBroken, Link
 from schemas.partitioning import desk_partition
 from schemas.topics import ORDER_TOPICS, written_by
 from schemas.values import DeskId, Instant, OrderId
-from streams.desk.limits import MICROS_PER_SECOND, AccountKey, Ledger, LedgerBroken, MicroUsd, account_key, amounts
+from streams.desk.limits.ledger import AccountKey, Ledger, LedgerBroken, Units
+from streams.desk.limits.windows import MICROS_PER_SECOND
 from streams.desk.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX
 from streams.engine.decider import Received
 
@@ -64,7 +65,7 @@ class Dossier:
     """An order's whole chain, verified, from its first link to the simulation that is to be answered."""
 
     links: tuple[OrderEvent, ...]
-    used: Mapping[AccountKey, MicroUsd]
+    used: Mapping[AccountKey, Units]
     """What its rolling limits had been used for before it when it was last evaluated, as the enclave reckons it."""
     splits: tuple[Split, ...] = ()
     """Of which order it is a part, and that one of which, and so on; empty for a whole order."""
@@ -79,7 +80,7 @@ class _Chain:
     """An order's links by sequence, each with its hash."""
 
     links: dict[int, tuple[OrderEvent, str]] = field(default_factory=dict)
-    used: dict[AccountKey, MicroUsd] = field(default_factory=dict)
+    used: dict[AccountKey, Units] = field(default_factory=dict)
     splits: tuple[Split, ...] = ()
     contested: str = ""
     """Why no link of it can be believed."""
@@ -242,19 +243,9 @@ def _reckon(ledger: Ledger, event: OrderEvent, chain: _Chain) -> None:
             ledger.post(event.order_id, event.decided_at)
         case PolicyEvaluated():
             ledger.evaluated(event.facts.limits, event.decided_at)
-            chain.used = _used(ledger, event)
+            chain.used = ledger.used_by_others(event.order_id, event.facts.limits)
         case _:
             pass
-
-
-def _used(ledger: Ledger, evaluated: PolicyEvaluated) -> dict[AccountKey, MicroUsd]:
-    own = amounts(ledger.held.get(evaluated.order_id, []))
-    windows = {
-        account_key(fact.limit_id, fact.scope_key): fact.window_seconds
-        for fact in evaluated.facts.limits
-        if fact.kind == "rolling"
-    }
-    return {key: ledger.used(key, window, evaluated.decided_at) - own.get(key, 0) for key, window in windows.items()}
 
 
 def _remember_end(writer: _Writer, event: OrderClosed | LimitPosted, chain: _Chain) -> None:

@@ -27,10 +27,11 @@ from schemas.events.lifecycle import ApprovalGiven, Approved, OrderInitiated, Po
 from schemas.events.limits import LimitReleased, LimitReserved
 from schemas.orders import ApprovalSubject, Effect, Order, Swap
 from schemas.values import TEXT_CHARACTERS_MAX, Instant
-from streams.desk import limits
 from streams.desk.judging.effect import effect_of
-from streams.desk.judging.facts import Circumstances, Valued, facts_of, value
-from streams.desk.limits import Account, Adjustment, Ledger, amounts, applied, limit_facts, reservation
+from streams.desk.judging.facts import Circumstances, Valued, facts_of, target_of, value
+from streams.desk.limits.assessment import limit_facts, refusals, reservation
+from streams.desk.limits.ledger import Adjustment, Ledger, amounts
+from streams.desk.limits.subjects import applied, subjects_of
 from streams.desk.orders.approvals import standing
 from streams.desk.refusals import Refused
 from streams.execution.compilation import NotCompilable, compile_call
@@ -248,18 +249,18 @@ def _check_approvals(case: Case) -> None:
 
 def _check_limits(case: Case) -> None:
     facts, first = case.allowed.facts, case.evaluated
-    falls_under = applied(case.policy.limits, case.order, case.effect.counterparty)
+    falls_under = applied(case.policy.limits, subjects_of(case.order, case.effect, target_of(case.effect, case.governance)))
     worth = case.valued(first.facts, first.decided_at).amount_usd
     if case.reserved.reserved != reservation(limit_facts(Ledger(), falls_under, worth, first.decided_at)):
         raise Unproven("what was reserved is not what the order was worth")
     # What the enclave reckons stands as reserved in a ledger of its own; the order's own part is asked for once more.
-    reckoned = Ledger({key: Account(reserved=used) for key, used in case.dossier.used.items()})
+    reckoned = Ledger.reckoned(case.dossier.used)
     kept = Adjustment(kept=amounts(case.reserved.reserved))
     derived = limit_facts(reckoned, falls_under, facts.amount_usd, facts.evaluated_at, kept)
     if derived != facts.limits:
         wrong = [f"{d.limit_id} of {d.scope_key}: {d.used_usd} USD used" for d in derived if d not in facts.limits]
         raise Unproven(f"the limits are not as recorded; reckoned from the log: {', '.join(wrong) or 'fewer of them'}")
-    for exceeded in limits.refusals(derived):
+    for exceeded in refusals(derived):
         raise Unproven(exceeded.message)
 
 

@@ -16,7 +16,8 @@ from schemas.firm import Settings
 from schemas.orders import Effect, Order
 from schemas.values import USD_MAX, AssetId, BaseUnits, Instant, Usd
 from streams.desk import refusals
-from streams.desk.limits import MICROS_PER_SECOND, MicroUsd, dollars, micros
+from streams.desk.limits.ledger import MicroUsd, dollars, micros
+from streams.desk.limits.windows import MICROS_PER_SECOND
 from streams.governance.view import Governance
 from streams.prices.view import SKEW_SECONDS_MAX, is_stale, price_in
 
@@ -114,7 +115,7 @@ def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
         amount_usd=valued.amount_usd,
         prices=[valued.price],
         limits=limits,
-        target=_target(effect, governance),
+        target=target_of(effect, governance),
         breakers=[],
         reduces_exposure=False,
         evacuates=False,
@@ -122,7 +123,8 @@ def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
     )
 
 
-def _target(effect: Effect, governance: Governance) -> ContractFact:
+def target_of(effect: Effect, governance: Governance) -> ContractFact:
+    """What governance says of the contract or account that the order goes to."""
     listed = governance.contracts.get((effect.chain_id, effect.counterparty))
     if listed is None:
         return ContractFact(address=effect.counterparty, listed=False)

@@ -18,10 +18,12 @@ from schemas.events.lifecycle import Approved, OrderClosed, OrderInitiated, Poli
 from schemas.events.limits import LimitReserved
 from schemas.orders import ApprovalSubject, Order, ReservedAmount
 from schemas.values import TEXT_CHARACTERS_MAX, Instant, OrderId
-from streams.desk import limits
 from streams.desk.judging.effect import effect_of
-from streams.desk.judging.facts import Circumstances, facts_of, value
-from streams.desk.limits import MICROS_PER_SECOND, UNADJUSTED, Adjustment, Ledger
+from streams.desk.judging.facts import Circumstances, facts_of, target_of, value
+from streams.desk.limits.assessment import limit_facts, refusals, reservation
+from streams.desk.limits.ledger import UNADJUSTED, Adjustment, Ledger
+from streams.desk.limits.subjects import applied, subjects_of
+from streams.desk.limits.windows import MICROS_PER_SECOND
 from streams.policy.evaluation import evaluate
 
 
@@ -54,19 +56,19 @@ def judge(  # noqa: PLR0913 - all that a judgement depends on, by name
     """
     effect = effect_of(order, circumstances.governance)
     valued = value(effect, circumstances, now)
-    applied = limits.applied(circumstances.policy.limits, order, effect.counterparty)
-    limit_facts = limits.limit_facts(ledger, applied, valued.amount_usd, now, adjustment)
+    falls_under = applied(circumstances.policy.limits, subjects_of(order, effect, target_of(effect, circumstances.governance)))
+    standing = limit_facts(ledger, falls_under, valued.amount_usd, now, adjustment)
     facts = facts_of(
         order,
         effect=effect,
         valued=valued,
-        limits=limit_facts,
+        limits=standing,
         approvals=approvals,
         circumstances=circumstances,
         now=now,
     )
     evaluation = evaluate(circumstances.policy, order, facts)
-    over = limits.refusals(limit_facts)
+    over = refusals(standing)
     return Judgement(
         order=order,
         outcome="refused" if over else evaluation.outcome,
@@ -74,7 +76,7 @@ def judge(  # noqa: PLR0913 - all that a judgement depends on, by name
         refusals=[*over, *evaluation.refusals],
         requires=[] if over else list(evaluation.requires),
         facts=facts,
-        reserved=limits.reservation(limit_facts),
+        reserved=reservation(standing),
     )
 
 

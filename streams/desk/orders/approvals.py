@@ -25,7 +25,7 @@ from streams.desk.authentication import Sender, Shown
 from streams.desk.intake import Accepted
 from streams.desk.judging.facts import Circumstances
 from streams.desk.judging.judgement import Judgement, approval_subject, approved, evaluated, judge, judged
-from streams.desk.limits import Adjustment, amounts
+from streams.desk.limits.ledger import Adjustment, amounts
 from streams.desk.orders.outcomes import ended
 from streams.desk.state import DeskState, Given, OpenOrder
 from streams.governance.view import Governance

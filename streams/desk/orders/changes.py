@@ -21,7 +21,7 @@ from streams.desk.intake import Accepted
 from streams.desk.judging.effect import exact_sum
 from streams.desk.judging.facts import Circumstances
 from streams.desk.judging.judgement import initiated, judge
-from streams.desk.limits import AccountKey, Adjustment, Ledger, MicroUsd, amounts
+from streams.desk.limits.ledger import AccountKey, Adjustment, Ledger, MicroUsd, amounts
 from streams.desk.orders.approvals import with_desk
 from streams.desk.orders.outcomes import ended
 from streams.desk.state import DeskState, OpenOrder

@@ -14,7 +14,7 @@ from schemas.events.lifecycle import Confirmed, OrderClosed, OrderHeld, Reverted
 from schemas.events.limits import LimitPosted, LimitReleased
 from schemas.values import TEXT_CHARACTERS_MAX, Instant
 from streams.desk.judging.facts import Circumstances
-from streams.desk.limits import MICROS_PER_SECOND
+from streams.desk.limits.windows import MICROS_PER_SECOND
 from streams.desk.state import DeskState, OpenOrder, Stage
 
 EXPIRIES_MAX: Final = 100

@@ -23,7 +23,6 @@ from schemas.events.base import FirmEvent
 from schemas.hash_chain import digest_of
 from schemas.partitioning import desk_partition
 from schemas.values import Instant
-from streams.desk import limits
 from streams.desk.decider import DeskDecider, Message
 from streams.desk.judging import judgement
 from streams.desk.observer import DeskObserver, processor
@@ -42,7 +41,7 @@ PARTS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("decode Avro", wire, "decode"),
     ("verify the signature", ed25519, "verify"),
     ("Cedar", judgement, "evaluate"),
-    ("limits", limits, "limit_facts"),
+    ("limits", judgement, "limit_facts"),
     ("encode Avro", wire, "encode"),
     ("fold", DeskDecider, "evolve"),
 )

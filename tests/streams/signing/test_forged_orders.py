@@ -169,7 +169,7 @@ def test_a_desk_that_reckons_rightly_and_goes_over_all_the_same_is_refused(monke
     line = Line()
     line.send("o1", pay("6000001"))
     with monkeypatch.context() as taken_over:
-        taken_over.setattr("streams.desk.limits.refusals", lambda _: [])
+        taken_over.setattr("streams.desk.judging.judgement.refusals", lambda _: [])
         line.run("desk")
         line.approve("o1", "cora")
         line.run("desk", "execution")

@@ -1,0 +1,139 @@
+"""When what was posted counts, and when it no longer does: rolling windows, and calendar days and months in a time zone.
+
+A rolling window is the last so many seconds. A calendar day begins at the first instant of its date in the zone: where clocks
+are put forward over midnight that is when they are, where midnight comes twice it is the first. Days of 23 and 25 hours and
+months of 28 to 31 days are as long as the calendar says. The zones are those of the pinned package `tzdata`, not the
+machine's: whoever decides again decides by the same rules.
+Postings are counted in buckets, and a bucket counts until its end has left the window: what is posted may count a little
+longer than said, by at most a bucket, and never shorter. Calendar buckets are quarters of an hour, on which every zone's
+days have begun since 1972, so that nothing counts on a day it was not posted on.
+Pure, but that a zone's rules are read once. Left out: a clock that runs backwards; the engine's never does.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from datetime import date, datetime
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from schemas.firm import LimitKind, Zone
+from schemas.values import Instant
+
+MICROS_PER_SECOND: Final = 1_000_000
+BUCKETS_MAX: Final = 8_640
+"""Of a rolling window, which its buckets are made wide enough for: 10 s in a day."""
+WIDTHS_SECONDS: Final = (1, 5, 10, 30, 60, 300, 900)
+"""Of buckets; beyond them whole multiples of the last. Each divides it, so that all begin where quarters of an hour do."""
+CALENDAR_WIDTH_SECONDS: Final = WIDTHS_SECONDS[-1]
+
+_HOUR_SECONDS: Final = 3_600
+_DAY_SECONDS: Final = 24 * _HOUR_SECONDS
+_SHIFT_SECONDS_MAX: Final = 3 * _HOUR_SECONDS
+"""More than clocks are put back at once, so that what a day or month keeps is never too little."""
+_MEMORY_DAYS: Final = 4_096
+
+BucketEnd = int
+"""Seconds since the Unix epoch at which a bucket of postings ends."""
+
+
+class ZoneUnknown(Exception):
+    """Not a time zone of the IANA database."""
+
+
+class Window(NamedTuple):
+    """What of the past counts. A limit per transaction has an empty one: nothing of the past does."""
+
+    kind: LimitKind
+    seconds: int = 0
+    """Of a rolling window."""
+    zone: Zone = "UTC"
+    """Of a calendar day or month."""
+
+    def begins(self, now: Instant) -> Instant:
+        """From when on postings count at `now`: a bucket that ended then or before has left."""
+        if self.kind == "rolling":
+            return max(0, now - self.seconds * MICROS_PER_SECOND)
+        if self.kind == "per-transaction":
+            return now
+        return _begins(self.zone, self._period(now // MICROS_PER_SECOND)) * MICROS_PER_SECOND
+
+    def leaves(self, end: BucketEnd) -> Instant:
+        """The first instant at which a bucket that ends at `end` no longer counts."""
+        if self.kind == "rolling":
+            return (end + self.seconds) * MICROS_PER_SECOND
+        if self.kind == "per-transaction":
+            return end * MICROS_PER_SECOND
+        period = self._period(end)
+        while (begins := _begins(self.zone, period)) < end:
+            period = self._following(period)
+        return begins * MICROS_PER_SECOND
+
+    @property
+    def kept_seconds(self) -> int:
+        """How long after its end a bucket may still count, in whatever zone the calendar is read."""
+        if self.kind == "calendar-day":
+            return _DAY_SECONDS + _SHIFT_SECONDS_MAX
+        if self.kind == "calendar-month":
+            return 31 * _DAY_SECONDS + _SHIFT_SECONDS_MAX
+        return self.seconds
+
+    @property
+    def width_seconds(self) -> int:
+        """How wide its buckets are."""
+        if self.kind in ("calendar-day", "calendar-month"):
+            return CALENDAR_WIDTH_SECONDS
+        least = -(-self.seconds // BUCKETS_MAX)
+        return next((width for width in WIDTHS_SECONDS if width >= least), -(-least // WIDTHS_SECONDS[-1]) * WIDTHS_SECONDS[-1])
+
+    def _period(self, second: int) -> date:
+        """The first date of the day or month of `second`."""
+        local = datetime.fromtimestamp(second, zone_named(self.zone)).date()
+        return local if self.kind == "calendar-day" else local.replace(day=1)
+
+    def _following(self, period: date) -> date:
+        following = date.fromordinal(period.toordinal() + (1 if self.kind == "calendar-day" else 31))
+        return following if self.kind == "calendar-day" else following.replace(day=1)
+
+
+def bucket_end(at: Instant, width_seconds: int) -> BucketEnd:
+    """The end of the bucket that a posting at `at` falls into: later than `at`, by at most a width."""
+    return (at // (width_seconds * MICROS_PER_SECOND) + 1) * width_seconds
+
+
+@cache
+def zones() -> frozenset[str]:
+    """The names of all time zones."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
+
+
+@cache
+def zone_named(name: Zone) -> ZoneInfo:
+    """The rules of a time zone.
+
+    Raises:
+        ZoneUnknown: there is none by that name.
+    """
+    if name not in zones():
+        raise ZoneUnknown(f"there is no time zone {name}")
+    with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as rules:
+        return ZoneInfo.from_file(rules, key=name)
+
+
+@lru_cache(maxsize=_MEMORY_DAYS)
+def _begins(name: Zone, day: date) -> int:
+    """The second at which a date begins in a zone."""
+    zone = zone_named(name)
+    before, after = (_second(datetime(day.year, day.month, day.day, tzinfo=zone, fold=fold)) for fold in (0, 1))
+    if after >= before:
+        return before
+    # Clocks are put forward over midnight, so that there is none: by the rules before, and by those after, it would have
+    # been at these two seconds, and the date begins between them, when they are put forward.
+    between = range(after, before)
+    return between[0] + bisect_left(between, day, key=lambda second: datetime.fromtimestamp(second, zone).date())
+
+
+def _second(moment: datetime) -> int:
+    return int(moment.timestamp())
