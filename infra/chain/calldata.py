@@ -2,8 +2,8 @@
 
 Decides that calldata means something only if encoding what was read gives the same bytes: trailing bytes, dirty upper
 bits and numbers that do not fit are refused, as is every selector that is not listed here. Sources: the Solidity ABI
-specification (5 November 2024); EIP-20; Uniswap v3-periphery 1.4.4 ISwapRouter. All arguments are static, so there are
-no offsets to play with.
+specification (5 November 2024); EIP-20; ERC-4626; Uniswap v3-periphery 1.4.4 ISwapRouter. All arguments are static, so
+there are no offsets to play with.
 Leaves out what the call is for: that is compared with the order by whoever decodes it.
 """
 
@@ -87,9 +87,30 @@ class ExactInputSingle:
     sqrt_price_limit_x96: int
 
 
-Call = Transfer | Approve | ExactInputSingle
-_CALLS: Final[tuple[type[Call], ...]] = (Transfer, Approve, ExactInputSingle)
-_SELECTORS: Final = {call: keccak(text=call.SIGNATURE)[:SELECTOR_BYTES] for call in _CALLS}
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """ERC-4626 `deposit`: give the vault `assets` base units of its asset; the shares for them are `receiver`'s."""
+
+    SIGNATURE: ClassVar[str] = "deposit(uint256,address)"
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256", "address")
+    assets: int
+    receiver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """ERC-4626 `withdraw`: `receiver` gets `assets` base units from the vault, for as many of `owner`'s shares as it takes."""
+
+    SIGNATURE: ClassVar[str] = "withdraw(uint256,address,address)"
+    TYPES: ClassVar[tuple[str, ...]] = ("uint256", "address", "address")
+    assets: int
+    receiver: str
+    owner: str
+
+
+Call = Transfer | Approve | ExactInputSingle | Deposit | Withdraw
+CALLS: Final[tuple[type[Call], ...]] = (Transfer, Approve, ExactInputSingle, Deposit, Withdraw)
+_SELECTORS: Final = {call: keccak(text=call.SIGNATURE)[:SELECTOR_BYTES] for call in CALLS}
 _BY_SELECTOR: Final = {selector: call for call, selector in _SELECTORS.items()}
 
 

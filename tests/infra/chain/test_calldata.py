@@ -11,10 +11,12 @@ from infra.chain.calldata import (
     Approve,
     Call,
     CalldataRefused,
+    Deposit,
     ExactInputSingle,
     MalformedCalldata,
     Transfer,
     UnknownSelector,
+    Withdraw,
     decode,
     encode,
 )
@@ -36,7 +38,9 @@ swaps = st.builds(
     amounts,
     st.integers(0, 2**160 - 1),
 )
-calls = transfers | approvals | swaps
+deposits = st.builds(Deposit, amounts, addresses)
+withdrawals = st.builds(Withdraw, amounts, addresses, addresses)
+calls = transfers | approvals | swaps | deposits | withdrawals
 
 SPENDER = "0x5eee75727D804A2b13038928D36F8b188945A57a"
 
@@ -62,7 +66,7 @@ def test_truncated_calldata_is_refused(call: Call, data: st.DataObject) -> None:
 @given(calls, st.integers(0, 11), st.integers(1, 255))
 def test_dirty_bits_above_an_address_are_refused(call: Call, place: int, bits: int) -> None:
     encoded = bytearray(encode(call))
-    encoded[4 + place] |= bits
+    encoded[4 + 32 * call.TYPES.index("address") + place] |= bits
     with pytest.raises(MalformedCalldata):
         decode(bytes(encoded))
 
