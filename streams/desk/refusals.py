@@ -111,6 +111,22 @@ class AssetsEqual(Refused):
     remedy = "name the asset to be bought"
 
 
+class CallMalformed(Refused):
+    """No bytes could be made of it, or several."""
+
+    check = "call-malformed"
+    says = "the call is not spelled in its one form: {reason}"
+    remedy = "give the function's signature without spaces, and as many arguments, each as its type is written"
+
+
+class CallReserved(Refused):
+    """Power over money moves by actions that say so: policy, limits and approvers see whom it goes to."""
+
+    check = "call-reserved"
+    says = "{function} on {contract} cannot be called so: {why}"
+    remedy = "order the transfer, approval, swap, deposit or withdrawal itself"
+
+
 class AmountTooPrecise(Refused):
     """Would have to be rounded, and nobody asked for that."""
 
@@ -159,6 +175,25 @@ class LimitExceeded(Refused):
     remedy = "ask for at most {headroom} USD, or wait until orders have closed or have left the window of {window_seconds} s"
 
 
+# Breakers -------------------------------------------------------------------------------------------------------
+
+
+class BreakerOpen(Refused):
+    """Stopped by somebody's hand."""
+
+    check = "breaker-open"
+    says = "the breaker of {place} is open: nothing passes but what brings funds to the wallet's holding address"
+    remedy = "wait until a quorum has reset the breaker {scope}:{subject}, then ask again"
+
+
+class BreakerReducing(Refused):
+    """Only out, not in."""
+
+    check = "breaker-reducing"
+    says = "the breaker of {place} lets only pass what lowers exposure, and this does not"
+    remedy = "ask for what lowers exposure, or wait until a quorum has reset the breaker {scope}:{subject}"
+
+
 # Orders that are there ------------------------------------------------------------------------------------------
 
 
@@ -176,6 +211,14 @@ class OrderElsewhere(Refused):
     check = "order-handed-over"
     says = "order {order_id} was approved and handed to execution"
     remedy = "wait for its outcome"
+
+
+class CancelledAlready(Refused):
+    """Asked for once, that is enough."""
+
+    check = "cancelled-already"
+    says = "the cancellation of order {order_id} was requested already"
+    remedy = "wait for its outcome: it closes as cancelled unless it was signed before"
 
 
 class OrderNotWaiting(Refused):
@@ -235,6 +278,14 @@ class ApprovedAlready(Refused):
     check = "approved-already"
     says = "{principal} has approved order {order_id} already"
     remedy = "let another person approve"
+
+
+class ApprovalNotGiven(Refused):
+    """There is nothing to take back."""
+
+    check = "approval-not-given"
+    says = "{principal} has given no approval of order {order_id} that stands"
+    remedy = "nothing: it does not count"
 
 
 class ApprovalOfOther(Refused):

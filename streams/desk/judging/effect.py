@@ -2,8 +2,8 @@
 
 Also the pre-trade checks that only an order's own fields and governance's lists are needed for (mission, lifecycle step 1):
 wallet, asset, precision, destination. Pure, and free of policy: a listed destination is not looked for here.
-The called functions are those of `infra.chain.calldata`. An order's counterparty is who gains power over what it spends:
-who receives, which router is paid, who may draw.
+The called functions are those of `infra.chain.calldata`, and any other that an order spells out. An order's counterparty is
+who gains power over what it spends: who receives, which router, vault or contract is paid, who may draw.
 """
 
 from __future__ import annotations
@@ -11,15 +11,28 @@ from __future__ import annotations
 from decimal import Context, Decimal
 from typing import Final, assert_never
 
-from infra.chain import calldata
+from infra.chain import calldata, spelled_call
 from schemas.events.governance import AssetListed, WalletAssigned
-from schemas.orders import ApproveToken, Effect, Order, Swap, Transfer
+from schemas.orders import ApproveToken, Call, Deposit, Effect, Order, Swap, Transfer, Withdraw
 from schemas.values import AMOUNT_DIGITS_MAX, BASE_UNITS_MAX, Address, AssetId, BaseUnits, plain
 from streams.desk import refusals
 from streams.governance.view import Governance
 
 NATIVE_TRANSFER: Final = "native transfer"
 ZERO_ADDRESS: Final[Address] = "0x0000000000000000000000000000000000000000"
+
+RESERVED_FUNCTIONS: Final = frozenset({
+    *(call.SIGNATURE for call in calldata.CALLS),
+    "transferFrom(address,address,uint256)",
+    "safeTransferFrom(address,address,uint256)",
+    "safeTransferFrom(address,address,uint256,bytes)",
+    "increaseAllowance(address,uint256)",
+    "setApprovalForAll(address,bool)",
+    "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
+    "mint(uint256,address)",
+    "redeem(uint256,address,address)",
+})  # fmt: skip
+"""What no `call` may be (EIP-20, EIP-721, EIP-1155, EIP-2612, ERC-4626): tokens and shares move by actions of their own."""
 
 _EXACT: Final = Context(prec=3 * AMOUNT_DIGITS_MAX)
 """Room for the longest amount there is, so that nothing is ever rounded."""
@@ -38,14 +51,19 @@ def effect_of(order: Order, governance: Governance) -> Effect:
     match order.action:
         case Transfer(destination=destination):
             _check_destination(destination, wallet, spent)
-            if spent.token is None:
-                return _effect(wallet, destination, NATIVE_TRANSFER, spent, amount, destination)
-            return _effect(wallet, spent.token, calldata.Transfer.SIGNATURE, spent, amount, destination)
+            contract, call = spent.token or destination, calldata.Transfer.SIGNATURE if spent.token else NATIVE_TRANSFER
+            return _effect(wallet, contract, call, spent, amount, destination)
         case ApproveToken(spender=spender):
             _check_destination(spender, wallet, spent)
             return _effect(wallet, _token(spent, "token approval"), calldata.Approve.SIGNATURE, spent, amount, spender)
         case Swap():
             return _swap(order.action, wallet, spent, amount, governance)
+        case Deposit():
+            return _deposit(order.action, wallet, spent, amount, governance)
+        case Withdraw():
+            return _withdraw(order.action, wallet, spent, amount)
+        case Call():
+            return _call(order.action, wallet, spent, amount, governance)
         case _ as unknown:
             assert_never(unknown)
 
@@ -81,6 +99,44 @@ def _swap(swap: Swap, wallet: WalletAssigned, spent: AssetListed, amount: BaseUn
     _check_destination(swap.venue, wallet, spent)
     effect = _effect(wallet, swap.venue, calldata.ExactInputSingle.SIGNATURE, spent, amount, swap.venue)
     return effect.model_copy(update={"receives_asset_id": swap.buy_asset_id})
+
+
+def _deposit(deposit: Deposit, wallet: WalletAssigned, spent: AssetListed, amount: BaseUnits, governance: Governance) -> Effect:
+    """What comes back are shares, which are an asset of the firm's if governance listed them."""
+    _token(spent, "deposit")
+    _check_destination(deposit.vault, wallet, spent)
+    effect = _effect(wallet, deposit.vault, calldata.Deposit.SIGNATURE, spent, amount, deposit.vault)
+    shares = _token_at(deposit.vault, wallet.chain_id, governance)
+    return effect if shares is None else effect.model_copy(update={"receives_asset_id": shares.asset_id})
+
+
+def _withdraw(withdraw: Withdraw, wallet: WalletAssigned, taken: AssetListed, amount: BaseUnits) -> Effect:
+    """Of the asset nothing is spent, and exactly the amount comes back."""
+    _token(taken, "withdrawal")
+    _check_destination(withdraw.vault, wallet, taken)
+    effect = _effect(wallet, withdraw.vault, calldata.Withdraw.SIGNATURE, taken, 0, withdraw.vault)
+    return effect.model_copy(update={"receives_asset_id": taken.asset_id, "receives": amount})
+
+
+def _call(call: Call, wallet: WalletAssigned, spent: AssetListed, amount: BaseUnits, governance: Governance) -> Effect:
+    """Refuses what has an action of its own, in which whom it goes to is not hidden among arguments."""
+    _check_destination(call.contract, wallet, spent)
+    token = _token_at(call.contract, wallet.chain_id, governance)
+    if token is not None:
+        raise refusals.CallReserved(function=call.function, contract=call.contract, why=f"it is the token {token.asset_id}")
+    if call.function in RESERVED_FUNCTIONS:
+        raise refusals.CallReserved(function=call.function, contract=call.contract, why="it moves assets or power over them")
+    try:
+        spelled_call.encode(call.function, call.arguments)
+    except calldata.MalformedCalldata as malformed:
+        raise refusals.CallMalformed(reason=malformed) from malformed
+    return _effect(wallet, call.contract, call.function, spent, amount, call.contract)
+
+
+def _token_at(address: Address, chain_id: int, governance: Governance) -> AssetListed | None:
+    """The listed asset whose contract stands at `address`; None when there is none."""
+    listed = (asset for asset in governance.assets.values() if (asset.chain_id, asset.token) == (chain_id, address))
+    return next(listed, None)
 
 
 def _effect(  # noqa: PLR0913, PLR0917 - the fields of an effect, in their order
