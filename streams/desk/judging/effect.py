@@ -33,6 +33,8 @@ RESERVED_FUNCTIONS: Final = frozenset({
     "redeem(uint256,address,address)",
 })  # fmt: skip
 """What no `call` may be (EIP-20, EIP-721, EIP-1155, EIP-2612, ERC-4626): tokens and shares move by actions of their own."""
+_RESERVED_SELECTORS: Final = frozenset(spelled_call.selector(function) for function in RESERVED_FUNCTIONS)
+"""A contract knows a function by four bytes, for which other names can be found."""
 
 _EXACT: Final = Context(prec=3 * AMOUNT_DIGITS_MAX)
 """Room for the longest amount there is, so that nothing is ever rounded."""
@@ -124,7 +126,7 @@ def _call(call: Call, wallet: WalletAssigned, spent: AssetListed, amount: BaseUn
     token = _token_at(call.contract, wallet.chain_id, governance)
     if token is not None:
         raise refusals.CallReserved(function=call.function, contract=call.contract, why=f"it is the token {token.asset_id}")
-    if call.function in RESERVED_FUNCTIONS:
+    if spelled_call.selector(call.function) in _RESERVED_SELECTORS:
         raise refusals.CallReserved(function=call.function, contract=call.contract, why="it moves assets or power over them")
     try:
         spelled_call.encode(call.function, call.arguments)

@@ -75,6 +75,7 @@ def test_a_call_is_shown_by_its_function_and_what_it_may_spend() -> None:
         (call("claim"), refusals.CallMalformed),
         (call("claim(uint256)", "1.5"), refusals.CallMalformed),
         (call("claim()", contract=WETH), refusals.CallReserved),
+        (call("many_msg_babbage(bytes1)", "0x00"), refusals.CallReserved),  # the selector of transfer(address,uint256)
         *((call(function), refusals.CallReserved) for function in sorted(RESERVED_FUNCTIONS)),
     ],
 )  # fmt: skip
