@@ -171,8 +171,8 @@ class LimitExceeded(Refused):
     """Used plus reserved plus requested is above the cap."""
 
     check = "limit-exceeded"
-    says = "{limit_id} of {scope_key}: {requested} USD would go over its cap of {cap} USD, of which {headroom} USD is left"
-    remedy = "ask for at most {headroom} USD, or wait until orders have closed or have left the window of {window_seconds} s"
+    says = "{limit_id} of {scope_key}: {requested} would go over its cap of {cap}, of which {headroom} is left"
+    remedy = "{way_out}"
 
 
 # Breakers -------------------------------------------------------------------------------------------------------

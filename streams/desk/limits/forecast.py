@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 from schemas.values import Instant
@@ -22,15 +23,11 @@ def frees(account: Account, window: Window, now: Instant) -> Iterator[Freed]:
     """What leaves the window after `now`, in order, each instant once."""
     first = account.left(window.begins(now))
     before = account.sums[first - 1] if first else account.dropped
-    at = None
-    for end, total in zip(account.ends[first:], account.sums[first:], strict=True):
-        leaves = window.leaves(end)
-        if at is not None and leaves != at:
-            yield Freed(at, upto - before)
-            before = upto
-        at, upto = leaves, total
-    if at is not None:
-        yield Freed(at, upto - before)
+    entries = zip(account.ends[first:], account.sums[first:], strict=True)
+    for at, together in groupby(entries, key=lambda entry: window.leaves(entry[0])):
+        *_, (_, total) = together
+        yield Freed(at, total - before)
+        before = total
 
 
 def frees_at(account: Account, window: Window, now: Instant, needed: Units) -> Instant:

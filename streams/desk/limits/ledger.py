@@ -22,7 +22,7 @@ from schemas.events.facts import LimitFact
 from schemas.firm import LimitMeasure
 from schemas.orders import ReservedAmount
 from schemas.values import USD_DECIMALS, Instant, OrderId
-from streams.desk.limits.windows import MICROS_PER_SECOND, BucketEnd, Window, bucket_end
+from streams.desk.limits.windows import MICROS_PER_SECOND, BucketEnd, Reach, bucket_end, reach
 
 MicroUsd = int
 Units = int
@@ -74,7 +74,7 @@ class Account:
             self.sums.append((self.sums[-1] if self.sums else self.dropped) + amount)
             self.ends.append(end)
 
-    def learn(self, window: Window) -> None:
+    def learn(self, window: Reach) -> None:
         """Remember a window that it was evaluated with."""
         self.kept_seconds = max(self.kept_seconds, window.kept_seconds)
         self.width_seconds = max(self.width_seconds, window.width_seconds)
@@ -157,7 +157,7 @@ class Ledger:
         for fact in facts:
             looked_at += 1
             if (account := self.accounts.get(key_of(fact))) is not None:
-                account.learn(window_of(fact))
+                account.learn(reach(fact.kind, fact.window_seconds))
         self._sweep(looked_at, at)
 
     def _resolve(self, order_id: OrderId) -> list[tuple[AccountKey, Account, Units]]:
@@ -198,11 +198,6 @@ def account_key(limit_id: str, scope_key: str, measure: LimitMeasure = "usd") ->
 def key_of(fact: LimitFact) -> AccountKey:
     """The account that a fact is about."""
     return account_key(fact.limit_id, fact.scope_key, fact.measure)
-
-
-def window_of(fact: LimitFact) -> Window:
-    """The window that a fact is about."""
-    return Window(fact.kind, fact.window_seconds, fact.zone)
 
 
 def amounts(reserved: Iterable[ReservedAmount]) -> dict[AccountKey, Units]:

@@ -38,6 +38,7 @@ class Applied(NamedTuple):
     """A limit that an order falls under, whose it is, and what the cap is for them."""
 
     limit: Limit
+    subject: str
     scope_key: str
     cap_usd: Usd
     cap_count: int
@@ -60,11 +61,11 @@ def subjects_of(order: Order, effect: Effect, target: ContractFact) -> Subjects:
 
 def applied(limits: Sequence[Limit], subjects: Subjects) -> list[Applied]:
     """The limits that an order of `subjects` falls under, in the policy's order. Addresses compare without case."""
-    by_scope = subjects._asdict()
     return [
         _applied(limit, subject)
         for limit in limits
-        if (subject := by_scope[limit.scope]) and (limit.subject == EVERYBODY or limit.subject.lower() == subject.lower())
+        if (subject := getattr(subjects, limit.scope))
+        and (limit.subject in (EVERYBODY, subject) or limit.subject.lower() == subject.lower())
     ]
 
 
@@ -72,7 +73,7 @@ def _applied(limit: Limit, subject: str) -> Applied:
     cap_usd, cap_count = limit.cap_usd, limit.cap_count
     if limit.scope == "firm" and limit.kind != "per-transaction":
         cap_usd, cap_count = _allotted(limit, subject)
-    return Applied(limit, f"{limit.scope}:{subject}", cap_usd, cap_count)
+    return Applied(limit, subject, f"{limit.scope}:{subject}", cap_usd, cap_count)
 
 
 def _allotted(limit: Limit, desk_id: DeskId) -> tuple[Usd, int]:

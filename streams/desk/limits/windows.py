@@ -29,6 +29,8 @@ WIDTHS_SECONDS: Final = (1, 5, 10, 30, 60, 300, 900)
 """Of buckets; beyond them whole multiples of the last. Each divides it, so that all begin where quarters of an hour do."""
 CALENDAR_WIDTH_SECONDS: Final = WIDTHS_SECONDS[-1]
 
+CALENDAR: Final[tuple[LimitKind, ...]] = ("calendar-day", "calendar-month")
+
 _HOUR_SECONDS: Final = 3_600
 _DAY_SECONDS: Final = 24 * _HOUR_SECONDS
 _SHIFT_SECONDS_MAX: Final = 3 * _HOUR_SECONDS
@@ -71,23 +73,6 @@ class Window(NamedTuple):
             period = self._following(period)
         return begins * MICROS_PER_SECOND
 
-    @property
-    def kept_seconds(self) -> int:
-        """How long after its end a bucket may still count, in whatever zone the calendar is read."""
-        if self.kind == "calendar-day":
-            return _DAY_SECONDS + _SHIFT_SECONDS_MAX
-        if self.kind == "calendar-month":
-            return 31 * _DAY_SECONDS + _SHIFT_SECONDS_MAX
-        return self.seconds
-
-    @property
-    def width_seconds(self) -> int:
-        """How wide its buckets are."""
-        if self.kind in ("calendar-day", "calendar-month"):
-            return CALENDAR_WIDTH_SECONDS
-        least = -(-self.seconds // BUCKETS_MAX)
-        return next((width for width in WIDTHS_SECONDS if width >= least), -(-least // WIDTHS_SECONDS[-1]) * WIDTHS_SECONDS[-1])
-
     def _period(self, second: int) -> date:
         """The first date of the day or month of `second`."""
         local = datetime.fromtimestamp(second, zone_named(self.zone)).date()
@@ -96,6 +81,27 @@ class Window(NamedTuple):
     def _following(self, period: date) -> date:
         following = date.fromordinal(period.toordinal() + (1 if self.kind == "calendar-day" else 31))
         return following if self.kind == "calendar-day" else following.replace(day=1)
+
+
+class Reach(NamedTuple):
+    """What an account keeps for a window."""
+
+    kept_seconds: int
+    """How long after its end a bucket may still count, in whatever zone the calendar is read."""
+    width_seconds: int
+    """Of its buckets."""
+
+
+@cache
+def reach(kind: LimitKind, window_seconds: int) -> Reach:
+    """What has to be kept for limits of a kind."""
+    if kind == "calendar-day":
+        return Reach(_DAY_SECONDS + _SHIFT_SECONDS_MAX, CALENDAR_WIDTH_SECONDS)
+    if kind == "calendar-month":
+        return Reach(31 * _DAY_SECONDS + _SHIFT_SECONDS_MAX, CALENDAR_WIDTH_SECONDS)
+    least, widest = -(-window_seconds // BUCKETS_MAX), WIDTHS_SECONDS[-1]
+    width = next((width for width in WIDTHS_SECONDS if width >= least), -(-least // widest) * widest)
+    return Reach(window_seconds, width)
 
 
 def bucket_end(at: Instant, width_seconds: int) -> BucketEnd:
