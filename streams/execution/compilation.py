@@ -1,22 +1,23 @@
 """From an order to the one call that carries it out. Pure; the signer compiles it again and compares every byte.
 
-Decides each action's call (EIP-20 `transfer` and `approve`, Uniswap v3 `exactInputSingle`), that what a swap takes out
-comes back to the wallet that gave, that an allowance is exact, and what a swap is protected by: a deadline reckoned from the
-moment of approval, and a minimum reckoned from independent prices and the order's own bound. All of it from values on the
-log. Leaves out nonce, gas and fees (`assembly`), and whether the call is wise (`judgement`).
+Decides each action's call (EIP-20 `transfer` and `approve`, Uniswap v3 `exactInputSingle`, ERC-4626 `deposit` and `withdraw`,
+and what an order spells out), that what a swap, a vault or its shares give comes back to the wallet that gave, that an
+allowance is exact, and what a swap is protected by: a deadline reckoned from the moment of approval, and a minimum reckoned
+from independent prices and the order's own bound. All of it from values on the log.
+Leaves out nonce, gas and fees (`assembly`), and whether the call is wise (`judgement`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, assert_never
 
-from infra.chain import calldata
+from infra.chain import calldata, spelled_call
 from schemas.events.facts import PriceFact
 from schemas.events.governance import AssetListed
 from schemas.events.lifecycle import Approved
-from schemas.orders import ApproveToken, Order, Swap, Transfer
+from schemas.orders import ApproveToken, Call, Deposit, Effect, Order, Swap, Transfer, Withdraw
 from schemas.values import Address, AssetId
 from streams.execution.valuation import Quoted, least_out
 from streams.governance.view import Governance
@@ -56,8 +57,16 @@ def compile_call(order: Order, governance: Governance, approved: Approved, price
             call: calldata.Call = calldata.Transfer(effect.counterparty, effect.spends)
         case ApproveToken():
             call = calldata.Approve(effect.counterparty, effect.spends)
-        case swap:
+        case Swap() as swap:
             call = _swap(swap, governance, approved, prices)
+        case Deposit():
+            call = calldata.Deposit(effect.spends, effect.wallet)
+        case Withdraw():
+            call = calldata.Withdraw(effect.receives, effect.wallet, effect.wallet)
+        case Call() as spelled:
+            return _spelled(spelled, effect, asset)
+        case _ as unknown:
+            assert_never(unknown)
     if effect.call != call.SIGNATURE:
         raise NotCompilable(f"order {order.order_id} calls {call.SIGNATURE}, its effect says {effect.call}")
     return CompiledCall(effect.contract, 0, calldata.encode(call))
@@ -73,12 +82,24 @@ def quoted(asset_id: AssetId, governance: Governance, prices: Sequence[PriceFact
 
 def unprotected(call: CompiledCall) -> CompiledCall:
     """Return the call without a minimum, by which a loss can be measured that the minimum would stop."""
-    if not call.data:
+    try:
+        decoded = calldata.decode(call.data)
+    except calldata.UnknownSelector:  # money alone, or what an order spelled out
         return call
-    decoded = calldata.decode(call.data)
     if not isinstance(decoded, calldata.ExactInputSingle):
         return call
     return replace(call, data=calldata.encode(replace(decoded, amount_out_minimum=0)))
+
+
+def _spelled(call: Call, effect: Effect, asset: AssetListed) -> CompiledCall:
+    """Native money is sent along; a token is for the contract to draw, through an allowance that another order gave it."""
+    if effect.call != call.function:
+        raise NotCompilable(f"the order calls {call.function}, its effect says {effect.call}")
+    try:
+        data = spelled_call.encode(call.function, call.arguments)
+    except calldata.MalformedCalldata as malformed:
+        raise NotCompilable(str(malformed)) from malformed
+    return CompiledCall(effect.contract, effect.spends if asset.token is None else 0, data)
 
 
 def _swap(swap: Swap, governance: Governance, approved: Approved, prices: Sequence[PriceFact]) -> calldata.ExactInputSingle:

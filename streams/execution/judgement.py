@@ -2,7 +2,7 @@
 
 Each check looks at the simulation alone and yields findings; the transaction passes when there is none. Decides:
  - it must not revert, lose more against independent prices than the order allows, or move anything of the wallet's but what
-   the effect says: exactly what is spent, to whom it goes, and of a swap one asset back;
+   the effect says (`balances`);
  - it may touch contracts that governance listed, tokens of listed assets, companions of the listed contracts it touches, and
    the account the order itself names, which policy has judged;
  - foreign code may run only as a companion of the contract that runs it or of the target, or as a listed contract;
@@ -13,7 +13,6 @@ Leaves out what policy decided, balances that move without a log, and allowances
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -21,6 +20,7 @@ from infra.chain.trace import UNLIMITED_AMOUNT_MIN
 from schemas.events.lifecycle import AllowanceGranted, SimulationFinding
 from schemas.orders import ApproveToken, Swap, Transfer
 from schemas.values import TEXT_CHARACTERS_MAX, Address
+from streams.execution.balances import unmeant
 from streams.execution.simulation import Exchange, Simulation
 from streams.execution.valuation import PPM_PER_BASIS_POINT, usd_lost
 
@@ -135,35 +135,13 @@ def _ordered_allowance(simulation: Simulation) -> AllowanceGranted | None:
 
 
 def _balances(simulation: Simulation) -> Iterator[SimulationFinding]:
-    """The wallet's own changes must be what the effect says, and the receiver's too."""
     if not simulation.shown.ok:
         return
-    effect, assets, action = simulation.effect, simulation.governance.assets, simulation.approved.order.action
-    spent = assets[effect.spends_asset_id].token
-    expected: Counter[tuple[Address, Address | None]] = Counter()
-    if isinstance(action, Transfer | Swap):
-        expected[effect.wallet, spent] -= effect.spends
-    if isinstance(action, Transfer):
-        expected[effect.counterparty, spent] += effect.spends
-    if isinstance(action, Swap):
-        taken = assets[action.buy_asset_id].token
-        expected[effect.wallet, taken] += max(simulation.shown.change(effect.wallet, taken), 1)  # anything but nothing
-    seen = {
-        (each.account, each.token): each.change
-        for each in simulation.shown.balance_changes
-        if each.account == effect.wallet or (each.account, each.token) in expected
-    }
-    for place in dict.fromkeys([*expected, *seen]):
-        if seen.get(place, 0) != expected[place]:
-            yield _unexpected(place, seen.get(place, 0), expected[place])
-
-
-def _unexpected(place: tuple[Address, Address | None], seen: int, expected: int) -> SimulationFinding:
-    account, token = place
-    return _finding(
-        "unexpected-balance-change",
-        f"{account} would change by {seen} base units of {token or 'the native asset'}, where the order means {expected}",
-    )
+    for (account, token), change, meant in unmeant(simulation):
+        yield _finding(
+            "unexpected-balance-change",
+            f"{account} would change by {change} base units of {token or 'the native asset'}, where the order means {meant}",
+        )
 
 
 def _destruction(simulation: Simulation) -> Iterator[SimulationFinding]:

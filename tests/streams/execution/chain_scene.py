@@ -159,5 +159,6 @@ def chain_scene(mnemonic: str, folder: Path) -> Iterator[ChainScene]:
             router=world.newswap.router,
             pool=world.newswap.pool,
             friend=address("friend"),
+            vault=address("vault"),
         )
         yield ChainScene(trader, places)

@@ -14,7 +14,7 @@ from schemas.events.facts import PriceFact
 from schemas.events.governance import AssetListed, ContractListed, PolicyActivated, WalletAssigned
 from schemas.events.lifecycle import Approved
 from schemas.examples import example
-from schemas.orders import Action, ApproveToken, Order, Swap, Transfer
+from schemas.orders import Action, ApproveToken, Call, Deposit, Order, Swap, Transfer, Withdraw
 from schemas.values import Address, Instant
 from streams.desk.judging.effect import effect_of
 from streams.governance.view import Governance, GovernanceFold
@@ -43,6 +43,7 @@ class Places:
     router: Address
     pool: Address
     friend: Address
+    vault: Address
 
 
 PLACES = Places(*(address(field.name) for field in fields(Places)))
@@ -73,6 +74,7 @@ def firm_events(places: Places = PLACES, depth: int = 1) -> list[FirmEvent]:
         WalletAssigned(wallet_id=WALLET_ID, desk_id=DESK, chain_id=CHAIN, address=places.wallet, key_backend="hsm", key_id="1"),
         listed(places.usdc, places.usdc_implementation),
         listed(places.router, places.pool),
+        listed(places.vault),
         policy.model_copy(update={"settings": settings}),
     ]
     return [event.model_copy(update={"position": n, "decided_at": NOW}) for n, event in enumerate(events, 1)]
@@ -103,6 +105,20 @@ def pay(amount: str, asset_id: str = "USDC", places: Places = PLACES) -> Transfe
 
 def allow(amount: str, places: Places = PLACES) -> ApproveToken:
     return ApproveToken(asset_id="USDC", amount=Decimal(amount), spender=places.router)
+
+
+def deposit(amount: str, places: Places = PLACES) -> Deposit:
+    return Deposit(asset_id="USDC", amount=Decimal(amount), vault=places.vault)
+
+
+def withdraw(amount: str, places: Places = PLACES) -> Withdraw:
+    return Withdraw(asset_id="USDC", amount=Decimal(amount), vault=places.vault)
+
+
+def call(function: str, *arguments: str, amount: str = "0", asset_id: str = "USDC", places: Places = PLACES) -> Call:
+    """A call of the vault."""
+    spent = Decimal(amount)
+    return Call(asset_id=asset_id, amount=spent, contract=places.vault, function=function, arguments=list(arguments))
 
 
 def approved(action: Action, governance: Governance | None = None, number: int = 1, at: Instant = NOW) -> Approved:

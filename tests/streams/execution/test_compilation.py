@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from infra.chain import calldata
+from infra.chain import calldata, spelled_call
 from infra.chain.answers import FeeSuggestion
 from schemas.events.facts import PriceFact
 from schemas.events.governance import AssetListed
@@ -25,7 +25,21 @@ from streams.execution.compilation import (
 )
 from streams.execution.valuation import Quoted, least_out, slippage_ppm, usd_lost
 from streams.governance.view import Governance
-from tests.streams.execution.scene import NOW, PLACES, SECOND, allow, approved, firm, pay, price, prices, swap
+from tests.streams.execution.scene import (
+    NOW,
+    PLACES,
+    SECOND,
+    allow,
+    approved,
+    call,
+    deposit,
+    firm,
+    pay,
+    price,
+    prices,
+    swap,
+    withdraw,
+)
 from tests.streams.execution.specification import FEES
 
 FIRM = firm()
@@ -75,11 +89,38 @@ def test_a_swap_comes_back_to_its_wallet_in_time_and_within_its_bound() -> None:
     )
 
 
+def test_a_vault_gets_what_is_deposited_and_its_shares_come_back_to_the_wallet() -> None:
+    made = compiled(deposit("7"))
+    assert (made.to, made.value) == (PLACES.vault, 0)
+    assert calldata.decode(made.data) == calldata.Deposit(7_000_000, PLACES.wallet)
+
+
+def test_a_withdrawal_comes_back_to_the_wallet_for_its_own_shares() -> None:
+    made = compiled(withdraw("7"))
+    assert (made.to, made.value) == (PLACES.vault, 0)
+    assert calldata.decode(made.data) == calldata.Withdraw(7_000_000, PLACES.wallet, PLACES.wallet)
+
+
+@pytest.mark.parametrize(("asset_id", "value"), [("ETH", 5 * 10**17), ("USDC", 0)])
+def test_a_call_is_the_bytes_of_what_was_spelled_out_and_only_native_money_goes_along(asset_id: str, value: int) -> None:
+    made = compiled(call("enter(uint256,string)", "7", "as agreed", asset_id=asset_id, amount="0.5"))
+    assert (made.to, made.value) == (PLACES.vault, value)
+    assert spelled_call.decode("enter(uint256,string)", made.data) == ["7", "as agreed"]
+
+
+def test_a_call_that_its_effect_does_not_show_or_that_no_bytes_express_is_not_compiled() -> None:
+    order = approved(call("enter(uint256)", "7"), FIRM)
+    for wrong in (call("leave(uint256)", "7"), call("enter(uint256)", "seven")):
+        with pytest.raises(NotCompilable):
+            compile_call(order.order.model_copy(update={"action": wrong}), FIRM, order, PRICES)
+
+
 def test_only_a_swap_has_a_minimum_to_be_left_out() -> None:
     bare = calldata.decode(unprotected(compiled(swap("3000"))).data)
     assert isinstance(bare, calldata.ExactInputSingle)
     assert bare.amount_out_minimum == 0
-    for other in (compiled(pay("1")), compiled(pay("1", "ETH"))):
+    others: tuple[Action, ...] = (pay("1"), pay("1", "ETH"), deposit("1"), call("enter()"))
+    for other in map(compiled, others):
         assert unprotected(other) == other
 
 

@@ -10,7 +10,20 @@ from schemas.orders import Action
 from streams.engine.decider import Outcome
 from streams.execution.judgement import FINDINGS_MAX
 from streams.execution.simulation import Simulation
-from tests.streams.execution.scene import CHAIN, PLACES, WALLET_ID, address, allow, approved, firm, pay, swap
+from tests.streams.execution.scene import (
+    CHAIN,
+    PLACES,
+    WALLET_ID,
+    address,
+    allow,
+    approved,
+    call,
+    deposit,
+    firm,
+    pay,
+    swap,
+    withdraw,
+)
 from tests.streams.execution.specification import (
     NOTHING,
     REVERTED,
@@ -45,6 +58,22 @@ ORDINARY = [
 ]
 
 
+def invested(usdc: int, shares: int, *more: tuple[str, str | None, int]) -> Effects:
+    """What a wallet's dealing with the vault moves, the vault's side of it too."""
+    sides = ((PLACES.wallet, PLACES.usdc, -usdc), (PLACES.vault, PLACES.usdc, usdc), (PLACES.wallet, PLACES.vault, shares))
+    return moved(*(side for side in sides if side[2]), *more)
+
+
+ORDINARY += [
+    pytest.param(deposit("5"), invested(5 * USDC, 4 * WETH), id="deposit"),
+    pytest.param(withdraw("5"), invested(-5 * USDC, -4 * WETH), id="withdrawal"),
+    pytest.param(call("enter()", amount="5"), invested(5 * USDC, 4 * WETH), id="call that spends all it may"),
+    pytest.param(call("enter()", amount="5"), NOTHING, id="call that spends nothing"),
+    pytest.param(call("claim()"), invested(-5 * USDC, 0, (PLACES.wallet, None, 1)), id="call that brings something in"),
+    pytest.param(call("enter()", amount="1", asset_id="ETH"), moved((PLACES.wallet, None, -WETH)), id="call with money"),
+]
+
+
 @pytest.mark.parametrize(("action", "effects"), ORDINARY)
 def test_what_does_as_it_should_passes(action: Action, effects: Effects) -> None:
     outcome = judged(action, effects)
@@ -57,6 +86,18 @@ def test_what_does_as_it_should_passes(action: Action, effects: Effects) -> None
         (pay("5"), REVERTED, ["reverts"]),
         (swap("3000"), REVERTED, ["reverts"]),
         (allow("5"), REVERTED, ["reverts"]),
+        (deposit("5"), REVERTED, ["reverts"]),
+        (deposit("5"), invested(5 * USDC, 0), ["unexpected-balance-change"]),
+        (deposit("5"), invested(5 * USDC + 1, 1), ["unexpected-balance-change"]),
+        (deposit("5"), invested(5 * USDC, 1, (PLACES.wallet, None, -1)), ["unexpected-balance-change"]),
+        (withdraw("5"), invested(-5 * USDC, 0), ["unexpected-balance-change"]),
+        (withdraw("5"), invested(-5 * USDC, 1), ["unexpected-balance-change"]),
+        (withdraw("5"), invested(-5 * USDC + 1, -1), ["unexpected-balance-change"]),
+        (withdraw("5"), invested(-5 * USDC, -1, (PLACES.wallet, PLACES.weth, -1)), ["unexpected-balance-change"]),
+        (call("enter()", amount="5"), invested(5 * USDC + 1, 1), ["unexpected-balance-change"]),
+        (call("enter()", amount="5"), invested(5 * USDC, -1), ["unexpected-balance-change"]),
+        (call("enter()"), moved((PLACES.wallet, None, -1)), ["unexpected-balance-change"]),
+        (call("enter()", amount="5"), allowed((PLACES.usdc, PLACES.router, 5)), ["allowance-not-ordered"]),
         (pay("5"), paid(6 * USDC), ["unexpected-balance-change"] * 2),
         (pay("5"), NOTHING, ["unexpected-balance-change"] * 2),
         (pay("5"), moved((PLACES.wallet, PLACES.usdc, -5 * USDC), (STRANGER, PLACES.usdc, 5 * USDC)),
