@@ -67,7 +67,13 @@ class Decider(Protocol[S, I_contra]):
     """Decide, evolve, initial state: nothing else. Every method is pure, but `evolve` may update `state` in place."""
 
     state_type: type[S]
-    """What `initial` returns; pydantic can write it to JSON and read it back, for snapshots."""
+    """What `initial` returns; pydantic can write it to JSON and read it back, for snapshots.
+
+    A snapshot is written every few thousand events, whole. What is large in a state and no longer changes (a day of ids that
+    were used) belongs in a `streams.engine.pages.Page`: `Page(content)` with bytes of the decider's own making, up to
+    `PAGE_BYTES_MAX`, anywhere in the state (`pages: list[Page]`). A page is written when it first occurs in a snapshot and
+    deleted once it occurs no longer; the decider does nothing but hold it or drop it, and reads `page.content`.
+    """
 
     def initial(self) -> S:
         """The state before the first event."""

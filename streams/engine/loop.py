@@ -52,6 +52,8 @@ class Assigned(Generic[S, I]):
     partition: Partition[S, I]
     own_offsets: dict[str, int]
     committed: dict[str, int]
+    pages: set[str]
+    """The names of the pages that stand on the snapshots topic."""
     events_since_snapshot: int = 0
 
 
@@ -201,10 +203,19 @@ class Loop(Generic[S, I]):
         if due:
             self._producer.flush(TRANSACTION_SECONDS_MAX)
         for each in due:
-            value = self._codec.write(each.partition, each.own_offsets)
-            number = each.partition.number
-            self._producer.produce(self._snapshots, value, str(number).encode(), partition=number)
-            each.events_since_snapshot = 0
+            self._write_snapshot(each)
+
+    def _write_snapshot(self, owner: Assigned[S, I]) -> None:
+        """Pages that are new, tombstones for those that are gone, and the head that needs no others."""
+        number = owner.partition.number
+        written = self._codec.write(owner.partition, owner.own_offsets)
+        for name in written.pages.keys() - owner.pages:
+            self._producer.produce(self._snapshots, written.pages[name].content, name.encode(), partition=number)
+        for name in owner.pages - written.pages.keys():
+            self._producer.produce(self._snapshots, None, name.encode(), partition=number)
+        self._producer.produce(self._snapshots, written.head, str(number).encode(), partition=number)
+        owner.pages = set(written.pages)
+        owner.events_since_snapshot = 0
 
     def _assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """Stable committed offsets first, then the fold: the order that architecture rule 3 asks for."""
@@ -217,7 +228,7 @@ class Loop(Generic[S, I]):
             starts.setdefault(place.partition, {})[place.topic] = place.offset
         for number, restored in self._restorer.restore(starts).items():
             restored.partition.start_at(starts[number])
-            self._assigned[number] = Assigned(restored.partition, restored.offsets, dict(starts[number]))
+            self._assigned[number] = Assigned(restored.partition, restored.offsets, dict(starts[number]), restored.pages)
             log.info("partition restored", partition=number, position=restored.partition.position)
         consumer.assign(committed)
 

@@ -1,43 +1,34 @@
 """A partition's state from the log: snapshot, then its own events from there, up to an end that no longer moves.
 
-The order of calls is what makes it right (architecture, rule 3). The offsets topic may already show a transaction whose
-markers are still on their way to the output partitions: folding before they arrive gives a state that is too low, and a
-limit could be passed. So it waits until each own partition's last stable offset equals its high watermark, and only then folds.
+The order of calls is what makes it right (architecture, rule 3): the committed offsets first, then the stable ends of its own
+log (`streams.engine.stable`), and only then the fold.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic
 
 import structlog
-from confluent_kafka import Consumer, IsolationLevel, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from schemas.topics import snapshots
 from streams.engine.decider import I, Processor, S
 from streams.engine.headers import source_of
+from streams.engine.pages import Page
 from streams.engine.partition import Partition
 from streams.engine.reading import check, headers_of, recorded_of
 from streams.engine.snapshots import SnapshotCodec
+from streams.engine.stable import NotStable, Place, stable_ends
 
-STABLE_WAIT_SECONDS_MAX: Final = 60
-STABLE_POLL_SECONDS: Final = 0.05
 RESTORE_SECONDS_MAX: Final = 600
-REQUEST_SECONDS_MAX: Final = 10
 READ_RECORDS_MAX: Final = 5_000
 READ_WAIT_SECONDS: Final = 0.02
 
-Place = tuple[str, int]
-"""A topic and a partition."""
-
 log = structlog.get_logger(__name__)
-
-
-class NotStable(Exception):
-    """An own partition still has an open transaction after the longest wait: exit, and be restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +37,8 @@ class Restored(Generic[S, I]):
 
     partition: Partition[S, I]
     offsets: dict[str, int]
+    pages: set[str] = field(default_factory=set)
+    """The names of the pages that stand on the snapshots topic."""
 
 
 class Restorer(Generic[S, I]):
@@ -62,13 +55,13 @@ class Restorer(Generic[S, I]):
         """The partitions `numbers`, folded to the stable end of their own log.
 
         Raises:
-            NotStable: a transaction stays open.
+            NotStable: a transaction stays open, or reading takes too long.
             LogDamaged: own events are missing or doubled.
         """
         if not numbers:
             return {}
         own = (*self._processor.outputs, self._snapshots)
-        ends = self._stable_ends([TopicPartition(topic, number) for topic in own for number in numbers])
+        ends = stable_ends(self._admin, [(topic, number) for topic in own for number in numbers])
         restored = {number: Restored(Partition(self._processor, number), {}) for number in numbers}
         self._load_snapshots(restored, {n: ends[self._snapshots, n] for n in numbers})
         self._fold(restored, {place: end for place, end in ends.items() if place[0] != self._snapshots})
@@ -76,35 +69,22 @@ class Restorer(Generic[S, I]):
             each.partition.replayed()
         return restored
 
-    def _stable_ends(self, places: list[TopicPartition]) -> dict[tuple[str, int], int]:
-        deadline = time.monotonic() + STABLE_WAIT_SECONDS_MAX
-        while time.monotonic() < deadline:
-            try:
-                stable = self._latest(places, IsolationLevel.READ_COMMITTED)
-                if stable == self._latest(places, IsolationLevel.READ_UNCOMMITTED):
-                    return stable
-            except KafkaException as error:
-                log.warning("offsets not to be had yet", error=error.args[0].str())
-                self._admin.list_topics(timeout=REQUEST_SECONDS_MAX)  # refreshes a stale leader epoch
-            time.sleep(STABLE_POLL_SECONDS)
-        message = f"own partitions of {self._processor.principal} have an open transaction after {STABLE_WAIT_SECONDS_MAX} s"
-        raise NotStable(message)
-
-    def _latest(self, places: list[TopicPartition], isolation: IsolationLevel) -> dict[tuple[str, int], int]:
-        asked = self._admin.list_offsets(
-            {place: OffsetSpec.latest() for place in places},  # type: ignore[no-untyped-call]
-            isolation_level=isolation,
-            request_timeout=REQUEST_SECONDS_MAX,
-        )
-        return {(place.topic, place.partition): answer.result().offset for place, answer in asked.items()}
-
     def _load_snapshots(self, restored: dict[int, Restored[S, I]], ends: dict[int, int]) -> None:
-        newest: dict[int, bytes] = {}
+        heads: dict[int, bytes] = {}
+        pages: dict[int, dict[str, Page]] = {number: {} for number in ends}
         starts = {(self._snapshots, number): 0 for number in ends}
         for message in self._read(starts, {(self._snapshots, n): end for n, end in ends.items()}):
-            newest[int(message.partition() or 0)] = message.value() or b""
-        for number, value in newest.items():
-            snapshot = self._codec.read(value)
+            number, key, value = int(message.partition() or 0), (message.key() or b"").decode(), message.value()
+            if key == str(number):
+                heads[number] = value or b""
+            elif value is None:
+                pages[number].pop(key, None)
+            else:
+                pages[number][key] = Page(value)
+        for number, each in restored.items():
+            each.pages.update(pages[number])
+        for number, head in heads.items():
+            snapshot = self._codec.read(head, pages[number])
             if snapshot is None:
                 log.warning("snapshot of another shape ignored; folding from the beginning", partition=number)
                 continue

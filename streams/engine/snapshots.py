@@ -2,6 +2,10 @@
 
 A snapshot only shortens the fold: it names the position and the offsets it covers, and one whose state has another shape
 than today's code (told by a fingerprint of the state's schema) is ignored, not guessed at.
+
+It is several records of the snapshots topic: a head under the partition's number, and pages under their names
+(`streams.engine.pages`): those of the state, and the state's own JSON, cut to what a record may hold. All are written in the
+transaction of the events they cover, so that whoever reads committed records finds the whole of the newest one.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic
 
@@ -16,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.values import Instant
 from streams.engine.decider import I, Processor, S
+from streams.engine.pages import Page, cut, joined
 from streams.engine.partition import Partition
 
 SNAPSHOT_EVENTS: Final = 5_000
@@ -34,6 +40,14 @@ class Snapshot(Generic[S]):
     state: S
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A snapshot as records: what stands under the partition's number, and the pages that it needs."""
+
+    head: bytes
+    pages: dict[str, Page]
+
+
 class SnapshotCodec(Generic[S]):
     """Writes and reads the snapshots of one processor."""
 
@@ -42,27 +56,32 @@ class SnapshotCodec(Generic[S]):
         schema = json.dumps(self._state.json_schema(), sort_keys=True)
         self._fingerprint = hashlib.sha256(schema.encode()).hexdigest()
 
-    def write(self, partition: Partition[S, I], offsets: dict[str, int]) -> bytes:
-        """Compressed JSON of the partition as it stands; `offsets` are the next to be read of its own topics."""
-        content = {
+    def write(self, partition: Partition[S, I], offsets: dict[str, int]) -> Written:
+        """The partition as it stands; `offsets` are the next to be read of its own topics."""
+        pages: dict[str, Page] = {}
+        # The state goes to JSON in one step: by way of Python objects it takes twice as long, and the loop stands still.
+        state = self._state.dump_json(partition.state, context=pages)
+        cuts = list(cut(zlib.compress(state, level=1)))
+        head = {
             "fingerprint": self._fingerprint,
+            "state": [page.name for page in cuts],
             "position": partition.position,
             "clock": partition.clock,
             "offsets": offsets,
             "answered": partition.answered(),
         }
-        # The state goes to JSON in one step: by way of Python objects it takes twice as long, and the loop stands still.
-        beside = json.dumps(content, separators=(",", ":")).encode()
-        whole = beside.removesuffix(b"}") + b',"state":' + self._state.dump_json(partition.state) + b"}"
-        return zlib.compress(whole, level=1)
+        return Written(json.dumps(head, separators=(",", ":")).encode(), pages | {page.name: page for page in cuts})
 
-    def read(self, value: bytes) -> Snapshot[S] | None:
-        """The snapshot, or None when it was written by code whose state had another shape."""
-        content = json.loads(zlib.decompress(value))
-        if content.pop("fingerprint") != self._fingerprint:
+    def read(self, head: bytes, pages: Mapping[str, Page]) -> Snapshot[S] | None:
+        """The snapshot, or None when it was written by code whose state had another shape, or a page is missing."""
+        content = json.loads(head)
+        if content.pop("fingerprint", None) != self._fingerprint:
+            return None
+        cuts = [pages.get(name) for name in content.pop("state")]
+        if None in cuts:
             return None
         try:
-            state = self._state.validate_python(content.pop("state"))
+            written = zlib.decompress(joined(page for page in cuts if page is not None))
+            return Snapshot(state=self._state.validate_json(written, context=dict(pages)), **content)
         except ValidationError:
             return None
-        return Snapshot(state=state, **content)

@@ -1,19 +1,14 @@
 """Governance on Kafka: all that its topics hold, and one transaction that writes to them.
 
 The order of calls makes it exact (architecture, rule 3): taking the transactional id first ends whatever an earlier process
-left open and shuts that process out; then the ends of all topics are waited for until they are stable; only then is anything
-read. Every wait has a bound; an error of Kafka is raised and ends the process, and the supervisor starts it again.
+left open and shuts that process out; then it waits for the stable ends of all topics (`streams.engine.stable`); only then is
+anything read. Every wait has a bound; an error of Kafka is raised and ends the process, and the supervisor starts it again.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Final
-
-import structlog
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
 
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
@@ -21,19 +16,16 @@ from schemas.events.base import FirmEvent
 from schemas.topics import GOVERNANCE_TOPICS
 from streams.engine.references import References
 from streams.engine.sealing import Sealed
+from streams.engine.stable import stable_ends
 
 PRINCIPAL: Final = "governance"
 TRANSACTIONAL_ID: Final = "proofdesk-governance-0"
 """One for the firm: a second governance process shuts out the first."""
 TRANSACTION_TIMEOUT_MS: Final = 30_000
 """Long enough for the largest genesis on a machine that is busy starting."""
-REQUEST_SECONDS_MAX: Final = 10
-STABLE_SECONDS_MAX: Final = 60
-STABLE_POLL_SECONDS: Final = 0.05
+INIT_SECONDS_MAX: Final = 60
 
 _PARTITION: Final = 0
-
-log = structlog.get_logger(__name__)
 
 
 class GovernanceLog:
@@ -48,16 +40,17 @@ class GovernanceLog:
         self._producer = clients.producer(description, PRINCIPAL, more)
         self._description = description
         self._admin = clients.admin(description, PRINCIPAL)
-        self._producer.init_transactions(STABLE_SECONDS_MAX)
+        self._producer.init_transactions(INIT_SECONDS_MAX)
 
     def present(self) -> list[FirmEvent]:
         """Return every governance event there is, topic by topic.
 
         Raises:
-            TimeoutError: the ends do not come to rest, or cannot be reached.
+            NotStable: a transaction stays open.
+            TimeoutError: the topics cannot be read in time.
             wire.Unreadable: a record is no event of its topic.
         """
-        self._wait_until_stable()
+        stable_ends(self._admin, [(topic, _PARTITION) for topic in GOVERNANCE_TOPICS])
         received = References(self._description, PRINCIPAL, GOVERNANCE_TOPICS).catch_up()
         return [each.record for each in received if isinstance(each.record, FirmEvent)]
 
@@ -67,24 +60,3 @@ class GovernanceLog:
         for sealed in events:
             self._producer.produce(sealed.topic, sealed.value, sealed.key, partition=_PARTITION)
         self._producer.commit_transaction(TRANSACTION_TIMEOUT_MS / 1_000)
-
-    def _wait_until_stable(self) -> None:
-        """Return once no transaction is open on any topic: last stable offset and high watermark agree."""
-        deadline = time.monotonic() + STABLE_SECONDS_MAX
-        while time.monotonic() < deadline:
-            try:
-                if self._ends(IsolationLevel.READ_COMMITTED) == self._ends(IsolationLevel.READ_UNCOMMITTED):
-                    return
-            except KafkaException as error:
-                log.warning("offsets not to be had yet", error=error.args[0].str())
-                self._admin.list_topics(timeout=REQUEST_SECONDS_MAX)  # refreshes a stale leader epoch
-            time.sleep(STABLE_POLL_SECONDS)
-        raise TimeoutError(f"a transaction on the governance topics is open after {STABLE_SECONDS_MAX} s")
-
-    def _ends(self, isolation: IsolationLevel) -> dict[str, int]:
-        asked = self._admin.list_offsets(
-            {TopicPartition(topic, _PARTITION): OffsetSpec.latest() for topic in GOVERNANCE_TOPICS},  # type: ignore[no-untyped-call]
-            isolation_level=isolation,
-            request_timeout=REQUEST_SECONDS_MAX,
-        )
-        return {place.topic: answer.result().offset for place, answer in asked.items()}

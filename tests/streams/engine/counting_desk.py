@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from schemas.canonical import order_id
+from schemas.canonical import command_digest, order_id
 from schemas.commands import Command, Ed25519Signature, InitiateOrder
 from schemas.events.answers import CommandRejected
 from schemas.events.base import Event, Refusal
@@ -65,7 +65,7 @@ class CountingDecider:
                 ),
             )
         reserved = ReservedAmount(limit_id=f"used {desk.used}", scope_key=message.command_id, amount_usd=amount)
-        identity = order_id(message.desk_id, message.command_id)
+        identity = order_id(message.desk_id, command_digest(message))
         return (LimitReserved(desk_id=message.desk_id, order_id=identity, reserved=[reserved]),)
 
     def evolve(self, state: Counters, recorded: Recorded) -> Counters:

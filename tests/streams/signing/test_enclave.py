@@ -130,7 +130,8 @@ def test_what_it_remembers_survives_a_snapshot() -> None:
     line.run()
     worker = line.workers["signer"]
     codec: SnapshotCodec[SignerState] = SnapshotCodec(worker.processor)
-    snapshot = codec.read(codec.write(worker.partition, {}))
+    written = codec.write(worker.partition, {})
+    snapshot = codec.read(written.head, written.pages)
     assert snapshot is not None
     assert snapshot.state == worker.partition.state
     assert line.order_id("o1") in snapshot.state.answered

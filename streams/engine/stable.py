@@ -1,0 +1,60 @@
+"""Where partitions end once no transaction is open on them: the one guard of a race that would lose writes from a fold.
+
+A broker may show a transaction's offsets, or answer its successor's `init_transactions`, while the markers of that transaction
+are still on their way to the partitions it wrote to. Whoever reads up to the end in that moment sees less than was
+committed, and a limit could be passed (architecture, rule 3). So the last stable offset must equal the high watermark
+everywhere, and only then is anything read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+STABLE_SECONDS_MAX: Final = 60
+STABLE_POLL_SECONDS: Final = 0.05
+REQUEST_SECONDS_MAX: Final = 10
+
+Place = tuple[str, int]
+"""A topic and a partition."""
+
+log = structlog.get_logger(__name__)
+
+
+class NotStable(TimeoutError):
+    """A transaction stays open, or no broker says where partitions end: exit, and be restarted."""
+
+
+def stable_ends(admin: AdminClient, places: Sequence[Place]) -> dict[Place, int]:
+    """The end of each of `places`, at a moment when no transaction was open on any of them.
+
+    Raises:
+        NotStable: there is no such moment within `STABLE_SECONDS_MAX`.
+    """
+    asked = [TopicPartition(*place) for place in places]
+    deadline = time.monotonic() + STABLE_SECONDS_MAX
+    while time.monotonic() < deadline:
+        try:
+            stable = _latest(admin, asked, IsolationLevel.READ_COMMITTED)
+            if stable == _latest(admin, asked, IsolationLevel.READ_UNCOMMITTED):
+                return stable
+        except KafkaException as error:
+            log.warning("offsets not to be had yet", error=error.args[0].str())
+            admin.list_topics(timeout=REQUEST_SECONDS_MAX)  # refreshes a stale leader epoch
+        time.sleep(STABLE_POLL_SECONDS)
+    topics = ", ".join(sorted({topic for topic, _ in places}))
+    raise NotStable(f"a transaction is open after {STABLE_SECONDS_MAX} s on one of {topics}")
+
+
+def _latest(admin: AdminClient, places: Sequence[TopicPartition], isolation: IsolationLevel) -> dict[Place, int]:
+    answers = admin.list_offsets(
+        {place: OffsetSpec.latest() for place in places},  # type: ignore[no-untyped-call]
+        isolation_level=isolation,
+        request_timeout=REQUEST_SECONDS_MAX,
+    )
+    return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
