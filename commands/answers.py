@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from schemas.events.base import Refusal
-from schemas.events.facts import RuleFinding
+from schemas.events.facts import Facts, RuleFinding, Unmet
+from schemas.firm import BreakerScope, BreakerState, Subject
 from schemas.orders import Action, ApprovalSubject
-from schemas.values import CommandId, DeskId, Instant, OrderId, Record, Sha256, Usd
+from schemas.values import CommandId, DeskId, Instant, OrderId, Record, Sha256, Usd, Uuid
 
 PROBLEM_TYPE_PREFIX: Final = "urn:proofdesk:problem:"
 
@@ -38,6 +39,7 @@ class Problem(Record):
     """What would change the outcome."""
     command_id: CommandId | None = None
     order_id: OrderId | None = None
+    proposal_id: Uuid | None = None
 
 
 class OrderAnswer(Record):
@@ -48,7 +50,8 @@ class OrderAnswer(Record):
     command_id: CommandId
     """The command that is answered."""
     state: str
-    """`approved` (handed to execution), `awaiting-approval`, or why it was closed: `rejected`, `declined`, `cancelled` …"""
+    """`approved` (handed to execution), `awaiting-approval`, or why it was closed: `rejected`, `declined`, `cancelled` …;
+    `approval-withdrawn` and `cancellation-requested`: what was asked for is on the log, for the signer too."""
     message: str = ""
     """Why it was closed."""
     wallet_id: str | None = None
@@ -61,6 +64,8 @@ class OrderAnswer(Record):
     """What policy said."""
     requires: tuple[str, ...] = ()
     """Quorums still to be met, such as `risk-officer:1`."""
+    unmet: tuple[Unmet, ...] = ()
+    """Of each of them, what is still missing and who could give it."""
     rules: tuple[RuleFinding, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     approval_hash: Sha256 | None = None
@@ -71,11 +76,56 @@ class OrderAnswer(Record):
     """The parts of an order that was split, each judged on its own."""
 
 
+class TrialAnswer(Record):
+    """What would be decided of an order that was not placed. Nothing is reserved."""
+
+    desk_id: DeskId
+    command_id: CommandId
+    outcome: Literal["allowed", "needs-approval", "refused"]
+    amount_usd: Usd | None = None
+    requires: tuple[str, ...] = ()
+    """Quorums that it would take."""
+    unmet: tuple[Unmet, ...] = ()
+    """Of each of them, what is missing and who could give it."""
+    rules: tuple[RuleFinding, ...] = ()
+    """Every rule that mattered."""
+    refusals: tuple[Refusal, ...] = ()
+    """Every check that would refuse, and what would change that."""
+    facts: Facts | None = None
+    """What it was judged on: limits, prices, breakers. None when it could not be valued at all."""
+
+
+class FirmAnswer(Record):
+    """What a command to governance has led to."""
+
+    command_id: CommandId
+    """The command that is answered."""
+    state: str
+    """`tripped`, of a breaker; of a proposal `awaiting-approval`, `enacted`, or why it was closed: `declined`, `withdrawn` …"""
+    message: str = ""
+    proposal_id: Uuid | None = None
+    proposal_hash: Sha256 | None = None
+    """What an approver signs: the WebAuthn challenge, in hex."""
+    requires: tuple[str, ...] = ()
+    """Quorums still to be met."""
+    expires_at: Instant | None = None
+    policy_hash: Sha256 | None = None
+    """Of the policy as it would be activated."""
+    scope: BreakerScope | None = None
+    subject: Subject | None = None
+    breaker: BreakerState | None = None
+
+
 class PendingAnswer(Record):
     """The command is on the log, and no answer has come yet. Sending the same again under the same key is safe."""
 
     command_id: CommandId
-    order_id: OrderId
-    desk_id: DeskId
+    order_id: OrderId | None = None
+    desk_id: DeskId | None = None
+    proposal_id: Uuid | None = None
     state: Literal["pending"] = "pending"
-    message: str = "taken in; the order appears at Location once the desk has decided"
+    message: str = "taken in; what it leads to appears at Location once it was decided"
+
+
+Answer = OrderAnswer | TrialAnswer | FirmAnswer
+"""What a command was answered with, when it was decided and not rejected."""

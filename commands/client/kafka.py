@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from confluent_kafka import Consumer, Producer
 
-from commands.answers import OrderAnswer, PendingAnswer
+from commands.answers import Answer, OrderAnswer, PendingAnswer, TrialAnswer
 from commands.client.errors import CommandRefused, NotDecidedYet, SystemFault
 from commands.client.signing import Signer, signed
 from commands.idempotency import command_id_of
@@ -23,11 +23,10 @@ from commands.intake.refusals import rejection
 from commands.log import publishing, tail
 from commands.log.publishing import LogAway, Publisher
 from commands.log.tail import Stories, Tail
-from commands.outcomes import asked
+from commands.outcomes import Rejected, asked
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
 from schemas.commands import Body, Command
-from schemas.events.answers import CommandRejected
 from schemas.values import DeskId, PrincipalId
 
 DECISION_SECONDS_MAX: Final = 10.0
@@ -97,6 +96,19 @@ class KafkaCommander:
             CommandRefused: it was rejected.
             NotDecidedYet: it is on the log, and no answer came in time. SystemFault: Kafka did not take it in time.
         """
+        answer = self._asked(command, decision_seconds_max)
+        if not isinstance(answer, OrderAnswer):
+            raise TypeError("a trial is no order: it is asked with `attempt`")
+        return answer
+
+    def attempt(self, command: Command, decision_seconds_max: float = DECISION_SECONDS_MAX) -> TrialAnswer:
+        """As `send`, for a `TryOrder`: what would be decided."""
+        answer = self._asked(command, decision_seconds_max)
+        if not isinstance(answer, TrialAnswer):
+            raise TypeError("only a `TryOrder` is attempted")
+        return answer
+
+    def _asked(self, command: Command, decision_seconds_max: float) -> Answer:
         question = asked(command)
         with self._stories.following(question) as heard:
             try:
@@ -107,6 +119,6 @@ class KafkaCommander:
             except NotInTime:
                 pending = PendingAnswer(command_id=command.command_id, order_id=question.order_id, desk_id=command.desk_id)
                 raise NotDecidedYet(pending) from None
-        if isinstance(outcome, CommandRejected):
+        if isinstance(outcome, Rejected):
             raise CommandRefused(rejection(outcome).problem())
         return outcome

@@ -1,6 +1,6 @@
 """Who signs a command: a system with an Ed25519 key, a person with a FIDO2 key. Both give what the log keeps for ever.
 
-What is signed is `schemas.canonical.command_digest`; an approval is signed by its own hash, which the command quotes.
+What is signed says `commands.signed_content`: an approval is signed by its own hash, which the command quotes.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Protocol
 
+from commands.signed_content import challenge
 from infra.identity import base64url, ed25519, keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
-from schemas.canonical import command_digest
-from schemas.commands import Authorization, Body, Command, Ed25519Signature, GiveApproval, WebAuthnAssertion
+from schemas.commands import Authorization, Body, Command, Ed25519Signature, WebAuthnAssertion
+from schemas.firm_commands import FirmBody, FirmCommand
 from schemas.values import CommandId, DeskId, Instant, PrincipalId
 
 _UNSIGNED: Final = Ed25519Signature(key_id="", signature="")
@@ -74,5 +75,12 @@ def signed(  # noqa: PLR0913 - every part of a command, by name
         body=body,
         authorization=_UNSIGNED,
     )
-    digest = bytes.fromhex(body.approval_hash) if isinstance(body, GiveApproval) else command_digest(unsigned)
-    return unsigned.model_copy(update={"authorization": signer.authorize(digest)})
+    return unsigned.model_copy(update={"authorization": signer.authorize(challenge(unsigned))})
+
+
+def signed_for_firm(
+    signer: Signer, *, command_id: CommandId, principal: PrincipalId, issued_at: Instant, body: FirmBody
+) -> FirmCommand:
+    """As `signed`, of a command to governance."""
+    unsigned = FirmCommand(command_id=command_id, principal=principal, issued_at=issued_at, body=body, authorization=_UNSIGNED)
+    return unsigned.model_copy(update={"authorization": signer.authorize(challenge(unsigned))})

@@ -12,9 +12,10 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from commands.answers import Problem
-from commands.gateway import health, orders, problems, registry
+from commands.gateway import problems
 from commands.gateway.parts import Parts, running
 from commands.gateway.protection import Protection
+from commands.gateway.routes import health, orders, registry
 from commands.gateway.settings import GatewaySettings
 
 SUMMARY: Final = "Commands in, answers out. Every command is signed by its sender; every problem says what to do."

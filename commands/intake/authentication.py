@@ -1,21 +1,22 @@
 """Whether a command comes from whom it names, and whether they may act on its desk. Pure.
 
-The door asks this so that strangers cannot fill the log; the desk and the signer ask it again, from the log, and trust nothing
-of what was found here. Names of checks are the desk's own. Left out, since only the desk knows: whether a FIDO2 key's counter
-has risen, whether the id is spent, and what the sender's role allows.
+The door asks this so that strangers cannot fill the log; the desk, governance and the signer ask it again, from the log, and
+trust nothing of what was found here. Names of checks are the desk's own. Left out, since only they know: whether a FIDO2 key's
+counter has risen, whether the id is spent, and what the sender's role allows.
 """
 
 from __future__ import annotations
 
 from commands.intake.principals import Access
 from commands.intake.refusals import Refused
+from commands.signed_content import challenge, content_digest
 from infra.identity import base64url, ed25519, webauthn
-from schemas.canonical import command_digest
 from schemas.commands import Command, Ed25519Signature, GiveApproval, WebAuthnAssertion
+from schemas.firm_commands import ApproveProposal, FirmCommand
 
 
-def authenticate(command: Command, access: Access | None) -> None:
-    """Return when `command` was signed by whom it names and they may act on its desk.
+def authenticate(command: Command | FirmCommand, access: Access | None) -> None:
+    """Return when `command` was signed by whom it names and they may act on its desk, if it is to one.
 
     Raises:
         Refused: 401, nobody known signed it; 403, they may not.
@@ -40,7 +41,7 @@ def authenticate(command: Command, access: Access | None) -> None:
             f"the access of {command.principal} was revoked",
             "let somebody act who has access, or have governance restore it",
         )
-    if command.desk_id not in access.desks:
+    if isinstance(command, Command) and command.desk_id not in access.desks:
         raise Refused(
             403,
             "desk-not-entitled",
@@ -49,12 +50,12 @@ def authenticate(command: Command, access: Access | None) -> None:
         )
 
 
-def _check_signature(command: Command, access: Access, given: Ed25519Signature) -> None:
+def _check_signature(command: Command | FirmCommand, access: Access, given: Ed25519Signature) -> None:
     key = next((key for key in access.signing_keys if key.key_id == given.key_id), None)
     if key is None:
         raise _key_unknown(command, given.key_id)
     try:
-        ed25519.verify(bytes.fromhex(key.public_key[2:]), command_digest(command), base64url.decode(given.signature))
+        ed25519.verify(bytes.fromhex(key.public_key[2:]), content_digest(command), base64url.decode(given.signature))
     except (ed25519.Ed25519Refused, ValueError) as error:
         raise Refused(
             401,
@@ -62,7 +63,7 @@ def _check_signature(command: Command, access: Access, given: Ed25519Signature) 
             f"the signature by key {given.key_id} does not hold: {error}",
             "sign the command digest of exactly the content that is sent, with its principal, id and time of issue",
         ) from None
-    if isinstance(command.body, GiveApproval):
+    if isinstance(command.body, GiveApproval | ApproveProposal):
         raise Refused(
             403,
             "person-needed",
@@ -71,17 +72,15 @@ def _check_signature(command: Command, access: Access, given: Ed25519Signature) 
         )
 
 
-def _check_assertion(command: Command, access: Access, given: WebAuthnAssertion) -> None:
+def _check_assertion(command: Command | FirmCommand, access: Access, given: WebAuthnAssertion) -> None:
     credential = next((each for each in access.credentials if each.credential_id == given.credential_id), None)
     if credential is None or access.settings is None:
         raise _key_unknown(command, given.credential_id)
-    body = command.body
-    challenge = bytes.fromhex(body.approval_hash) if isinstance(body, GiveApproval) else command_digest(command)
     try:
         webauthn.verify_assertion(
             webauthn.Assertion(given.credential_id, given.authenticator_data, given.client_data_json, given.signature),
             credential_public_key=bytes.fromhex(credential.public_key[2:]),
-            expected_challenge=challenge,
+            expected_challenge=challenge(command),
             rp_id=access.settings.webauthn_rp_id,
             origins=access.settings.webauthn_origins,
             previous_counter=None,
@@ -95,7 +94,7 @@ def _check_assertion(command: Command, access: Access, given: WebAuthnAssertion)
         ) from None
 
 
-def _key_unknown(command: Command, key_id: str) -> Refused:
+def _key_unknown(command: Command | FirmCommand, key_id: str) -> Refused:
     return Refused(
         401,
         "key-unknown",

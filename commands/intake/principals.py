@@ -77,7 +77,7 @@ class ReadSide:
             )
         )
 
-    async def fetch(self, query: LiteralString, parameters: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
+    async def fetch(self, query: LiteralString, parameters: tuple[Any, ...] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         """All rows.
 
         Raises:
@@ -95,7 +95,7 @@ class ReadSide:
         except psycopg.errors.UndefinedTable as error:
             raise DatabaseAway("nothing has been projected yet") from error
 
-    async def _fetch(self, query: LiteralString, parameters: tuple[Any, ...]) -> list[dict[str, Any]]:
+    async def _fetch(self, query: LiteralString, parameters: tuple[Any, ...] | dict[str, Any]) -> list[dict[str, Any]]:
         async with self.pool.connection() as connection:
             return await (await connection.execute(query, parameters)).fetchall()
 

@@ -1,6 +1,7 @@
 """Everything that the door refuses, as one exception that becomes a problem (RFC 9457) and an event.
 
-Left out: what the desk refuses. Its rejections keep their own words; here is only which status they have in HTTP.
+Left out: what the desk and governance refuse. Their rejections keep their own words; here is only which status they have in
+HTTP.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from starlette.exceptions import HTTPException
 from commands.answers import PROBLEM_TYPE_PREFIX, FieldFault, Problem
 from schemas.events.answers import CommandRejected
 from schemas.events.base import Refusal
+from schemas.events.governance import FirmCommandRejected
 from schemas.values import TEXT_CHARACTERS_MAX
 
 RETRY_AFTER_SECONDS: Final = 2
@@ -45,7 +47,7 @@ _STATUS_OF_CHECK: Final = MappingProxyType(
     }
 )
 MALFORMED: Final = 422
-"""Of every other check of the desk: what was asked for cannot be done as it was asked."""
+"""Of every other check of theirs: what was asked for cannot be done as it was asked."""
 
 
 class Refused(HTTPException):
@@ -59,7 +61,7 @@ class Refused(HTTPException):
         remedy: str,
         *,
         errors: Sequence[FieldFault] = (),
-        rejected: CommandRejected | None = None,
+        rejected: CommandRejected | FirmCommandRejected | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         standard = {401: {"WWW-Authenticate": CHALLENGE}, 503: {"Retry-After": str(RETRY_AFTER_SECONDS)}}.get(status, {})
@@ -81,7 +83,8 @@ class Refused(HTTPException):
             check=self.check,
             remedy=self.remedy,
             command_id=None if self.rejected is None else self.rejected.command_id,
-            order_id=None if self.rejected is None else self.rejected.order_id,
+            order_id=self.rejected.order_id if isinstance(self.rejected, CommandRejected) else None,
+            proposal_id=self.rejected.proposal_id if isinstance(self.rejected, FirmCommandRejected) else None,
         )
 
     def record(self) -> Refusal:
@@ -96,8 +99,8 @@ def malformed(errors: Sequence[FieldFault]) -> Refused:
     return Refused(MALFORMED, "request-malformed", "the request is malformed", "correct what `errors` names", errors=errors)
 
 
-def rejection(rejected: CommandRejected) -> Refused:
-    """What the desk refused, in HTTP."""
+def rejection(rejected: CommandRejected | FirmCommandRejected) -> Refused:
+    """What the desk or governance refused, in HTTP."""
     refusal = rejected.refusal
     status = _STATUS_OF_CHECK.get(refusal.check, MALFORMED)
     return Refused(status, refusal.check, refusal.message, refusal.remedy, rejected=rejected)

@@ -7,7 +7,7 @@ of the command that all of it makes; for an approval by a person, the assertion'
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -20,6 +20,8 @@ from schemas.commands import (
     GiveApproval,
     InitiateOrder,
     SplitOrder,
+    TryOrder,
+    WithdrawApproval,
 )
 from schemas.orders import Action
 from schemas.values import Amount, DeskId, OrderId, Record, Sha256, Text, WalletId
@@ -43,6 +45,10 @@ class SubmitOrder(Request):
         """The command's body."""
         return InitiateOrder(wallet_id=self.wallet_id, action=self.action, memo=self.memo)
 
+    def trial(self) -> TryOrder:
+        """The body of the command that only asks what would be decided."""
+        return TryOrder(wallet_id=self.wallet_id, action=self.action, memo=self.memo)
+
 
 class Approve(Request):
     """Approve exactly what `approval_hash` is the hash of."""
@@ -62,6 +68,16 @@ class Decline(Request):
     def body(self, order_id: OrderId) -> DeclineApproval:
         """The command's body."""
         return DeclineApproval(order_id=order_id, reason=self.reason)
+
+
+class Withdraw(Request):
+    """Take one's own approval back."""
+
+    reason: Text = ""
+
+    def body(self, order_id: OrderId) -> WithdrawApproval:
+        """The command's body."""
+        return WithdrawApproval(order_id=order_id, reason=self.reason)
 
 
 class Cancel(Request):
@@ -84,7 +100,16 @@ class Split(Request):
         return SplitOrder(order_id=order_id, amounts=self.amounts)
 
 
-AboutOrder = Approve | Decline | Cancel | Split
+AboutOrder = Approve | Withdraw | Decline | Cancel | Split
+
+
+_PATH_OF_KIND: Final = {
+    "give_approval": "approvals",
+    "withdraw_approval": "approvals/withdraw",
+    "decline_approval": "decline",
+    "cancel_order": "cancel",
+    "split_order": "split",
+}
 
 
 def content_of(command: Command) -> dict[str, Any]:
@@ -98,14 +123,7 @@ def content_of(command: Command) -> dict[str, Any]:
 
 def path_of(command: Command) -> str:
     """Where that request goes."""
-    match command.body:
-        case InitiateOrder():
-            return "/v1/orders"
-        case GiveApproval(order_id=order_id):
-            return f"/v1/orders/{order_id}/approvals"
-        case DeclineApproval(order_id=order_id):
-            return f"/v1/orders/{order_id}/decline"
-        case CancelOrder(order_id=order_id):
-            return f"/v1/orders/{order_id}/cancel"
-        case SplitOrder(order_id=order_id):
-            return f"/v1/orders/{order_id}/split"
+    body = command.body
+    if isinstance(body, InitiateOrder | TryOrder):
+        return "/v1/orders" if isinstance(body, InitiateOrder) else "/v1/orders?dry_run=true"
+    return f"/v1/orders/{body.order_id}/{_PATH_OF_KIND[body.kind]}"

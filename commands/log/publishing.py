@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from commands.outcomes import Asked
+from commands.outcomes import Question
 from schemas.commands import Command
 from schemas.topics import TOPIC_OF
 
@@ -48,9 +48,9 @@ class Publisher:
         self._thread = threading.Thread(target=self._serve, name="kafka-deliveries", daemon=True)
         self._thread.start()
 
-    def command(self, asked: Asked, headers: Sequence[tuple[str, bytes]]) -> Future[None]:
-        """Write a command under its desk's key; done once it is on the log. The result may be LogAway."""
-        return self.write(_COMMANDS, asked.value, asked.command.desk_id.encode(), headers)
+    def command(self, asked: Question, headers: Sequence[tuple[str, bytes]]) -> Future[None]:
+        """Write a command onto its topic, under its key; done once it is on the log. The result may be LogAway."""
+        return self.write(asked.topic, asked.value, asked.key, headers)
 
     def write(self, topic: str, value: bytes, key: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> Future[None]:
         """Write one record; done once it is on the log. The result may be LogAway."""

@@ -20,9 +20,8 @@ from typing import Any, Final
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from commands.outcomes import ANSWER_TOPICS, Asked, Outcome, cause_of, outcome_of, spent_otherwise
+from commands.outcomes import ANSWER_TOPICS, Outcome, Question, Rejected, cause_of, outcome_of, spent_otherwise
 from schemas import wire
-from schemas.events.answers import CommandRejected
 from schemas.events.base import Event
 from schemas.topics import TOPICS
 from schemas.values import CommandId
@@ -47,7 +46,7 @@ class Story:
     """The events that name one command's id as their cause, and who waits for what they mean."""
 
     events: list[Event] = field(default_factory=list)
-    waiting: dict[int, tuple[Asked, Future[Outcome]]] = field(default_factory=dict)
+    waiting: dict[int, tuple[Question, Future[Outcome]]] = field(default_factory=dict)
 
 
 class Stories:
@@ -58,7 +57,7 @@ class Stories:
         self._lock = threading.Lock()
 
     @contextmanager
-    def following(self, asked: Asked) -> Iterator[Future[Outcome]]:
+    def following(self, asked: Question) -> Iterator[Future[Outcome]]:
         """The outcome of a command that is to be sent inside the block, done when it is heard."""
         outcome: Future[Outcome] = Future()
         with self._lock:
@@ -71,7 +70,7 @@ class Stories:
                 story.waiting.pop(id(outcome), None)
                 self._forget()
 
-    def known(self, asked: Asked) -> tuple[Outcome | None, bool]:
+    def known(self, asked: Question) -> tuple[Outcome | None, bool]:
         """The outcome of a command that was sent before, and whether its id was spent on another content instead.
 
         A rejection that left the id free is not an outcome: the same command may succeed the next time.
@@ -197,4 +196,4 @@ class Tail:
 
 
 def _lasts(event: Event) -> bool:
-    return not isinstance(event, CommandRejected) or event.content_hash is not None
+    return not isinstance(event, Rejected) or event.content_hash is not None

@@ -88,7 +88,7 @@ class Changes:
         if announcement.governance:
             self._tell(GOVERNANCE)
         if announcement.orders:
-            query = "SELECT * FROM orders WHERE order_id = ANY(%s::uuid[]) ORDER BY updated_at"
+            query = "SELECT * FROM shown_orders WHERE order_id = ANY(%s::uuid[]) ORDER BY updated_at"
             for order in await self._reading.records(Order, query, (list(announcement.orders),)):
                 self._tell(Change("order", order))
         if announcement.rejections:

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/orders", tags=["orders"])
 Filter = Annotated[str | None, Query(max_length=FILTER_CHARACTERS_MAX)]
 
 _PAGE: Final[LiteralString] = """
-    SELECT * FROM orders
+    SELECT * FROM shown_orders
     WHERE (%(desk)s::text IS NULL OR desk_id = %(desk)s) AND (%(state)s::text IS NULL OR state = %(state)s)
       AND (created_at, order_id) < (%(created_at)s, %(order_id)s::uuid)
     ORDER BY created_at DESC, order_id DESC LIMIT %(limit)s
@@ -80,7 +80,7 @@ async def order(reading: Database, order_id: str) -> Order:
     Raises:
         HTTPException: 404, there is none of this id.
     """
-    found = await reading.records(Order, "SELECT * FROM orders WHERE order_id = %s", (order_id,))
+    found = await reading.records(Order, "SELECT * FROM shown_orders WHERE order_id = %s", (order_id,))
     if not found:
         raise HTTPException(404, f"no order {order_id} is known here; one that was just accepted appears within a second")
     return found[0]

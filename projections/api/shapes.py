@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from schemas.events.base import Refusal
-from schemas.events.facts import RuleFinding
+from schemas.events.facts import RuleFinding, Unmet
 from schemas.events.lifecycle import SimulationFinding
 from schemas.firm import Limit, Settings
 from schemas.values import Instant, Record, Usd
@@ -30,6 +30,14 @@ class Answered(Shape):
     decided_at: Instant
 
 
+class Withdrawal(Shape):
+    """An approval that was taken back."""
+
+    approver: str
+    reason: str
+    withdrawn_at: Instant
+
+
 class Order(Shape):
     """An order as its verified links leave it."""
 
@@ -49,12 +57,18 @@ class Order(Shape):
     """What policy said."""
     requires: list[str]
     """Quorums still to be met."""
+    unmet: list[Unmet]
+    """Of each of them, what is still missing and who could give it."""
     rules: list[RuleFinding]
     refusals: list[Refusal]
     approval_hash: str | None
     """What an approver signs."""
     approval_subject: dict[str, Any] | None
     approvals: list[Answered]
+    withdrawals: list[Withdrawal]
+    """Approvals that were taken back since they were given."""
+    cancellation_requested_at: Instant | None
+    """It was to be cancelled when it was handed over already: the signer refuses it."""
     expires_at: Instant | None
     chain_id: int | None
     nonce: int | None
@@ -142,6 +156,8 @@ class Contract(Shape):
     companions: list[str]
     open_findings: int
     audit_reference: str
+    protocol: str
+    counterparty: str
     listed_at: Instant
 
 
@@ -161,6 +177,8 @@ class Policy(Shape):
     cedar_schema: str
     limits: list[Limit]
     settings: Settings
+    proposal_id: str | None
+    """What a quorum agreed to; none at genesis."""
     activated_at: Instant
 
 
@@ -174,9 +192,11 @@ class Rejection(Shape):
     """Why a command came to nothing."""
 
     command_id: str
-    desk_id: str
+    desk_id: str | None
+    """None: it was a command to governance."""
     principal: str
     order_id: str | None
+    proposal_id: str | None
     refusal: Refusal
     command_hash: str
     rejected_at: Instant

@@ -1,4 +1,7 @@
-"""Rows of what was said back to senders, and of nonces that came free. Each stands at its own place on the log."""
+"""Rows of what was said back to senders, of what was said of orders beside their chains, and of nonces that came free.
+
+Each stands at its own place on the log.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 
 from projections.folds.arrivals import Arrived
 from projections.folds.orders import Json
-from schemas.events import answers
+from schemas.events import answers, governance, lifecycle
 from schemas.values import Instant
 
 
@@ -14,12 +17,15 @@ from schemas.values import Instant
 class RejectedRow:
     """A row of `rejected_commands`."""
 
+    topic: str
     partition: int
     log_offset: int
     command_id: str
-    desk_id: str
+    desk_id: str | None
+    """None: it was a command to governance."""
     principal: str
     order_id: str | None
+    proposal_id: str | None
     refusal: Json
     command_hash: str
     rejected_at: Instant
@@ -70,7 +76,21 @@ class RefusedRequestRow:
     received_at: Instant
 
 
-AnswerRow = RejectedRow | QuarantinedRow | NonceRow | RefusedRequestRow
+@dataclass(frozen=True, slots=True)
+class RemarkRow:
+    """A row of `remarks`: something about an order, or one that was only tried, that is no link of a chain."""
+
+    topic: str
+    partition: int
+    log_offset: int
+    order_id: str
+    desk_id: str
+    causation_id: str
+    decided_at: Instant
+    event: Json
+
+
+AnswerRow = RemarkRow | RejectedRow | QuarantinedRow | NonceRow | RefusedRequestRow
 
 
 def answer_row(arrived: Arrived) -> AnswerRow:
@@ -81,7 +101,11 @@ def answer_row(arrived: Arrived) -> AnswerRow:
     """
     match arrived.event:
         case answers.CommandRejected() as event:
-            return _rejected(arrived, event)
+            return rejected_row(arrived, event)
+        case (
+            lifecycle.ApprovalWithdrawn() | lifecycle.CancellationRequested() | answers.LimitBreached() | answers.OrderTried()
+        ) as event:
+            return _remark(arrived, event)
         case answers.Quarantined() as event:
             return _quarantined(arrived, event)
         case answers.NonceResolved() as event:
@@ -91,17 +115,36 @@ def answer_row(arrived: Arrived) -> AnswerRow:
     raise TypeError(f"no table for {type(arrived.event).__name__}")
 
 
-def _rejected(arrived: Arrived, event: answers.CommandRejected) -> RejectedRow:
+def rejected_row(arrived: Arrived, event: answers.CommandRejected | governance.FirmCommandRejected) -> RejectedRow:
+    """A command that came to nothing."""
     return RejectedRow(
+        topic=arrived.topic,
         partition=arrived.partition,
         log_offset=arrived.offset,
         command_id=event.command_id,
-        desk_id=event.desk_id,
+        desk_id=event.desk_id if isinstance(event, answers.CommandRejected) else None,
         principal=event.principal,
-        order_id=event.order_id,
+        order_id=event.order_id if isinstance(event, answers.CommandRejected) else None,
+        proposal_id=event.proposal_id if isinstance(event, governance.FirmCommandRejected) else None,
         refusal=event.refusal.model_dump(mode="json"),
         command_hash=event.command_hash,
         rejected_at=event.decided_at,
+    )
+
+
+def _remark(
+    arrived: Arrived,
+    event: lifecycle.ApprovalWithdrawn | lifecycle.CancellationRequested | answers.LimitBreached | answers.OrderTried,
+) -> RemarkRow:
+    return RemarkRow(
+        topic=arrived.topic,
+        partition=arrived.partition,
+        log_offset=arrived.offset,
+        order_id=event.order.order_id if isinstance(event, answers.OrderTried) else event.order_id,
+        desk_id=event.desk_id,
+        causation_id=event.causation_id,
+        decided_at=event.decided_at,
+        event=event.model_dump(mode="json"),
     )
 
 

@@ -1,15 +1,55 @@
-"""Rows of what governance decided. Each is replaced only by one with a later position, so that arrival does not matter."""
+"""Rows of what governance decided: every event as it stands on the log, and what the last of each kind has left.
+
+A row is replaced only by one with a later position, so that arrival does not matter. Left out: proposals, which are several
+events each; the view `proposals` puts them together.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
+from projections.folds.answers import RejectedRow, rejected_row
+from projections.folds.arrivals import Arrived
 from projections.folds.orders import Json
 from schemas.events import governance
 from schemas.events.base import FirmEvent
 from schemas.values import Instant
+
+CLOSED: Final = "closed"
+"""A breaker that was reset."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirmEventRow:
+    """A row of `firm_events`."""
+
+    position: int
+    topic: str
+    partition: int
+    log_offset: int
+    causation_id: str
+    decided_at: Instant
+    digest: str
+    event: Json
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRow:
+    """A row of `breakers`: what was last said of one."""
+
+    scope: str
+    subject: str
+    position: int
+    state: str
+    reason: str
+    tripped_by: str
+    """Empty: it was reset."""
+    proposal_id: str | None
+    """By which it was reset."""
+    changed_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +103,7 @@ class WalletRow:
     address: str
     key_backend: str
     key_id: str
+    holding: str | None
     assigned_at: Instant
 
 
@@ -78,6 +119,8 @@ class ContractRow:
     companions: list[str]
     open_findings: int
     audit_reference: str
+    protocol: str
+    counterparty: str
     listed_at: Instant
 
 
@@ -92,33 +135,72 @@ class PolicyRow:
     cedar_schema: str
     limits: Json
     settings: Json
+    proposal_id: str | None
     activated_at: Instant
 
 
-FirmRow = GenesisRow | PrincipalRow | AssetRow | WalletRow | ContractRow | PolicyRow
+LastRow = GenesisRow | PrincipalRow | AssetRow | WalletRow | ContractRow | PolicyRow | BreakerRow | RejectedRow
+FirmRow = FirmEventRow | LastRow
 
 
-def firm_row(event: FirmEvent) -> FirmRow:
-    """The row that `event` leaves.
+def firm_rows(arrived: Arrived, event: FirmEvent) -> tuple[FirmRow, ...]:
+    """The rows that `event` leaves.
 
     Raises:
         TypeError: an event of governance that has no table here: the projector is older than the log.
     """
+    kept = FirmEventRow(
+        position=event.position,
+        topic=arrived.topic,
+        partition=arrived.partition,
+        log_offset=arrived.offset,
+        causation_id=event.causation_id,
+        decided_at=event.decided_at,
+        digest=arrived.digest,
+        event=event.model_dump(mode="json"),
+    )
+    match event:
+        case governance.Proposed() | governance.ProposalApproved() | governance.ProposalClosed():
+            return (kept,)
+        case governance.FirmCommandRejected():
+            return kept, rejected_row(arrived, event)
+    return kept, _last(event)
+
+
+def _last(event: FirmEvent) -> LastRow:
+    """What the event leaves of whom or what it is about."""
     at, position = event.decided_at, event.position
     match event:
+        case governance.BreakerTripped() | governance.BreakerReset():
+            row: LastRow = _breaker(event)
         case governance.GenesisAccepted():
-            return GenesisRow(position, json.loads(event.document), event.root_public_key, event.signature, at)
+            row = GenesisRow(position, json.loads(event.document), event.root_public_key, event.signature, at)
         case governance.AccessChanged():
-            return _principal(event)
+            row = _principal(event)
         case governance.AssetListed():
-            return AssetRow(event.asset_id, position, event.chain_id, event.token, event.decimals, event.peg_usd, at)
+            row = AssetRow(event.asset_id, position, event.chain_id, event.token, event.decimals, event.peg_usd, at)
         case governance.WalletAssigned():
-            return _wallet(event)
+            row = _wallet(event)
         case governance.ContractListed():
-            return _contract(event)
+            row = _contract(event)
         case governance.PolicyActivated():
-            return _policy(event)
-    raise TypeError(f"no table for {type(event).__name__}")
+            row = _policy(event)
+        case _:
+            raise TypeError(f"no table for {type(event).__name__}")
+    return row
+
+
+def _breaker(event: governance.BreakerTripped | governance.BreakerReset) -> BreakerRow:
+    return BreakerRow(
+        scope=event.scope,
+        subject=event.subject,
+        position=event.position,
+        state=event.state if isinstance(event, governance.BreakerTripped) else CLOSED,
+        reason=event.reason,
+        tripped_by=event.tripped_by if isinstance(event, governance.BreakerTripped) else "",
+        proposal_id=event.proposal_id if isinstance(event, governance.BreakerReset) else None,
+        changed_at=event.decided_at,
+    )
 
 
 def _principal(event: governance.AccessChanged) -> PrincipalRow:
@@ -145,6 +227,7 @@ def _policy(event: governance.PolicyActivated) -> PolicyRow:
         cedar_schema=event.cedar_schema,
         limits=[each.model_dump(mode="json") for each in event.limits],
         settings=event.settings.model_dump(mode="json"),
+        proposal_id=event.proposal_id,
         activated_at=event.decided_at,
     )
 
@@ -158,6 +241,7 @@ def _wallet(event: governance.WalletAssigned) -> WalletRow:
         address=event.address,
         key_backend=event.key_backend,
         key_id=event.key_id,
+        holding=event.holding,
         assigned_at=event.decided_at,
     )
 
@@ -172,5 +256,7 @@ def _contract(event: governance.ContractListed) -> ContractRow:
         companions=list(event.companions),
         open_findings=event.open_findings,
         audit_reference=event.audit_reference,
+        protocol=event.protocol,
+        counterparty=event.counterparty,
         listed_at=event.decided_at,
     )

@@ -32,6 +32,8 @@ class Hold:
     limit_id: str
     scope_key: str
     amount_usd: Decimal
+    orders: int
+    """Of a limit that counts orders; else 0."""
     state: Literal["reserved", "posted", "released"]
     since: Instant
 
@@ -58,5 +60,6 @@ def _holds(
     event: OrderEvent, amounts: list[ReservedAmount], state: Literal["reserved", "posted", "released"]
 ) -> tuple[Hold, ...]:
     return tuple(
-        Hold(event.order_id, each.limit_id, each.scope_key, each.amount_usd, state, event.decided_at) for each in amounts
+        Hold(event.order_id, each.limit_id, each.scope_key, each.amount_usd, each.count, state, event.decided_at)
+        for each in amounts
     )

@@ -54,6 +54,7 @@ class OrderRow:
     amount_usd: Decimal | None = None
     outcome: str | None = None
     requires: list[str] = field(default_factory=list)
+    unmet: Json = field(default_factory=list)
     rules: Json = field(default_factory=list)
     refusals: Json = field(default_factory=list)
     approval_hash: str | None = None
@@ -107,7 +108,7 @@ def _changes(event: OrderEvent) -> dict[str, Any]:
         case lifecycle.PolicyEvaluated():
             changes = _evaluated(event)
         case lifecycle.Approved():
-            changes = {"state": APPROVED, "requires": [], "amount_usd": event.facts.amount_usd, "rules": _json(event.rules)}
+            changes = {"state": APPROVED, "requires": [], "unmet": []}
         case lifecycle.OrderHeld():
             changes = {"state": HELD, "findings": _json(event.findings), "expires_at": event.expires_at}
         case lifecycle.OrderClosed():
@@ -156,6 +157,7 @@ def _evaluated(event: lifecycle.PolicyEvaluated) -> dict[str, Any]:
         "outcome": event.outcome,
         "amount_usd": event.facts.amount_usd,
         "requires": list(event.requires),
+        "unmet": _json(event.unmet),
         "rules": _json(event.rules),
         "refusals": _json(event.refusals),
         "approval_hash": event.approval_hash,

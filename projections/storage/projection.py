@@ -16,10 +16,10 @@ import structlog
 from psycopg.rows import class_row
 from psycopg.types.string import TextLoader
 
-from projections.folds.answers import RejectedRow, answer_row
+from projections.folds.answers import RejectedRow, RemarkRow, answer_row
 from projections.folds.arrivals import Arrived, Place
 from projections.folds.chains import ChainLink, Folded, extend, refold
-from projections.folds.firm import firm_row
+from projections.folds.firm import firm_rows
 from projections.folds.orders import OrderRow
 from projections.storage import announcements, tables, versions
 from projections.storage.tables import Writer
@@ -134,14 +134,16 @@ class Projection:
             if isinstance(each.event, OrderEvent):
                 arriving.setdefault(each.event.order_id, []).append(ChainLink(each.event, each.digest))
         folded = self._fold_orders(arriving) if arriving else []
-        firm = [firm_row(each.event) for each in new if isinstance(each.event, FirmEvent)]
+        firm = [row for each in new if isinstance(each.event, FirmEvent) for row in firm_rows(each, each.event)]
         answers = [answer_row(each) for each in new if not isinstance(each.event, OrderEvent | FirmEvent)]
+        rows = [*firm, *answers]
         for row_type, table in tables.TABLE_OF.items():
-            tables.upsert(self._connection, table, _newest(table, [r for r in (*firm, *answers) if isinstance(r, row_type)]))
+            tables.upsert(self._connection, table, _newest(table, [row for row in rows if isinstance(row, row_type)]))
         if self._served:
-            rejected = [row.command_id for row in answers if isinstance(row, RejectedRow)]
-            orders = [each.row.order_id for each in folded if each.row is not None]
-            announcements.announce(self._connection, orders, rejected, governance=bool(firm))
+            rejected = [row.command_id for row in rows if isinstance(row, RejectedRow)]
+            orders = {each.row.order_id for each in folded if each.row is not None}
+            orders |= {row.order_id for row in answers if isinstance(row, RemarkRow)}
+            announcements.announce(self._connection, sorted(orders), rejected, governance=bool(firm))
 
     def _fold_orders(self, arriving: dict[str, list[ChainLink]]) -> list[Folded]:
         known, held = self._rows(list(arriving)), self._links(_HELD, list(arriving))

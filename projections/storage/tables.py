@@ -49,7 +49,7 @@ ORDERS: Final = _of(
     OrderRow,
     "orders",
     "order_id",
-    jsons=("action", "rules", "refusals", "approval_subject", "approvals", "findings"),
+    jsons=("action", "unmet", "rules", "refusals", "approval_subject", "approvals", "findings"),
 )
 RESERVATIONS: Final = _of(Hold, "reservations", "order_id", "limit_id", "scope_key")
 ORDER_EVENTS: Final = Table(
@@ -72,7 +72,10 @@ ORDER_EVENTS: Final = Table(
 """Its rows come as tuples with `event` as JSON text already."""
 
 _LOG_PLACE: Final = ("partition", "log_offset")
+_TOPIC_PLACE: Final = ("topic", *_LOG_PLACE)
 TABLE_OF: Final[Mapping[type[Any], Table]] = {
+    firm.FirmEventRow: _of(firm.FirmEventRow, "firm_events", "position", jsons=("event",)),
+    firm.BreakerRow: _of(firm.BreakerRow, "breakers", "scope", "subject", newest_by="position"),
     firm.GenesisRow: _of(firm.GenesisRow, "genesis", "position", jsons=("document",)),
     firm.PrincipalRow: _of(
         firm.PrincipalRow, "principals", "principal", jsons=("credentials", "signing_keys"), newest_by="position"
@@ -81,7 +84,8 @@ TABLE_OF: Final[Mapping[type[Any], Table]] = {
     firm.WalletRow: _of(firm.WalletRow, "wallets", "wallet_id", newest_by="position"),
     firm.ContractRow: _of(firm.ContractRow, "contracts", "chain_id", "address", newest_by="position"),
     firm.PolicyRow: _of(firm.PolicyRow, "policies", "version", jsons=("limits", "settings"), newest_by="position"),
-    answers.RejectedRow: _of(answers.RejectedRow, "rejected_commands", *_LOG_PLACE, jsons=("refusal",)),
+    answers.RejectedRow: _of(answers.RejectedRow, "rejected_commands", *_TOPIC_PLACE, jsons=("refusal",)),
+    answers.RemarkRow: _of(answers.RemarkRow, "remarks", *_TOPIC_PLACE, jsons=("event",)),
     answers.QuarantinedRow: _of(answers.QuarantinedRow, "quarantined", *_LOG_PLACE),
     answers.NonceRow: _of(answers.NonceRow, "nonces", *_LOG_PLACE),
     answers.RefusedRequestRow: _of(answers.RefusedRequestRow, "refused_requests", *_LOG_PLACE, jsons=("refusal",)),

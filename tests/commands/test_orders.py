@@ -31,7 +31,10 @@ def body(amount: str = "10") -> InitiateOrder:
 
 
 def test_an_allowed_order_is_answered_with_what_policy_said(door: Door) -> None:
-    answer = door.system().submit(DESK, WALLET, transfer("12.50"), "fees", idempotency_key="invoice-7")
+    client = door.system()
+    command = client.command(DESK, InitiateOrder(wallet_id=WALLET, action=transfer("12.50"), memo="fees"), "invoice-7")
+
+    answer = client.send(command)
 
     assert answer.state == "approved"
     assert answer.outcome == "allowed"
@@ -39,7 +42,7 @@ def test_an_allowed_order_is_answered_with_what_policy_said(door: Door) -> None:
     assert answer.initiator == SYSTEM
     assert answer.memo == "fees"
     assert answer.command_id == command_id_of(SYSTEM, "invoice-7")
-    assert answer.order_id == canonical.order_id(DESK, answer.command_id)
+    assert answer.order_id == canonical.order_id(DESK, canonical.command_digest(command))
 
 
 def test_the_same_command_again_is_the_same_order(door: Door) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from commands.answers import OrderAnswer
+from commands.answers import OrderAnswer, TrialAnswer
 from commands.outcomes import Asked, asked, outcome_of, spent_otherwise
 from schemas import canonical
 from schemas.commands import (
@@ -18,9 +18,20 @@ from schemas.commands import (
     GiveApproval,
     InitiateOrder,
     SplitOrder,
+    TryOrder,
+    WithdrawApproval,
 )
+from schemas.events.answers import OrderTried
 from schemas.events.base import Event
-from schemas.events.lifecycle import ApprovalDeclined, ApprovalGiven, Approved, OrderClosed, PolicyEvaluated
+from schemas.events.lifecycle import (
+    ApprovalDeclined,
+    ApprovalGiven,
+    ApprovalWithdrawn,
+    Approved,
+    CancellationRequested,
+    OrderClosed,
+    PolicyEvaluated,
+)
 from schemas.examples import example
 from tests.commands import events_of
 from tests.commands.firm import DESK, SYSTEM, WALLET, transfer
@@ -43,8 +54,9 @@ def command(body: object, issued_at: int = 1) -> Command:
 
 
 INITIATE = command(InitiateOrder(wallet_id=WALLET, action=transfer("10")))
-INITIATED = canonical.order_id(DESK, ID)
+INITIATED = canonical.order_id(DESK, canonical.command_digest(INITIATE))
 APPROVE = command(GiveApproval(order_id=ORDER, approval_hash="ab" * 32))
+WITHDRAW = command(WithdrawApproval(order_id=ORDER))
 DECLINE = command(DeclineApproval(order_id=ORDER, reason="no"))
 CANCEL = command(CancelOrder(order_id=ORDER))
 SPLIT = command(SplitOrder(order_id=ORDER, amounts=[Decimal(4), Decimal(6)]))
@@ -60,10 +72,12 @@ ANSWERED = [
     (INITIATE, events_of.initiated(INITIATE, INITIATED)[:2], "approved"),
     (INITIATE, events_of.initiated(INITIATE, INITIATED, "needs-approval"), "awaiting-approval"),
     (INITIATE, events_of.initiated(INITIATE, INITIATED, "refused"), "rejected"),
-    (APPROVE, [about(ApprovalGiven, APPROVE), about(Approved, APPROVE)], "approved"),
+    (APPROVE, [about(ApprovalGiven, APPROVE), about(PolicyEvaluated, APPROVE, outcome="allowed")], "approved"),
     (APPROVE, [about(ApprovalGiven, APPROVE), about(PolicyEvaluated, APPROVE, outcome="needs-approval")], "awaiting-approval"),
     (DECLINE, [about(ApprovalDeclined, DECLINE), about(OrderClosed, DECLINE, reason="declined", command=None)], "declined"),
+    (WITHDRAW, [about(ApprovalWithdrawn, WITHDRAW)], "approval-withdrawn"),
     (CANCEL, [about(OrderClosed, CANCEL, reason="cancelled")], "cancelled"),
+    (CANCEL, [about(CancellationRequested, CANCEL)], "cancellation-requested"),
     (SPLIT, events_of.split(SPLIT, ORDER, 2), "superseded"),
 ]
 
@@ -83,7 +97,7 @@ def test_the_answer_is_the_same_in_whatever_order_its_events_come(sent: Command,
 
 @pytest.mark.parametrize(("sent", "events", "state"), ANSWERED, ids=[f"{c.body.kind}-{s}" for c, _, s in ANSWERED])
 def test_there_is_no_answer_while_a_needed_event_is_missing(sent: Command, events: list[Event], state: str) -> None:
-    needed = [event for event in events if not isinstance(event, Approved) or sent is APPROVE]
+    needed = [event for event in events if not isinstance(event, Approved)]  # policy's word before it says all
     for missing in needed:
         rest = [event for event in needed if event is not missing]
         assert outcome_of(asked(sent), rest) is None, f"{state} without {type(missing).__name__}"
@@ -96,6 +110,18 @@ def test_another_command_under_the_same_id_is_not_answered_by_them(sent: Command
     assert outcome_of(other, events) is None, state
     assert spent_otherwise(other, events)
     assert not spent_otherwise(asked(sent), events)
+
+
+def test_a_trial_is_answered_by_what_was_said_of_the_very_command() -> None:
+    trial = command(TryOrder(wallet_id=WALLET, action=transfer("10")))
+    tried = about(OrderTried, trial, outcome="needs-approval", requires=["risk-officer:1"])
+
+    answer = outcome_of(asked(trial), [tried])
+
+    assert isinstance(answer, TrialAnswer)
+    assert (answer.outcome, answer.requires) == ("needs-approval", ("risk-officer:1",))
+    assert outcome_of(asked(trial.model_copy(update={"issued_at": 2})), [tried]) is None
+    assert outcome_of(asked(INITIATE), [tried]) is None
 
 
 def test_events_of_another_desk_answer_nothing() -> None:

@@ -17,7 +17,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from commands.gateway import registry
+from commands.gateway.routes import registry
 from infra.kafka import clients
 from schemas import catalogue
 from schemas.topics import TOPICS

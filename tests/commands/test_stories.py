@@ -18,7 +18,7 @@ from tests.commands.test_outcomes import INITIATE, INITIATED
 
 
 def heard(stories: Stories, command: Command) -> None:
-    for event in events_of.initiated(command, canonical.order_id(command.desk_id, command.command_id)):
+    for event in events_of.initiated(command, canonical.order_id(command.desk_id, canonical.command_digest(command))):
         stories.hear(event)
 
 

@@ -15,6 +15,7 @@ from schemas import wire
 from schemas.events import answers, governance, lifecycle, limits
 from schemas.events.base import DeskEvent, Event, OrderEvent
 from schemas.examples import example as made_example
+from schemas.firm import Limit
 from schemas.hash_chain import Link, digest_of
 from schemas.orders import ReservedAmount
 from schemas.topics import TOPIC_OF
@@ -121,6 +122,7 @@ def confirmed(order_id: str, parent: str | None = None) -> list[OrderEvent]:
         *initiated(order_id, parent),
         *waiting(order_id)[2:],
         made(lifecycle.ApprovalGiven, order_id, approver="carol"),
+        made(lifecycle.PolicyEvaluated, order_id, outcome="allowed", requires=[], unmet=[]),
         made(lifecycle.Approved, order_id),
         made(lifecycle.Simulated, order_id, verdict="passed", slippage_ppm=2_000, findings=[]),
         made(lifecycle.Signed, order_id),
@@ -152,11 +154,11 @@ def rejected(order_id: str) -> list[OrderEvent]:
 
 
 def refused_by_signer(order_id: str) -> list[OrderEvent]:
-    return [*confirmed(order_id)[:6], made(lifecycle.SigningRefused, order_id)]
+    return [*confirmed(order_id)[:7], made(lifecycle.SigningRefused, order_id)]
 
 
 def reverted(order_id: str) -> list[OrderEvent]:
-    return [*confirmed(order_id)[:8], made(lifecycle.Reverted, order_id)]
+    return [*confirmed(order_id)[:9], made(lifecycle.Reverted, order_id)]
 
 
 def declined(order_id: str) -> list[OrderEvent]:
@@ -165,7 +167,7 @@ def declined(order_id: str) -> list[OrderEvent]:
 
 def firm_events() -> list[Event]:
     """What a genesis file says."""
-    limit = governance.Limit(
+    limit = Limit(
         limit_id="trader-day",
         scope="trader",
         subject="*",
@@ -180,7 +182,15 @@ def firm_events() -> list[Event]:
 
 
 def answer_events() -> list[DeskEvent]:
-    return [example(answers.CommandRejected), example(answers.Quarantined), example(answers.NonceResolved)]
+    return [
+        example(answers.CommandRejected),
+        example(answers.Quarantined),
+        example(answers.NonceResolved),
+        example(answers.OrderTried),
+        example(answers.LimitBreached),
+        example(lifecycle.ApprovalWithdrawn),
+        example(lifecycle.CancellationRequested),
+    ]
 
 
 def life(*orders: Iterable[OrderEvent], firm: bool = True, partition: int = 0) -> Story:

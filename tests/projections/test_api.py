@@ -105,7 +105,7 @@ def test_what_is_not_there_is_404_and_what_is_no_id_422(client: TestClient, path
 def test_a_timeline_is_the_chain_link_by_link(client: TestClient) -> None:
     timeline = get(client, f"/v1/orders/{order_id_of(1)}/events")
     links = timeline["links"]
-    assert [link["sequence"] for link in links] == list(range(1, 11))
+    assert [link["sequence"] for link in links] == list(range(1, 12))
     assert [link["previous_hash"] for link in links[1:]] == [link["digest"] for link in links[:-1]]
     assert all(link["verified"] for link in links)
     assert {link["trace_id"] for link in links} == {story.TRACE}

@@ -7,7 +7,7 @@ import pytest
 from projections.folds.answers import RefusedRequestRow, answer_row
 from projections.folds.arrivals import PROJECTED_TOPICS, Place, UnreadableEvent, arrived
 from projections.folds.chains import ChainLink, extend, refold
-from projections.folds.firm import firm_row
+from projections.folds.firm import firm_rows
 from schemas import wire
 from schemas.events import answers, lifecycle
 from schemas.events.base import FirmEvent, OrderEvent
@@ -51,9 +51,9 @@ def test_a_topic_that_holds_no_events_is_refused() -> None:
 
 
 def test_an_event_without_a_table_is_a_bug_that_stops_the_projector() -> None:
-    with pytest.raises(TypeError, match="no table for FirmEvent"):
-        firm_row(FirmEvent())
     odd = arrived(PLACE, 0, wire.encode(example(lifecycle.Signed).model_copy(update={"sequence": 1})))
+    with pytest.raises(TypeError, match="no table for FirmEvent"):
+        firm_rows(odd, FirmEvent())
     with pytest.raises(TypeError, match="no table for Signed"):
         answer_row(odd)
 

@@ -139,11 +139,11 @@ def test_what_grew_with_the_log_is_what_is_rebuilt_from_it(place: Beginning) -> 
     with place.connect() as looking:
         with projecting(place) as raised:
             place.publish()
-            until(lambda: links(looking) == 23, "23 links")
+            until(lambda: links(looking) == 24, "24 links")
             for event in story.confirmed(order(4)):
                 place.story.tell(event, partition=5)
             place.publish()
-            until(lambda: links(looking) == 33, "10 more of another partition")
+            until(lambda: links(looking) == 35, "11 more of another partition")
         assert raised == []
         states: list[Any] = looking.execute("SELECT order_id::text, state FROM projection.orders").fetchall()
         assert dict(states) == {

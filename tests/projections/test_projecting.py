@@ -67,10 +67,10 @@ def served(connection: Writer) -> int:
 
 def test_an_empty_database_is_filled_and_served(stage: Stage) -> None:
     with stage.connect() as looking, projecting(stage):
-        until(lambda: served(looking) == 13, "13 links")
+        until(lambda: served(looking) == 14, "14 links")
         for event in story.confirmed(order_id_of(3)):
             stage.story.tell(event)
-        until(lambda: served(looking) == 23, "10 more")
+        until(lambda: served(looking) == 25, "11 more")
         version = versions.serving(looking)
     assert version is not None
     assert version.fingerprint == versions.fingerprint()
@@ -80,7 +80,7 @@ def test_an_empty_database_is_filled_and_served(stage: Stage) -> None:
 def test_a_second_projector_waits_for_the_first_to_end(stage: Stage) -> None:
     with stage.connect() as looking:
         with projecting(stage):
-            until(lambda: served(looking) == 13, "the first at work")
+            until(lambda: served(looking) == 14, "the first at work")
             second = Stage(stage.connect, stage.story)
             with capture_logs() as lines, projecting(second):
                 until(lambda: any("another projector is at work" in line["event"] for line in lines), "a line that says so")
@@ -92,12 +92,12 @@ def test_a_second_projector_waits_for_the_first_to_end(stage: Stage) -> None:
 def test_a_lost_connection_is_waited_for_and_work_goes_on(stage: Stage) -> None:
     killed = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = %s"
     with stage.connect() as looking, capture_logs() as lines, projecting(stage):
-        until(lambda: served(looking) == 13, "13 links")
+        until(lambda: served(looking) == 14, "14 links")
         here = one(looking, "SELECT oid FROM pg_database WHERE datname = current_database()")
         looking.execute(killed, (here,))
         for event in story.confirmed(order_id_of(3)):
             stage.story.tell(event)
-        until(lambda: served(looking) == 23, "10 more on a new connection")
+        until(lambda: served(looking) == 25, "11 more on a new connection")
     assert any("PostgreSQL cannot be reached: waiting for it" in line["event"] for line in lines)
 
 
@@ -114,13 +114,13 @@ def test_a_database_that_is_away_is_waited_for(stage: Stage) -> None:
     looking_for = stage.connect
     stage.connect = connect
     with looking_for() as looking, projecting(stage):
-        until(lambda: served(looking) == 13, "13 links at the third try")
+        until(lambda: served(looking) == 14, "14 links at the third try")
 
 
 def test_rebuilt_tables_equal_those_that_grew_with_the_log(stage: Stage) -> None:
     with stage.connect() as looking:
         with projecting(stage):
-            until(lambda: served(looking) == 13, "13 links")
+            until(lambda: served(looking) == 14, "14 links")
         old = versions.serving(looking)
         assert old is not None
         grown = rows_of(looking, old)
@@ -133,7 +133,7 @@ def test_rebuilt_tables_equal_those_that_grew_with_the_log(stage: Stage) -> None
 
 def test_the_old_tables_serve_and_grow_while_new_ones_are_built_and_the_projector_follows(stage: Stage) -> None:
     with stage.connect() as looking, projecting(stage):
-        until(lambda: served(looking) == 13, "13 links")
+        until(lambda: served(looking) == 14, "14 links")
         before = versions.serving(looking)
         seen: list[int] = []
         building = threading.Thread(target=rebuild, args=[stage.outside()])
@@ -143,7 +143,7 @@ def test_the_old_tables_serve_and_grow_while_new_ones_are_built_and_the_projecto
                 stage.story.tell(event)
             seen.append(served(looking))
         building.join(WAIT_SECONDS_MAX)
-        until(lambda: served(looking) == 13 + 20 * 5, "all of it")
+        until(lambda: served(looking) == 14 + 20 * 5, "all of it")
         after = versions.serving(looking)
     assert seen == sorted(seen)
     assert after is not None
@@ -153,12 +153,12 @@ def test_the_old_tables_serve_and_grow_while_new_ones_are_built_and_the_projecto
 def test_tables_of_other_code_are_rebuilt_before_anything_is_written_to_them(stage: Stage) -> None:
     with stage.connect() as looking:
         with projecting(stage):
-            until(lambda: served(looking) == 13, "13 links")
+            until(lambda: served(looking) == 14, "14 links")
         looking.execute("UPDATE projection.versions SET fingerprint = 'of other code'")
         for event in story.rejected(order_id_of(3)):
             stage.story.tell(event)
         with projecting(stage):
-            until(lambda: served(looking) == 18, "5 more")
+            until(lambda: served(looking) == 19, "5 more")
         version = versions.serving(looking)
     assert version is not None
     assert (version.number, version.fingerprint) == (2, versions.fingerprint())
@@ -167,12 +167,12 @@ def test_tables_of_other_code_are_rebuilt_before_anything_is_written_to_them(sta
 def test_new_tables_that_are_behind_are_not_served(stage: Stage) -> None:
     with stage.connect() as looking:
         with projecting(stage):
-            until(lambda: served(looking) == 13, "13 links")
+            until(lambda: served(looking) == 14, "14 links")
         old, behind = versions.serving(looking), versions.create(looking)
         with pytest.raises(BehindServing):
             versions.swap(looking, behind)
         assert versions.serving(looking) == old
-        assert served(looking) == 13
+        assert served(looking) == 14
 
 
 def test_what_a_stopped_rebuild_left_is_removed_by_the_next(stage: Stage) -> None:
@@ -184,13 +184,13 @@ def test_what_a_stopped_rebuild_left_is_removed_by_the_next(stage: Stage) -> Non
         assert one(looking, "SELECT to_regnamespace('projection_v1')") == "projection_v1"
         assert rebuild(stage.outside()).number == 2
         assert one(looking, "SELECT to_regnamespace('projection_v1')") is None
-        assert served(looking) == 13
+        assert served(looking) == 14
 
 
 def test_a_reader_sees_the_views_and_can_change_nothing(stage: Stage, database: str) -> None:
     rebuild(stage.outside())
     with psycopg.connect(database, user="reader", autocommit=True) as reader:
-        assert served(reader) == 13
+        assert served(reader) == 14
         for attempt in ("DELETE FROM projection.orders", "SELECT * FROM projection_v1.orders", "CREATE TABLE projection.t ()"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 reader.execute(attempt)

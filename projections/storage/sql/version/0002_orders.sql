@@ -30,6 +30,7 @@ CREATE TABLE orders (
     amount_usd numeric(24, 6),
     outcome text,
     requires text[] NOT NULL,
+    unmet jsonb NOT NULL,
     rules jsonb NOT NULL,
     refusals jsonb NOT NULL,
     approval_hash text,
@@ -61,3 +62,28 @@ CREATE VIEW held_events AS
 SELECT e.* FROM order_events AS e
 LEFT JOIN orders AS o USING (order_id)
 WHERE e.sequence > coalesce(o.tail_sequence, 0);
+
+-- What was said about an order beside its chain, or about one that was only tried: whose links others may hold by then.
+CREATE TABLE remarks (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    log_offset bigint NOT NULL,
+    order_id uuid NOT NULL,
+    desk_id text NOT NULL,
+    causation_id text NOT NULL,
+    decided_at bigint NOT NULL,
+    event jsonb NOT NULL,
+    PRIMARY KEY (topic, partition, log_offset)
+);
+CREATE INDEX remarks_by_order ON remarks (order_id);
+
+-- Orders as they are shown: with the approvals that were taken back since, and whether they are to be cancelled.
+CREATE VIEW shown_orders AS
+SELECT o.*, (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'approver', r.event ->> 'approver', 'reason', r.event ->> 'reason', 'withdrawn_at', r.decided_at
+    ) ORDER BY r.decided_at), '[]') FROM remarks AS r WHERE r.order_id = o.order_id AND r.topic = 'approval-withdrawn'
+) AS withdrawals, (
+    SELECT min(r.decided_at) FROM remarks AS r WHERE r.order_id = o.order_id AND r.topic = 'cancellation-requested'
+) AS cancellation_requested_at
+FROM orders AS o;

@@ -4,6 +4,7 @@ CREATE TABLE reservations (
     limit_id text NOT NULL,
     scope_key text NOT NULL,
     amount_usd numeric(24, 6) NOT NULL,
+    orders bigint NOT NULL,
     state text NOT NULL CHECK (state IN ('reserved', 'posted', 'released')),
     since bigint NOT NULL,
     PRIMARY KEY (order_id, limit_id, scope_key)
@@ -18,6 +19,7 @@ CREATE TABLE policies (
     cedar_schema text NOT NULL,
     limits jsonb NOT NULL,
     settings jsonb NOT NULL,
+    proposal_id uuid,
     activated_at bigint NOT NULL
 );
 

@@ -1,15 +1,17 @@
 -- What was said back to senders, by its place on the log: one command may have been refused more than once.
 CREATE TABLE rejected_commands (
+    topic text NOT NULL,
     partition integer NOT NULL,
     log_offset bigint NOT NULL,
     command_id uuid NOT NULL,
-    desk_id text NOT NULL,
+    desk_id text,
     principal text NOT NULL,
     order_id uuid,
+    proposal_id uuid,
     refusal jsonb NOT NULL,
     command_hash text NOT NULL,
     rejected_at bigint NOT NULL,
-    PRIMARY KEY (partition, log_offset)
+    PRIMARY KEY (topic, partition, log_offset)
 );
 CREATE INDEX rejected_commands_by_command ON rejected_commands (command_id);
 CREATE INDEX rejected_commands_newest ON rejected_commands (rejected_at DESC);

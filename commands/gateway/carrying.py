@@ -1,40 +1,34 @@
-"""Commands over HTTP: verify who sends, write to the log, answer with what the desk said.
+"""One way for every command: verify who sends, write to the log, answer with what was decided.
 
-One way for all five: the request becomes a `Command`, its sender is verified, what was answered before is answered again, else
-it is published and the desk's answer awaited from Kafka itself. 2xx: it is on the log and was decided; 202: it is on the log.
-Left out: every decision. Whatever the door lets through, the desk judges anew.
+The request became a command; its sender is verified, what was answered before is answered again, else it is published and the
+answer awaited from Kafka itself. 2xx: it is on the log and was decided; 202: it is on the log.
+Left out: every decision. Whatever the door lets through, the desk or governance judges anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
-from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import Depends, Header, Request, Response
 
-from commands.answers import FieldFault, OrderAnswer, PendingAnswer
+from commands.answers import Answer, FieldFault, PendingAnswer
 from commands.gateway.parts import Parts, parts_of
-from commands.gateway.strict_route import StrictRoute
 from commands.idempotency import KEY_CHARACTERS_MAX, command_id_of
 from commands.intake import earlier
 from commands.intake.authentication import authenticate
 from commands.intake.principals import DatabaseAway
 from commands.intake.refusals import Refused, malformed, rejection
-from commands.intake.requests import AboutOrder, Approve, Cancel, Decline, Split, SubmitOrder
 from commands.log.publishing import LogAway
-from commands.outcomes import Asked, Outcome, asked, outcome_of, spent_otherwise
+from commands.outcomes import AskedOfFirm, Outcome, Question, Rejected, outcome_of, spent_otherwise
 from infra.telemetry import tracing
-from schemas.commands import Command
-from schemas.events.answers import CommandRejected
 from schemas.values import INSTANT_MICROS_MAX, Slug
 
 DECISION_SECONDS_MAX: Final = 2.0
 """After which a command that is on the log is answered 202."""
 REPLAYED: Final = "Idempotency-Replayed"
 
-_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {
         "description": description,
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -42,20 +36,16 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     for status, description in {
         401: "Nobody known signed it.",
         403: "Who signed it may not do this.",
-        404: "There is no such open order.",
-        409: "The key was used for another command, or the order is no longer as this asks.",
+        404: "There is nothing open of that id.",
+        409: "The key was used for another command, or things are no longer as this asks.",
         413: "The body is too large.",
         422: "Malformed, or it cannot be done as it was asked.",
         503: "Kafka or PostgreSQL is away. Whether it was taken in is said; sending the same again is safe.",
     }.items()
 }
-_PENDING: Final[dict[int | str, dict[str, Any]]] = {
+PENDING: Final[dict[int | str, dict[str, Any]]] = {
     202: {"model": PendingAnswer, "description": "On the log, not decided yet: see Location."}
 }
-
-Answer = OrderAnswer | Response
-
-router = APIRouter(prefix="/v1/orders", tags=["commands"], route_class=StrictRoute, responses={**_PENDING, **_PROBLEMS})
 
 
 class Sent:
@@ -93,70 +83,9 @@ class Sent:
 Headers = Annotated[Sent, Depends()]
 
 
-@router.post("", status_code=201, response_model=OrderAnswer, response_model_exclude_none=True, summary="Submit an order")
-async def submit_order(content: SubmitOrder, sent: Headers, response: Response) -> Answer:
-    """The order, once policy has spoken: allowed, waiting for approvals, or refused with every reason."""
-    command = Command(
-        command_id=sent.command_id,
-        desk_id=content.desk_id,
-        principal=sent.principal,
-        issued_at=sent.issued_at,
-        body=content.body(),
-        authorization=content.authorization,
-    )
-    return await _carry(command, sent.request, response)
-
-
-@router.post(
-    "/{order_id}/approvals",
-    status_code=201,
-    response_model=OrderAnswer,
-    response_model_exclude_none=True,
-    summary="Approve an order",
-)
-async def approve_order(order_id: UUID, content: Approve, sent: Headers, response: Response) -> Answer:
-    """The order after the approval: handed over, or waiting for others."""
-    return await _about(order_id, content, sent, response)
-
-
-@router.post(
-    "/{order_id}/decline", response_model=OrderAnswer, response_model_exclude_none=True, summary="Refuse to approve an order"
-)
-async def decline_order(order_id: UUID, content: Decline, sent: Headers, response: Response) -> Answer:
-    """The order, closed."""
-    return await _about(order_id, content, sent, response)
-
-
-@router.post("/{order_id}/cancel", response_model=OrderAnswer, response_model_exclude_none=True, summary="Take an order back")
-async def cancel_order(order_id: UUID, content: Cancel, sent: Headers, response: Response) -> Answer:
-    """The order, closed."""
-    return await _about(order_id, content, sent, response)
-
-
-@router.post(
-    "/{order_id}/split", status_code=201, response_model=OrderAnswer, response_model_exclude_none=True, summary="Split an order"
-)
-async def split_order(order_id: UUID, content: Split, sent: Headers, response: Response) -> Answer:
-    """The order, superseded, with its parts as `children`, each judged on its own."""
-    return await _about(order_id, content, sent, response)
-
-
-async def _about(order_id: UUID, content: AboutOrder, sent: Sent, response: Response) -> Answer:
-    command = Command(
-        command_id=sent.command_id,
-        desk_id=content.desk_id,
-        principal=sent.principal,
-        issued_at=sent.issued_at,
-        body=content.body(str(order_id)),
-        authorization=content.authorization,
-    )
-    return await _carry(command, sent.request, response)
-
-
-async def _carry(command: Command, request: Request, response: Response) -> Answer:
-    """From a command to its answer. Raises Refused."""
-    parts, question = parts_of(request), asked(command)
-    location = f"/v1/orders/{question.order_id}"
+async def carry(question: Question, request: Request, response: Response, location: str) -> Answer | Response:
+    """From a command to its answer; `location` is where what it leads to can be seen. Raises Refused."""
+    parts = parts_of(request)
     response.headers["Location"] = location
     with tracing.span(f"gateway {request.method}", _trace_headers(request)) as outgoing:
         outcome = await _answered_before(question, parts)
@@ -164,12 +93,12 @@ async def _carry(command: Command, request: Request, response: Response) -> Answ
             response.headers[REPLAYED] = "true"
         else:
             outcome = await _decided(question, parts, outgoing)
-    if isinstance(outcome, CommandRejected):
+    if isinstance(outcome, Rejected):
         raise rejection(outcome)
-    return _pending(question, {"Location": location}) if outcome is None else outcome
+    return _pending(question, location) if outcome is None else outcome
 
 
-async def _answered_before(question: Asked, parts: Parts) -> Outcome | None:
+async def _answered_before(question: Question, parts: Parts) -> Outcome | None:
     """The answer that exactly this command was given, once its sender is known. Raises Refused."""
     try:
         access, events = await asyncio.gather(
@@ -188,13 +117,13 @@ async def _answered_before(question: Asked, parts: Parts) -> Outcome | None:
             409,
             "idempotency-conflict",
             f"the id {question.command.command_id} was already used for a command with another content",
-            "look up what the first command led to; for another order, use a new key. A repetition is the same to the byte, "
+            "look up what the first command led to; for another request, use a new key. A repetition is the same to the byte, "
             "with the same time of issue",
         )
     return outcome
 
 
-async def _decided(question: Asked, parts: Parts, headers: list[tuple[str, bytes]]) -> Outcome | None:
+async def _decided(question: Question, parts: Parts, headers: list[tuple[str, bytes]]) -> Outcome | None:
     """The answer to a command that is now written to the log; None: not yet. Raises Refused."""
     with parts.stories.following(question) as heard:
         try:
@@ -213,17 +142,23 @@ async def _decided(question: Asked, parts: Parts, headers: list[tuple[str, bytes
             return await _rejected_before(question, parts)
 
 
-async def _rejected_before(question: Asked, parts: Parts) -> Outcome | None:
-    """The desk's silence can mean that it has rejected this before; else there is no answer yet."""
+async def _rejected_before(question: Question, parts: Parts) -> Outcome | None:
+    """Silence can mean that it was rejected before; else there is no answer yet."""
     try:
         return await earlier.rejection_of(question, parts.reading)
     except DatabaseAway:
         return None
 
 
-def _pending(question: Asked, headers: Mapping[str, str]) -> Response:
-    answer = PendingAnswer(command_id=question.command.command_id, order_id=question.order_id, desk_id=question.command.desk_id)
-    return Response(answer.model_dump_json(), 202, {**headers, "Retry-After": "1"}, "application/json")
+def _pending(question: Question, location: str) -> Response:
+    command_id = question.command.command_id
+    answer = (
+        PendingAnswer(command_id=command_id, proposal_id=question.proposal_id)
+        if isinstance(question, AskedOfFirm)
+        else PendingAnswer(command_id=command_id, order_id=question.order_id, desk_id=question.command.desk_id)
+    )
+    headers = {"Location": location, "Retry-After": "1"}
+    return Response(answer.model_dump_json(exclude_none=True), 202, headers, "application/json")
 
 
 def _trace_headers(request: Request) -> list[tuple[str, bytes]]:

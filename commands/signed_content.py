@@ -1,0 +1,26 @@
+"""Which 32 bytes the sender of a command signs. Pure.
+
+Everything but the authorization itself; an approval's assertion is over what is approved instead, so that it proves years
+later what a person agreed to, whatever command carried it.
+"""
+
+from __future__ import annotations
+
+from schemas.canonical import command_digest, firm_command_digest
+from schemas.commands import Command, GiveApproval
+from schemas.firm_commands import ApproveProposal, FirmCommand
+
+
+def content_digest(command: Command | FirmCommand) -> bytes:
+    """The digest of the command's whole content: what tells it from every other."""
+    return firm_command_digest(command) if isinstance(command, FirmCommand) else command_digest(command)
+
+
+def challenge(command: Command | FirmCommand) -> bytes:
+    """What a person's key is asked to sign for it."""
+    match command.body:
+        case GiveApproval(approval_hash=approved):
+            return bytes.fromhex(approved)
+        case ApproveProposal(proposal_hash=agreed):
+            return bytes.fromhex(agreed)
+    return content_digest(command)
