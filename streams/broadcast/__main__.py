@@ -23,8 +23,6 @@ def main() -> NoReturn:
     description = current()
     references = References(description, PRINCIPAL, REFERENCE_TOPICS)
     observer = BroadcastObserver(references, nodes_by_chain([description.node]), wall_clock)
-    for received in references.catch_up():
-        observer.accept(received)
     run(
         Processor(
             principal=PRINCIPAL,

@@ -17,8 +17,6 @@ def main() -> NoReturn:
     description = current()
     references = References(description, PRINCIPAL, REFERENCE_TOPICS)
     observer = DeskObserver(references)
-    for received in references.catch_up():
-        observer.accept(received)
     run(processor(observer), description)
 
 

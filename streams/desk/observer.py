@@ -6,6 +6,7 @@ Nothing is asked of anybody at decision time: what has arrived is what is known,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from schemas.events.base import FirmEvent
@@ -28,7 +29,7 @@ OUTPUTS: Final = tuple(topic.name for topic in written_by(PRINCIPAL))
 class References(Protocol):
     """Where reference records come from: `streams.engine.references.References`, or a simulation of it."""
 
-    def poll(self) -> list[Received]:
+    def poll(self) -> Iterable[Received]:
         """What has arrived since, in the order of each topic."""
         ...
 

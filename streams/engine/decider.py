@@ -100,7 +100,7 @@ class Observer(Protocol[S_contra, I_co]):
     """What is asked of the outside before a decision. The only place in a processor where I/O happens."""
 
     def refresh(self) -> None:
-        """Take in whatever references have arrived. Called once before each batch; must not block."""
+        """Take in whatever references have arrived. Called before each batch, when it must not block, and once at the start."""
         ...
 
     def observe(self, state: S_contra, received: Received, now: Instant) -> I_co | Later:

@@ -47,6 +47,7 @@ def run(processor: Processor[S, I], description: ClusterDescription) -> NoReturn
     tracing.configure(processor.principal)
     stopping, outage = _stop_on_signal(), Outage()
     try:
+        processor.observer.refresh()  # reads all references there are, before this worker takes partitions from another
         loop = loop_of(processor, description, outage)
         gc.freeze()  # looking through all that was imported holds a decision up by 40 ms whenever cycles are looked for
         loop.run(lambda: bool(stopping) or outage.seen)

@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class References:
-    """A reader of whole topics. `catch_up` once at the start, `poll` before each batch."""
+    """A reader of whole topics, from their beginning."""
 
     def __init__(self, description: ClusterDescription, principal: str, topics: Sequence[str]) -> None:
         self._consumer = clients.consumer(description, principal, {"enable.partition.eof": False})
@@ -40,6 +40,7 @@ class References:
         # Asked before the first fetch: a request behind an open long poll waits for it.
         self._ends = {(place.topic, place.partition): self._end(place) for place in self._places}
         self._consumer.assign(self._places)
+        self._caught_up = False
 
     def _end(self, place: TopicPartition) -> int:
         """Where a partition ends now. Raises KafkaException: no broker could say for long."""
@@ -58,6 +59,7 @@ class References:
         Raises:
             TimeoutError: it could not be read within `CATCH_UP_SECONDS_MAX`.
         """
+        self._caught_up = True
         waiting = {place for place, end in self._ends.items() if end > 0}
         deadline = time.monotonic() + CATCH_UP_SECONDS_MAX
         while waiting:
@@ -69,9 +71,9 @@ class References:
                 if place.offset >= self._ends[place.topic, place.partition]:
                     waiting.discard((place.topic, place.partition))
 
-    def poll(self) -> list[Received]:
-        """What has arrived since, without waiting."""
-        return list(self._consume(0))
+    def poll(self) -> Iterator[Received]:
+        """At the first call all that was there, as `catch_up`; from then on what has arrived since, without waiting."""
+        yield from self._consume(0) if self._caught_up else self.catch_up()
 
     def _consume(self, seconds: float) -> Iterator[Received]:
         for message in self._consumer.consume(POLL_RECORDS_MAX, seconds):

@@ -24,8 +24,6 @@ def main() -> NoReturn:
     references = References(description, PRINCIPAL, REFERENCE_TOPICS)
     nodes = {chain_id: nodes[0] for chain_id, nodes in nodes_by_chain([description.node]).items()}
     observer = ExecutionObserver(references, nodes)
-    for received in references.catch_up():
-        observer.accept(received)
     run(
         Processor(
             principal=PRINCIPAL,

@@ -24,8 +24,6 @@ def main() -> NoReturn:
     references = References(description, PRINCIPAL, GOVERNANCE_TOPICS)
     nodes = {chain_id: nodes[0] for chain_id, nodes in nodes_by_chain([description.node]).items()}
     observer = SettlementObserver(references, nodes)
-    for received in references.catch_up():
-        observer.accept(received)
     run(
         Processor(
             principal=PRINCIPAL,

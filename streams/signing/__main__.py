@@ -95,8 +95,6 @@ def main() -> NoReturn:
         shut_in(description, EnclaveSettings())
         references = References(description, PRINCIPAL, REFERENCE_TOPICS)
         enclave = Enclave(references, HsmSigner(token), governance)
-        for received in references.catch_up():
-            enclave.accept(received)
         run(
             Processor(
                 principal=PRINCIPAL,

@@ -32,8 +32,7 @@ class Peer:
         self.description = current()
         references = References(self.description, PRINCIPAL, REFERENCE_TOPICS)
         observer = DeskObserver(references)
-        for received in references.catch_up():
-            observer.accept(received)
+        observer.refresh()
         self._processor = processor(observer)
         self._partitions: dict[int, Partition[DeskState, Message]] = {}
 
