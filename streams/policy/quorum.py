@@ -1,60 +1,163 @@
-"""A quorum: how many people with one role must agree, written `risk-officer:1` in policies, events and the API."""
+"""A quorum: which people must agree, written `risk-officer:2 & compliance-officer:1 & sites:2` in policies, events and the API.
+
+Each person counts once, in one of their roles: the quorum is met when everybody it asks for can be a different person
+(a bipartite matching of people to places; Kuhn 1955), whoever began it never among them. `sites` counts the places of work
+of those who fill it: that many of them, each at another site. Since what can be matched is a matroid, some set of people
+that fills the quorum has `n` sites exactly when `n` sites can be matched to its places: one matching of people, one of sites.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.events.facts import ApprovalFact
-from schemas.values import PrincipalId, Role
+from schemas.values import PrincipalId, Role, Slug
 
 PEOPLE_MAX: Final = 9
-"""More than this is a vote, not a quorum."""
+"""In one role. More than this is a vote, not a quorum."""
+ROLES_MAX: Final = 5
+TEXTS_CACHED_MAX: Final = 1_024
 
-_TEXT: Final = re.compile(rf"([a-z0-9][a-z0-9-]{{0,62}}):([1-{PEOPLE_MAX}])")
+_SITES: Final = "sites"
+_TERM: Final = re.compile(rf"([a-z0-9][a-z0-9-]{{0,62}}):([1-{PEOPLE_MAX}])")
 
 
 class Quorum(NamedTuple):
-    """So many distinct people with `role`, the order's initiator not among them."""
+    """So many distinct people in each role, at no fewer than `sites` sites."""
 
-    role: Role
-    people: int
+    places: tuple[tuple[Role, int], ...]
+    """In the order of the text; no role twice."""
+    sites: int = 1
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Roles that can be part of it."""
+        return frozenset(role for role, _ in self.places)
+
+    @property
+    def people(self) -> int:
+        """How many people it takes."""
+        return sum(count for _, count in self.places)
 
     def __str__(self) -> str:
         """Return its only text."""
-        return f"{self.role}:{self.people}"
+        terms = [f"{role}:{count}" for role, count in self.places]
+        return " & ".join(terms if self.sites == 1 else [*terms, f"{_SITES}:{self.sites}"])
 
 
+@lru_cache(maxsize=TEXTS_CACHED_MAX)
 def parse(text: str) -> Quorum:
     """Return the quorum that `text` writes.
 
     Raises:
-        ValueError: it is not a role, a colon and a number from 1 to 9.
+        ValueError: it is not what `Quorum.__str__` writes, or asks for more sites than people.
     """
-    found = _TEXT.fullmatch(text)
-    if found is None:
-        message = f'"{text}" is no quorum: write a role, a colon and 1 to {PEOPLE_MAX} people, such as risk-officer:1'
-        raise ValueError(message)
-    return Quorum(found[1], int(found[2]))
+    found = [_TERM.fullmatch(term) for term in text.split(" & ")]
+    terms = [(match[1], int(match[2])) for match in found if match is not None]
+    places = tuple(term for term in terms if term[0] != _SITES)
+    quorum = Quorum(places, dict(terms).get(_SITES, 1))
+    if None in found or str(quorum) != text or len(quorum.roles) != len(places) or not 1 <= len(places) <= ROLES_MAX:
+        raise ValueError(
+            f'"{text}" is no quorum: write up to {ROLES_MAX} roles, each once, with 1 to {PEOPLE_MAX} people, and sites last '
+            "if more than one is needed, such as risk-officer:2 & compliance-officer:1 & sites:2"
+        )
+    if quorum.sites > quorum.people:
+        raise ValueError(f'"{text}" is no quorum: {quorum.people} people cannot be at {quorum.sites} sites')
+    return quorum
+
+
+class Person(NamedTuple):
+    """Somebody who approved, or who could."""
+
+    roles: frozenset[Role]
+    site: Slug
+
+
+class Filled(NamedTuple):
+    """How much of a quorum some people make up at best."""
+
+    places: Mapping[Role, int]
+    """People in each of its roles, each in one."""
+    sites: int
+    """Different sites among people who fill it."""
+
+    @property
+    def people(self) -> int:
+        """Places that are filled."""
+        return sum(self.places.values())
+
+
+def approvers(approvals: Iterable[ApprovalFact], initiator: PrincipalId) -> dict[PrincipalId, Person]:
+    """Everybody who approved, other than `initiator`, once each with all roles they approved in."""
+    people: dict[PrincipalId, Person] = {}
+    for approval in approvals:
+        if approval.principal != initiator:
+            before = people.get(approval.principal, Person(frozenset(), approval.site))
+            people[approval.principal] = Person(before.roles | frozenset(approval.roles), approval.site)
+    return people
+
+
+def filled(quorum: Quorum, people: Collection[Person]) -> Filled:
+    """How much of `quorum` is filled by `people`."""
+    places = dict(quorum.places)
+    by_site: dict[Slug, frozenset[Role]] = {}
+    for person in people:
+        by_site[person.site] = by_site.get(person.site, frozenset()) | person.roles
+    matched = _matched([person.roles for person in people], places)
+    return Filled(matched, sum(_matched(list(by_site.values()), places).values()))
+
+
+def is_met(quorum: Quorum, people: Collection[Person]) -> bool:
+    """Whether `people` fill the whole of `quorum`."""
+    if len(people) < quorum.people:
+        return False
+    found = filled(quorum, people)
+    return found.people == quorum.people and found.sites >= quorum.sites
 
 
 class Tally(NamedTuple):
     """What approvals add up to."""
 
-    people: int
+    people: int = 0
     """Distinct people, in whatever role."""
-    quorums: tuple[str, ...]
-    """Every quorum that is met, the smaller ones too, in alphabetical order."""
+    sites: int = 0
+    """Distinct sites of theirs."""
+    quorums: tuple[str, ...] = ()
+    """Every quorum of one role that is met, the smaller ones too, and those asked after, in alphabetical order."""
 
 
-def tally(approvals: Collection[ApprovalFact], initiator: PrincipalId) -> Tally:
-    """Count distinct people by role. Whoever initiated the order never counts, nobody counts twice."""
-    roles_of: dict[PrincipalId, set[Role]] = {}
-    for approval in approvals:
-        if approval.principal != initiator:
-            roles_of.setdefault(approval.principal, set()).update(approval.roles)
-    people_in = Counter(role for roles in roles_of.values() for role in roles)
-    met = (str(Quorum(role, n)) for role, people in people_in.items() for n in range(1, min(people, PEOPLE_MAX) + 1))
-    return Tally(len(roles_of), tuple(sorted(met)))
+def tally(approvals: Collection[ApprovalFact], initiator: PrincipalId, asked: Collection[str] = ()) -> Tally:
+    """Count distinct people, and say which of the quorums `asked` are met. Whoever initiated never counts, nobody twice."""
+    if not approvals:
+        return Tally()
+    people = approvers(approvals, initiator).values()
+    holders = {role: sum(role in person.roles for person in people) for person in people for role in person.roles}
+    met = {f"{role}:{count}" for role, most in holders.items() for count in range(1, min(most, PEOPLE_MAX) + 1)}
+    met.update(text for text in asked if is_met(parse(text), people))
+    return Tally(len(people), len({person.site for person in people}), tuple(sorted(met)))
+
+
+def _matched(offers: Sequence[frozenset[Role]], places: Mapping[Role, int]) -> dict[Role, int]:
+    """The largest number of offers that fill a place each, by role. Offers come first or are moved, never displaced."""
+    holders: dict[Role, list[int]] = {role: [] for role in places}
+
+    def place(offer: int, tried: set[Role]) -> bool:
+        for role in places:
+            if role not in offers[offer] or role in tried:
+                continue
+            tried.add(role)
+            if len(holders[role]) < places[role]:
+                holders[role].append(offer)
+                return True
+            for seat, holder in enumerate(holders[role]):
+                if place(holder, tried):
+                    holders[role][seat] = offer
+                    return True
+        return False
+
+    for offer in range(len(offers)):
+        place(offer, set())
+    return {role: len(held) for role, held in holders.items()}

@@ -1,43 +1,43 @@
 """Whether a policy may be put in force: that it can be asked, that its quorums can be met, that it lets somebody do something.
 
-Reads the text (`streams.policy.ruleset`), has Cedar check every rule against the policy's own schema, then asks it about
-orders as harmless as orders can be, one for each set of roles that somebody holds and each action. A policy that denies all
-of these stops the firm, and one that cannot be evaluated on them does not fit what the desk tells it.
-Pure. Source: architecture, rule 8. Leaves out back-testing against the log.
+Reads the text (`streams.policy.ruleset`), proves that it fits what it will be told (`streams.policy.conformity`), then tries
+it on orders and changes as harmless as they can be (`streams.policy.samples`), for each set of roles that somebody holds. A
+policy that denies all orders stops the firm; one under which no breaker could be tripped or policy never changed again
+locks it in. That breakers are reset and policy and access changed only by a quorum is read from the rules, not tried: one
+forbid that holds for everybody and whatever else is the case must wait for it. Whoever proposes never counts in a quorum.
+Pure. Source: architecture, rule 8. Leaves out back-testing against the log, and limits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from typing import Final, Literal
+from typing import Final
 
-import cedarpy
-
-from schemas.events.facts import ContractFact, Facts
+from schemas.events.facts import ApprovalFact
 from schemas.events.governance import AccessChanged, PolicyActivated
-from schemas.orders import Action, ApproveToken, Effect, Order, Swap, Transfer
-from schemas.values import Role
-from streams.policy import evaluation, quorum
-from streams.policy.ruleset import PolicyInvalid, Rule, ready
+from schemas.firm_commands import POLICY_CHARACTERS_MAX
+from schemas.values import Instant
+from streams.policy import quorum, samples
+from streams.policy.administration import AdministrativeRequest, administer
+from streams.policy.cedar.actions import CHANGES, AdministrativeAction
+from streams.policy.conformity import fitting
+from streams.policy.context.orders import DAY_MICROS
+from streams.policy.evaluation import evaluate
+from streams.policy.quorum import Person
+from streams.policy.ruleset import PolicyInvalid, Rule, Ruleset
+from streams.policy.verdict import EVALUATION_ERROR
 
-POLICY_CHARACTERS_MAX: Final = 200_000
-
-_SOMEWHERE: Final = "0x00000000000000000000000000000000000000AA"
-_NOBODY: Final = "probe"
-_PROBES: Final[tuple[Action, ...]] = (
-    Transfer(asset_id="USD", amount=Decimal("0.01"), destination=_SOMEWHERE),
-    Swap(
-        asset_id="USD",
-        amount=Decimal("0.01"),
-        buy_asset_id="EUR",
-        venue=_SOMEWHERE,
-        pool_fee=100,
-        max_slippage=0,
-    ),
-    ApproveToken(asset_id="USD", amount=Decimal("0.01"), spender=_SOMEWHERE),
+_HOUR_MICROS: Final = DAY_MICROS // 24
+_TIMES: Final[tuple[Instant, ...]] = (
+    *(samples.TUESDAY_NOON + days * DAY_MICROS for days in range(7)),
+    *(samples.TUESDAY_NOON + hours * _HOUR_MICROS for hours in range(24)),
 )
-_LONG_AFTER_LISTING: Final = 100 * 365 * evaluation.DAY_MICROS
+"""Every weekday and every hour, for rules that look at the clock."""
+_BREAKERS: Final = tuple(
+    (scope, state)
+    for scope in ("protocol", "contract", "counterparty", "asset", "wallet", "desk", "firm")
+    for state in ("reducing", "open")
+)
 
 
 def problems(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
@@ -46,75 +46,90 @@ def problems(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterat
         yield f"policy: longer than {POLICY_CHARACTERS_MAX} characters"
         return
     try:
-        ruleset = ready(policy.cedar, policy.cedar_schema)
+        ruleset = fitting(policy.cedar, policy.cedar_schema, policy.settings.zone)
     except PolicyInvalid as error:
         yield from (f"policy: {problem}" for problem in error.problems)
         return
-    mistyped = list(_mistyped(policy))
-    yield from mistyped
-    yield from (problem for rule in ruleset.rules.values() for problem in _unmeetable(rule, access))
-    if not mistyped:
-        yield from _denies_everything(policy, access)
+    active = [each for each in access if each.status == "active"]
+    found = [*_unmeetable(ruleset, active), *_changed_by_one(ruleset)]
+    found += _denies_everything(policy, active) or list(_locked_in(policy, active))
+    yield from (f"policy: {problem}" for problem in found)
 
 
-def _mistyped(policy: PolicyActivated) -> Iterator[str]:
-    """Yield what Cedar's validator says, under the rules' own names."""
-    found = cedarpy.validate_policies(policy.cedar, policy.cedar_schema)
-    for error in found.errors:
-        name = found.id_annotations_by_policy_id.get(error.policy_id, error.policy_id)
-        yield f"policy: {name}: {' '.join(error.error.split())}"
+def _unmeetable(ruleset: Ruleset, access: Sequence[AccessChanged]) -> Iterator[str]:
+    for rule in ruleset.rules.values():
+        if rule.requires is not None:
+            yield from _unmeetable_of(rule, rule.requires, access)
 
 
-def _unmeetable(rule: Rule, access: Sequence[AccessChanged]) -> Iterator[str]:
-    if rule.requires is None:
-        return
-    needed = quorum.parse(rule.requires)
-    holders = sorted(each.principal for each in access if each.kind == "person" and needed.role in each.roles)
-    if not holders:
-        yield f'policy: {rule.rule_id} requires {needed}, but nobody has the role "{needed.role}"'
-    elif len(holders) < needed.people:
-        yield f"policy: {rule.rule_id} requires {needed}, but only {', '.join(holders)} can give it"
+def _unmeetable_of(rule: Rule, requires: str, access: Sequence[AccessChanged]) -> Iterator[str]:
+    """Roles that nobody holds, or people and sites that are too few."""
+    needed = quorum.parse(requires)
+    people = {each.principal: Person(frozenset(each.roles), each.site) for each in access if each.kind == "person"}
+    wanting = [role for role, _ in needed.places if not any(role in person.roles for person in people.values())]
+    yield from (f'{rule.rule_id} requires {requires}, but nobody has the role "{role}"' for role in wanting)
+    if not wanting and not quorum.is_met(needed, people.values()):
+        can = ", ".join(sorted(name for name, person in people.items() if needed.roles & person.roles))
+        sites = len({person.site for person in people.values() if needed.roles & person.roles})
+        yield f"{rule.rule_id} requires {requires}, but only {can} can give it, at {sites} site{'s' if sites > 1 else ''}"
 
 
-def _denies_everything(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
-    asked = [(roles, action) for roles in sorted({tuple(each.roles) for each in access}) for action in _PROBES]
-    answers = [evaluation.evaluate(policy, _order(action), _facts(policy, roles)) for roles, action in asked]
-    broken = {r.message for a in answers for r in a.refusals if r.check == evaluation.EVALUATION_ERROR}
-    yield from (f"policy: does not fit what the desk tells it: {message}" for message in sorted(broken))
-    outcomes: set[Literal["allowed", "needs-approval", "refused"]] = {answer.outcome for answer in answers}
-    if not broken and outcomes <= {"refused"}:
-        yield "policy: denies everything: nobody listed could do even the smallest thing with a listed target"
+def _changed_by_one(ruleset: Ruleset) -> Iterator[str]:
+    """What only a quorum may do, but no rule says so for everybody and whatever else is the case."""
+    for action in CHANGES:
+        if not any(rule.waits and action in rule.actions for rule in ruleset.rules.values()):
+            yield (
+                f"one person alone could have a {action} done: write a forbid on it for every principal, with no when, "
+                "and unless { context.quorums.contains(…) }"
+            )
 
 
-def _order(action: Action) -> Order:
-    nil = "00000000-0000-0000-0000-000000000000"
-    return Order(order_id=nil, desk_id=_NOBODY, wallet_id=_NOBODY, initiator=_NOBODY, action=action)
+def _denies_everything(policy: PolicyActivated, access: Sequence[AccessChanged]) -> list[str]:
+    holders = sorted({tuple(each.roles) for each in access})
+    outcomes = set()
+    for now in _TIMES:
+        asked = [(roles, action) for roles in holders for action in samples.ACTIONS]
+        answers = [evaluate(policy, samples.order(action), samples.facts(roles, now)) for roles, action in asked]
+        broken = sorted({r.message for answer in answers for r in answer.refusals if r.check == EVALUATION_ERROR})
+        if broken:
+            return [f"cannot be evaluated: {message}" for message in broken]
+        outcomes |= {answer.outcome for answer in answers}
+        if outcomes - {"refused"}:
+            return []
+    return ["denies everything: nobody listed could do even the smallest thing with a listed target"]
 
 
-def _facts(policy: PolicyActivated, roles: tuple[Role, ...]) -> Facts:
-    effect = Effect(
-        chain_id=1,
-        wallet=_SOMEWHERE,
-        contract=_SOMEWHERE,
-        call="probe()",
-        spends_asset_id="USD",
-        spends=1,
-        counterparty=_SOMEWHERE,
-    )
-    return Facts(
-        evaluated_at=_LONG_AFTER_LISTING,
-        governance_position=0,
-        policy_hash=policy.policy_hash,
-        initiator_roles=list(roles),
-        initiator_site=_NOBODY,
-        effect=effect,
-        amount=1,
-        amount_usd=Decimal("0.01"),
-        prices=[],
-        limits=[],
-        target=ContractFact(address=_SOMEWHERE, listed=True, name=_NOBODY),
-        breakers=[],
-        reduces_exposure=False,
-        evacuates=False,
-        approvals=[],
+def _locked_in(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
+    if not any(_could(policy, "trip-breaker", stopping, access) for stopping in access):
+        yield "locks the firm in: nobody could trip any breaker at once, alone"
+    for action in CHANGES:
+        if not any(_could(policy, action, proposer, access) for proposer in access):
+            yield f"locks the firm in: nobody could ever have a {action} done, even if everybody else agreed"
+
+
+def _could(
+    policy: PolicyActivated, action: AdministrativeAction, proposer: AccessChanged, access: Sequence[AccessChanged]
+) -> bool:
+    """Whether it would be allowed at some time, of some breaker, if all others agreed. Tripping waits for nobody."""
+    agreeing = [each for each in access if each.kind == "person" and action != "trip-breaker"]
+    approvals = tuple(ApprovalFact(principal=each.principal, site=each.site, roles=each.roles) for each in agreeing)
+    asked = _BREAKERS if action in ("trip-breaker", "reset-breaker") else (("", ""),)
+    return any(
+        administer(
+            policy,
+            action,
+            AdministrativeRequest(
+                actor=proposer.principal,
+                roles=tuple(proposer.roles),
+                site=proposer.site,
+                now=now,
+                approvals=approvals,
+                scope=scope,
+                subject=samples.NAME,
+                state=state,
+            ),
+        ).outcome
+        == "allowed"
+        for now in _TIMES
+        for scope, state in asked
     )

@@ -6,4 +6,4 @@ CEDAR = resources.files(__name__).joinpath("policy.cedar").read_text("utf-8")
 """The rules, in the Cedar language."""
 
 CEDAR_SCHEMA = resources.files(__name__).joinpath("schema.cedarschema").read_text("utf-8")
-"""What the rules can see: also what `streams.policy.evaluation` gives them, so a firm's own schema can say no more than this."""
+"""What the rules can see: exactly what `streams.policy.context` tells them, so no policy can be written against other terms."""

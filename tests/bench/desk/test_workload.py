@@ -49,9 +49,9 @@ def test_every_limit_is_looked_at() -> None:
     assert {len(each.limits) for each in facts} == {6}
 
 
-def test_there_are_as_many_policies_as_it_says() -> None:
+def test_each_order_is_asked_of_as_many_policies_as_it_says() -> None:
     (active,) = [event for event in workload.firm(NOW) if isinstance(event, PolicyActivated)]
-    assert len(ready(active.cedar, active.cedar_schema).rules) == workload.POLICIES
+    assert len(ready(active.cedar).by_action["swap"].every.policies) == workload.POLICIES
 
 
 def test_desks_spread_evenly() -> None:

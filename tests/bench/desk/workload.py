@@ -25,6 +25,7 @@ from schemas.partitioning import desk_partition
 from schemas.topics import DESK_PARTITIONS
 from schemas.values import DeskId, Instant
 from streams.policy import starter
+from streams.policy.ruleset import ready
 from tests.streams.desk.firm import CHAIN, SETTINGS, TREASURY, USDC, VENUE, WETH, MachineKey, limit, policy, system
 
 DESKS_PER_PARTITION: Final = 2
@@ -119,15 +120,15 @@ def _limits() -> tuple[Limit, ...]:
 
 
 def _cedar() -> str:
-    """The starter policy and, up to `POLICIES`, what firms add to it: no trading with single desks at large amounts."""
-    own = starter.CEDAR.count("@id(")
+    """The starter policy and what firms add to it, until each swap is asked of `POLICIES`: large amounts of single desks."""
+    own = len(ready(starter.CEDAR).by_action["swap"].every.policies)
     added = (
         f"""
 @id("house-rule-{number}")
 @reason("Orders of this desk above its own size go to a risk officer.")
 @requires("risk-officer:1")
-forbid (principal, action in [Action::"transfer", Action::"swap", Action::"approve-token"], resource)
-when {{ context.desk == "desk-of-{number}" && context.amount_usd_cents > {number}00000 }}
+forbid (principal, action in Action::"order", resource)
+when {{ context.desk == Desk::"desk-of-{number}" && context.amount_usd_cents > {number}00000 }}
 unless {{ context.quorums.contains("risk-officer:1") }};
 """
         for number in range(POLICIES - own)

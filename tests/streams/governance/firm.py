@@ -114,9 +114,9 @@ def document(**changes: Any) -> GenesisDocument:
                 person("rita", "risk-officer"),
                 person("sven", "senior-risk-officer"),
                 person("cora", "chief-risk-officer", "risk-officer"),
-                person("carl", "compliance-officer"),
+                person("carl", "compliance-officer", site="london"),
             ],
-            "systems": [system("treasury-bot", "trader")],
+            "systems": [system("treasury-bot", "trader"), system("detectors", "detector", desks=[])],
             "assets": [
                 Asset(asset_id="ETH", chain_id=CHAIN, decimals=18),
                 Asset(asset_id="USDC", chain_id=CHAIN, token=USDC, decimals=6, peg_usd=Decimal(1)),

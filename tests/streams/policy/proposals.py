@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from schemas.events.facts import ApprovalFact, ContractFact, Facts, LimitFact
+from schemas.events.facts import ApprovalFact, BreakerFact, ContractFact, Facts, LimitFact
 from schemas.events.governance import PolicyActivated
+from schemas.firm import BreakerScope, BreakerState
 from schemas.orders import Action, ApproveToken, Effect, Order, Swap, Transfer
 from streams.governance.genesis import Policy, activation
 from streams.policy import starter
-from streams.policy.evaluation import DAY_MICROS
+from streams.policy.context.orders import DAY_MICROS
 from tests.streams.governance import firm
 
 NOW = 1_770_000_000_000_000
@@ -68,8 +69,12 @@ def exceeded(kind: str = "per-transaction", **changes: Any) -> LimitFact:
     return LimitFact(**{**fields, **changes})
 
 
-def approval(principal: str, *roles: str) -> ApprovalFact:
-    return ApprovalFact(principal=principal, site="zurich", roles=list(roles))
+def approval(principal: str, *roles: str, site: str = "zurich") -> ApprovalFact:
+    return ApprovalFact(principal=principal, site=site, roles=list(roles))
+
+
+def tripped(scope: BreakerScope, subject: str, state: BreakerState = "open") -> BreakerFact:
+    return BreakerFact(scope=scope, subject=subject, state=state, tripped_at=NOW - 1)
 
 
 def facts(**changes: Any) -> Facts:

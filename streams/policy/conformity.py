@@ -1,0 +1,79 @@
+"""Whether a policy fits what it is told: proven once for each text, so that no question needs a schema of its own.
+
+Cedar's validator checks every rule against the policy's own schema, and the schema is checked against samples of what the
+desk and governance tell: for each action, a question in which every optional attribute is there, and one in which none is.
+A rule that compares two things that can never be equal, or reads what may be missing, would otherwise be silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import cedarpy
+
+from schemas.firm import Zone
+from streams.policy import samples
+from streams.policy.cedar.asking import Scene, Thing, Value, entities_json, request
+from streams.policy.ruleset import COMPILED_MAX, PolicyInvalid, Ruleset, ready
+
+_NO_RULES: Final = cedarpy.PolicySet.from_str("")
+
+
+@lru_cache(maxsize=COMPILED_MAX)
+def fitting(cedar: str, cedar_schema: str, zone: Zone) -> Ruleset:
+    """The policy, ready, once it is known to fit. Keyed by the texts themselves, since a hash beside them could be wrong.
+
+    Raises:
+        PolicyInvalid: with everything that is wrong with it.
+    """
+    ruleset = ready(cedar)
+    found = (*_misread_schema(cedar_schema), *_unknown_zone(zone)) or (*_mistyped(cedar, cedar_schema), *_unfit(cedar_schema))
+    if found:
+        raise PolicyInvalid(found)
+    return ruleset
+
+
+def _misread_schema(cedar_schema: str) -> Iterator[str]:
+    try:
+        cedarpy.Schema.from_str(cedar_schema)
+    except ValueError as error:
+        yield f"its schema is not Cedar: {_line(error)}"
+
+
+def _unknown_zone(zone: Zone) -> Iterator[str]:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield f'the settings\' zone "{zone}" is not in the IANA time zone database: write one such as Europe/Zurich'
+
+
+def _mistyped(cedar: str, cedar_schema: str) -> Iterator[str]:
+    """What Cedar's validator says, under the rules' own names."""
+    found = cedarpy.validate_policies(cedar, cedar_schema)
+    for error in found.errors:
+        yield f"{found.id_annotations_by_policy_id.get(error.policy_id, error.policy_id)}: {_line(error.error)}"
+
+
+@lru_cache(maxsize=COMPILED_MAX)
+def _unfit(cedar_schema: str) -> tuple[str, ...]:
+    """How the schema differs from what rules are told."""
+    schema = cedarpy.Schema.from_str(cedar_schema)
+    asked = ((scene.action, _refused(schema, scene, things, context)) for scene, things, context in samples.questions())
+    found = [f"its schema does not fit what is told of {action}: {problem}" for action, problem in asked if problem]
+    return tuple(dict.fromkeys(found))
+
+
+def _refused(schema: cedarpy.Schema, scene: Scene, things: tuple[Thing, ...], context: Mapping[str, Value]) -> str:
+    try:
+        entities = cedarpy.Entities.from_json_str(entities_json(scene, things), schema)
+    except ValueError as error:
+        return _line(error)
+    answer = cedarpy.is_authorized(request(scene, context), _NO_RULES, entities, schema)
+    return "; ".join(_line(error) for error in answer.diagnostics.errors)
+
+
+def _line(text: Any) -> str:
+    return " ".join(str(text).split())
