@@ -1,15 +1,21 @@
-"""What an approver agrees to: shown by the server, hashed again here. A hash that does not fit is never signed."""
+"""What an approver agrees to, of orders and of proposals: shown by the server, hashed again here.
+
+A hash that does not fit is never signed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from commands.answers import OrderAnswer
 from commands.client.errors import ApprovalMismatch
-from commands.client.shapes import ShownOrder
-from schemas.canonical import approval_digest
+from commands.client.shapes import ShownOrder, ShownProposal
+from schemas.canonical import approval_digest, proposal_digest
 from schemas.orders import ApprovalSubject
-from schemas.values import DeskId, OrderId, Sha256
+from schemas.values import DeskId, OrderId, Sha256, Uuid
+
+OPEN: Final = "awaiting-approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +45,28 @@ def wanted(order: ShownOrder | OrderAnswer) -> WantedApproval:
             "sign nothing, and report it"
         )
     return WantedApproval(order.order_id, order.desk_id, subject, computed)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedAgreement:
+    """A proposal that waits for approvals."""
+
+    proposal_id: Uuid
+    proposal_hash: Sha256
+
+
+def wanted_agreement(proposal: ShownProposal) -> WantedAgreement:
+    """What an approver of `proposal` agrees to.
+
+    Raises:
+        ApprovalMismatch: it waits for none, or what is shown is not what its hash is of.
+    """
+    if proposal.state != OPEN:
+        raise ApprovalMismatch(f"proposal {proposal.proposal_id} waits for no approval: it is {proposal.state}")
+    computed = proposal_digest(proposal.proposal_id, proposal.proposer, proposal.change).hex()
+    if computed != proposal.proposal_hash:
+        raise ApprovalMismatch(
+            f"proposal {proposal.proposal_id}: what is shown has the hash {computed}, the server asks to sign "
+            f"{proposal.proposal_hash}; sign nothing, and report it"
+        )
+    return WantedAgreement(proposal.proposal_id, computed)

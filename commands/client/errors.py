@@ -21,9 +21,9 @@ class NotDecidedYet(SystemFault):
     """The command is on the log, and no answer came within the time."""
 
     def __init__(self, pending: PendingAnswer) -> None:
-        super().__init__(
-            f"command {pending.command_id} is on the log and was not decided in time; see order {pending.order_id}"
-        )
+        seen = pending.order_id or pending.proposal_id
+        about = f"; see {seen}" if seen else ""
+        super().__init__(f"command {pending.command_id} is on the log and was not decided in time{about}")
         self.pending = pending
 
 

@@ -7,10 +7,12 @@ from typing import Any
 from pydantic import ConfigDict
 
 from schemas.events.base import Refusal
-from schemas.events.facts import RuleFinding
+from schemas.events.facts import RuleFinding, Unmet
 from schemas.events.lifecycle import SimulationFinding
+from schemas.firm import Limit, Settings
+from schemas.firm_commands import FirmBody
 from schemas.orders import Action, ApprovalSubject
-from schemas.values import DeskId, Instant, OrderId, PrincipalId, Record, Role, Sha256, Usd
+from schemas.values import DeskId, Instant, OrderId, PrincipalId, Record, Role, Sha256, Usd, Uuid
 
 
 class Shown(Record):
@@ -29,6 +31,14 @@ class ShownApproval(Shown):
     decided_at: Instant
 
 
+class ShownWithdrawal(Shown):
+    """An approval that was taken back."""
+
+    approver: PrincipalId
+    reason: str = ""
+    withdrawn_at: Instant
+
+
 class ShownOrder(Shown):
     """An order as its events have left it. Fields that nothing has happened to yet are None."""
 
@@ -45,11 +55,14 @@ class ShownOrder(Shown):
     amount_usd: Usd | None = None
     outcome: str | None = None
     requires: tuple[str, ...] = ()
+    unmet: tuple[Unmet, ...] = ()
     rules: tuple[RuleFinding, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     approval_hash: Sha256 | None = None
     approval_subject: ApprovalSubject | None = None
     approvals: tuple[ShownApproval, ...] = ()
+    withdrawals: tuple[ShownWithdrawal, ...] = ()
+    cancellation_requested_at: Instant | None = None
     expires_at: Instant | None = None
     chain_id: int | None = None
     nonce: int | None = None
@@ -74,3 +87,42 @@ class ShownLink(Shown):
     """SHA-256 of its bytes as they stand on the topic."""
     verified: bool
     event: dict[str, Any]
+
+
+class PolicyDraft(Shown):
+    """A policy as it could be proposed: text, limits and settings, whole."""
+
+    cedar: str
+    cedar_schema: str
+    limits: list[Limit]
+    settings: Settings
+
+
+class ShownAgreement(Shown):
+    """One approval of a proposal."""
+
+    approver: PrincipalId
+    roles: list[Role]
+    decided_at: Instant
+
+
+class ShownProposal(Shown):
+    """A proposal as its events have left it."""
+
+    proposal_id: Uuid
+    kind: str
+    """`policy`, `reset` or `access`."""
+    proposer: PrincipalId
+    proposal_hash: Sha256
+    change: FirmBody
+    """What is proposed, whole."""
+    reason: str
+    requires: tuple[str, ...]
+    """Quorums still to be met."""
+    approvals: tuple[ShownAgreement, ...]
+    state: str
+    """`awaiting-approval`, or why it was closed."""
+    message: str = ""
+    proposed_at: Instant
+    expires_at: Instant
+    closed_at: Instant | None = None

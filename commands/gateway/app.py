@@ -15,7 +15,7 @@ from commands.answers import Problem
 from commands.gateway import problems
 from commands.gateway.parts import Parts, running
 from commands.gateway.protection import Protection
-from commands.gateway.routes import health, orders, registry
+from commands.gateway.routes import firm, health, orders, registry
 from commands.gateway.settings import GatewaySettings
 
 SUMMARY: Final = "Commands in, answers out. Every command is signed by its sender; every problem says what to do."
@@ -40,6 +40,7 @@ def build(parts: Parts, settings: GatewaySettings, http: str) -> Protection:
     app = FastAPI(title="Proofdesk", version="1", summary=SUMMARY, lifespan=lifespan, docs_url=None, redoc_url=None)
     for router in (
         orders.router,
+        firm.router,
         registry.routes(settings.schema_registry_url),
         health.router,
         *map(_imported, settings.mounted),

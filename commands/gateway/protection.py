@@ -25,6 +25,9 @@ from infra.telemetry import metrics
 REQUESTS_AT_ONCE_MAX: Final = 256
 STREAMS_AT_ONCE_MAX: Final = 64
 BODY_BYTES_MAX: Final = 65_536
+POLICY_BYTES_MAX: Final = 800_000
+"""Of a request with a whole policy: what fits into a record of the log with all that stands around it."""
+POLICY_PATHS: Final = "/v1/policies"
 REQUEST_SECONDS_MAX: Final = 15
 EVENT_STREAM: Final = "text/event-stream"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -66,10 +69,11 @@ class Protection:
         headers = Headers(scope=scope)
         streaming = EVENT_STREAM in headers.get("accept", "")
         try:
-            self._check(headers)
+            most = POLICY_BYTES_MAX if scope["path"].startswith(POLICY_PATHS) else BODY_BYTES_MAX
+            self._check(headers, most)
             with self._place(streaming=streaming):
                 async with asyncio.timeout(None if streaming else REQUEST_SECONDS_MAX):
-                    await self._app(scope, _bounded(receive), answer)
+                    await self._app(scope, _bounded(receive, most), answer)
         except Refused as refused:
             await answer.refuse(refused, scope, receive)
         except TimeoutError:
@@ -81,17 +85,17 @@ class Protection:
             fault = Refused(500, "fault", "something failed here that should not", "send it again; report it if it fails again")
             await answer.refuse(fault, scope, receive)
 
-    def _check(self, headers: Headers) -> None:
+    def _check(self, headers: Headers, body_bytes_max: int) -> None:
         if _name(headers.get("host", "")) not in self._hosts:
             raise Refused(421, "host-unknown", "this is not the host that was asked for", "use the gateway's own URL")
         length = headers.get("content-length", "0")
         if (
             not length.isascii()
             or not length.isdigit()
-            or len(length) > len(str(BODY_BYTES_MAX))
-            or int(length) > BODY_BYTES_MAX
+            or len(length) > len(str(body_bytes_max))
+            or int(length) > body_bytes_max
         ):
-            raise _too_large()
+            raise _too_large(body_bytes_max)
 
     @contextmanager
     def _place(self, *, streaming: bool) -> Iterator[None]:
@@ -126,7 +130,7 @@ class _Answer:
             await respond(refused)(scope, receive, self)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, body_bytes_max: int) -> Receive:
     """Give on what arrives, up to the bound: a body need not say how long it is."""
     arrived = 0
 
@@ -134,19 +138,19 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal arrived
         message = await receive()
         arrived += len(message.get("body", b""))
-        if arrived > BODY_BYTES_MAX:
-            raise _too_large()
+        if arrived > body_bytes_max:
+            raise _too_large(body_bytes_max)
         return message
 
     return bounded
 
 
-def _too_large() -> Refused:
+def _too_large(body_bytes_max: int) -> Refused:
     # The rest of the body is not read, so the connection cannot be used for a next request.
     return Refused(
         413,
         "body-too-large",
-        f"the body is larger than {BODY_BYTES_MAX} bytes",
+        f"the body is larger than {body_bytes_max} bytes",
         "send one command with its signature and nothing else",
         headers={"Connection": "close"},
     )

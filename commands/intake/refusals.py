@@ -36,7 +36,13 @@ _STATUS_OF_CHECK: Final = MappingProxyType(
         "initiator-approves": 403,
         "role-not-asked": 403,
         "not-your-order": 403,
+        "not-your-proposal": 403,
+        "proposer-decides": 403,
+        "subject-decides": 403,
+        "not-at-once": 403,
+        "policy-refuses": 403,
         "order-unknown": 404,
+        "proposal-unknown": 404,
         "idempotency-conflict": 409,
         "order-handed-over": 409,
         "order-not-waiting": 409,
@@ -44,6 +50,14 @@ _STATUS_OF_CHECK: Final = MappingProxyType(
         "approved-already": 409,
         "approval-of-other": 409,
         "approval-outdated": 409,
+        "approval-not-given": 409,
+        "cancelled-already": 409,
+        "breaker-tripped-already": 409,
+        "breaker-not-tripped": 409,
+        "nothing-changes": 409,
+        "proposal-closed": 409,
+        "proposal-expired": 409,
+        "proposals-too-many": 409,
     }
 )
 MALFORMED: Final = 422
