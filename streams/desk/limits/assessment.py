@@ -175,7 +175,7 @@ def _refusal(fact: LimitFact) -> Refusal:
         requested, cap, left = f"{fact.requested_usd} USD", f"{fact.cap_usd} USD", f"{headroom} USD"
     else:
         headroom = Decimal(max(fact.cap_count - fact.used_count, 0))
-        requested, cap, left = f"{fact.requested_count} more", f"{fact.cap_count} orders", f"{headroom}"
+        requested, cap, left = f"{fact.requested_count} more order", f"{fact.cap_count}", f"{headroom}"
     smaller = f"ask for at most {left}, or " if headroom and fact.measure == "usd" else ""
     return LimitExceeded(
         limit_id=fact.limit_id,

@@ -1,0 +1,133 @@
+"""What will be free again, and when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.desk.limits.forecast import frees, frees_at
+from streams.desk.limits.ledger import Account
+from streams.desk.limits.windows import Window, reach
+from tests.streams.desk.firm import NOW, SECOND, limit
+from tests.streams.desk.limits.table import Table, at, check
+
+DAY = limit("day", "100")
+MONTH = limit("month", "100", kind="calendar-month", window_seconds=0, zone="Europe/Zurich")
+
+
+def test_each_bucket_frees_what_was_posted_in_it_when_it_leaves() -> None:
+    check(
+        """
+        frees    day trader:alice -> -
+        reserve  o1  10  -> ok
+        reserve  o2  20  -> ok
+        reserve  o3  30  -> ok
+        frees    day trader:alice -> -
+        post     o1      -> ok
+        wait     3_600   -> ok
+        post     o2      -> ok
+        frees    day trader:alice -> 10 in 82810, 20 in 86410
+        wait     82_810  -> ok
+        frees    day trader:alice -> 20 in 3600
+        wait     3_600   -> ok
+        frees    day trader:alice -> -
+        """,
+        DAY,
+    )
+
+
+def test_a_calendar_month_frees_everything_at_once() -> None:
+    check(
+        """
+        clock    2026-03-05T12:00 -> ok
+        reserve  o1  10  -> ok
+        post     o1      -> ok
+        clock    2026-03-31T12:00 -> ok
+        reserve  o2  20  -> ok
+        post     o2      -> ok
+        frees    month trader:alice -> 30 in 36000
+        wait     36_000  -> ok
+        frees    month trader:alice -> -
+        """,
+        MONTH,
+    )
+
+
+def asked(table: Table, amount: str) -> str:
+    (fact,) = table.facts(amount)
+    return f"{datetime.fromtimestamp(fact.frees_at / SECOND, UTC):%d %H:%M:%S}" if fact.frees_at else "-"
+
+
+def test_an_order_is_told_when_enough_will_be_free_for_it() -> None:
+    table = Table(DAY)
+    table.run("""
+        clock    2026-03-05T12:00 -> ok
+        reserve  o1  10  -> ok
+        post     o1      -> ok
+        clock    2026-03-05T13:00 -> ok
+        reserve  o2  20  -> ok
+        post     o2      -> ok
+        clock    2026-03-05T14:00 -> ok
+        reserve  o3  60  -> ok
+    """)
+    assert [asked(table, amount) for amount in ("10", "11", "20", "21", "40", "41", "200")] == [
+        "-",
+        "06 12:00:10",
+        "06 12:00:10",
+        "06 13:00:10",
+        "06 13:00:10",
+        "-",
+        "-",
+    ]
+
+
+def test_a_calendar_limit_tells_when_the_next_month_begins() -> None:
+    table = Table(MONTH)
+    table.run("clock 2026-03-05T12:00 -> ok \n reserve o1 90 -> ok \n post o1 -> ok")
+    assert [asked(table, amount) for amount in ("10", "11", "101")] == ["-", "31 22:00:00", "-"]
+    (fact,) = table.facts("11")
+    assert fact.frees_at == at("2026-04-01T00:00:00+02:00")
+
+
+WINDOWS = st.sampled_from(
+    [
+        Window("rolling", 60),
+        Window("rolling", 86_400),
+        Window("calendar-day", zone="Europe/Zurich"),
+        Window("calendar-month", zone="Asia/Kathmandu"),
+    ]
+)
+POSTINGS = st.lists(st.tuples(st.integers(0, 86_400 * SECOND), st.integers(1, 100)), max_size=12)
+
+
+@given(WINDOWS, POSTINGS, st.integers(0, 200))
+def test_what_is_foretold_happens_then_and_not_before(window: Window, postings: list[tuple[int, int]], reserved: int) -> None:
+    account, now = Account(reserved=reserved), NOW
+    account.learn(reach(window.kind, window.seconds))
+    for later, amount in postings:
+        now += later
+        account.post(amount, now)
+    used = account.used(window.begins(now))
+    for at_instant, amount in frees(account, window, now):
+        assert account.used(window.begins(at_instant - 1)) == used
+        used -= amount
+        assert account.used(window.begins(at_instant)) == used
+    assert used == reserved
+
+
+@given(WINDOWS, POSTINGS, st.integers(1, 1_300))
+def test_enough_is_free_when_it_is_said_to_be_and_not_before(
+    window: Window, postings: list[tuple[int, int]], needed: int
+) -> None:
+    account, now = Account(), NOW
+    account.learn(reach(window.kind, window.seconds))
+    for later, amount in postings:
+        now += later
+        account.post(amount, now)
+    used, free = account.used(window.begins(now)), frees_at(account, window, now, needed)
+    if free == 0:
+        assert used < needed
+    else:
+        assert used - account.used(window.begins(free)) >= needed > used - account.used(window.begins(free - 1))
