@@ -96,6 +96,8 @@ class Wallet(Record):
     address: Address
     key_backend: Literal["software", "hsm", "mpc", "hybrid", "safe"]
     key_id: Annotated[str, Field(min_length=1, max_length=100)]
+    holding: Address | None = None
+    """Where its funds are evacuated to; none: nowhere."""
 
 
 class Contract(Record):
@@ -108,6 +110,10 @@ class Contract(Record):
     companions: list[Address] = Field(default_factory=list)
     open_findings: Annotated[int, Field(ge=0)] = 0
     audit_reference: Text = ""
+    protocol: Slug | Literal[""] = ""
+    """The protocol that the contract belongs to, such as `newswap`."""
+    counterparty: Slug | Literal[""] = ""
+    """Who stands behind the contract or account, such as `circle`."""
 
 
 class Policy(Record):

@@ -1,6 +1,7 @@
-"""The governance process: takes the genesis file into an empty log, or sees that the log began with it, then stands by.
+"""The governance process: sees that the log began with the genesis file, then decides what commands to the firm lead to.
 
-Nothing starts without it: a log that does not fit its genesis file ends this process with a message that says what differs.
+An empty log takes the genesis in; nothing starts without it, and a log that does not fit its genesis file ends this process
+with a message that says what differs. Both under one transactional id: a second governance process shuts out the first.
 """
 
 from __future__ import annotations
@@ -16,22 +17,43 @@ from confluent_kafka import KafkaException
 from infra.cluster.description import ClusterDescription
 from infra.telemetry import logging
 from schemas import wire
+from schemas.topics import GOVERNANCE_TOPICS
+from schemas.values import Instant
+from streams.engine import process as engine
+from streams.engine.decider import Later, Processor, Received
 from streams.governance import consistency
-from streams.governance.decider import GenesisMismatch, decide
+from streams.governance.changes.decider import GovernanceDecider
+from streams.governance.changes.state import GovernanceState
+from streams.governance.founding import GenesisMismatch, decide
 from streams.governance.genesis import GenesisRefused, verify
 from streams.governance.log import PRINCIPAL, GovernanceLog
 from streams.governance.settings import genesis_content, pinned_root_key
 
-EXIT_RESTART: Final = 3
-"""Kafka failed in a way that a fresh start mends."""
+INPUTS: Final = ("firm-commands",)
 EXIT_REFUSED: Final = 4
 """A person has to look at it: starting again gives the same."""
 
 log = structlog.get_logger(__name__)
 
 
+class CommandObserver:
+    """Nothing is asked of the outside: all that a decision rests on is in governance's own log and in the signed command."""
+
+    def refresh(self) -> None:
+        """Nothing to take in."""
+
+    def observe(self, _state: GovernanceState, received: Received, _now: Instant) -> Received | Later:
+        """The command itself."""
+        return received
+
+
+def processor() -> Processor[GovernanceState, Received]:
+    """Governance in its place in the flow."""
+    return Processor(PRINCIPAL, INPUTS, GOVERNANCE_TOPICS, GovernanceDecider(), CommandObserver())
+
+
 def run(description: ClusterDescription) -> NoReturn:
-    """Establish governance, then stand by until told to stop (exit 0)."""
+    """Establish governance, then decide until told to stop (exit 0) or to be started again."""
     logging.configure(PRINCIPAL)
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda _number, _frame: sys.exit(0))
@@ -39,17 +61,16 @@ def run(description: ClusterDescription) -> NoReturn:
         position = establish(description)
     except (KafkaException, TimeoutError) as failure:
         log.warning("restarting: the log is the state", error=str(failure))
-        sys.exit(EXIT_RESTART)
+        sys.exit(engine.EXIT_RESTART)
     except (GenesisRefused, GenesisMismatch, wire.Unreadable, ValueError, OSError) as refusal:
         log.error("governance refused: nothing may start on this log", reason=str(refusal))  # noqa: TRY400 - it is for people
         sys.exit(EXIT_REFUSED)
     log.info("ready", position=position)
-    while True:
-        signal.pause()
+    engine.run(processor(), description)
 
 
 def establish(description: ClusterDescription) -> int:
-    """Return the position of the last governance event, once the log holds what the genesis file gives.
+    """Return the position of the last governance event, once the log begins with what the genesis file gives.
 
     Raises:
         GenesisRefused: the file is not signed by the pinned key, or makes no sense.

@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from schemas.events.base import FirmEvent
 from schemas.events.governance import (
@@ -122,6 +122,11 @@ class Tables:
             self._own = {}
             self._view = Governance(self._position, self._genesis, self._policy, self._desks, **self._tables)
         return self._view
+
+    def moved_to(self, position: int) -> Self:
+        """The same, after later events that changed nothing."""
+        self._position, self._view = position, None
+        return self
 
     def apply(self, event: FirmEvent) -> None:
         """Take in the event that follows.

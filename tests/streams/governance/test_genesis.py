@@ -126,7 +126,7 @@ def test_events_begin_with_the_acceptance_and_end_with_the_policy() -> None:
     kinds = [type(event) for event in events(firm.genesis())]
     assert kinds == [
         GenesisAccepted,
-        *[AccessChanged] * 6,
+        *[AccessChanged] * 7,
         *[AssetListed] * 2,
         WalletAssigned,
         *[ContractListed] * 2,

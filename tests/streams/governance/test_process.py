@@ -1,11 +1,11 @@
-"""The process takes the genesis into an empty log once, and will not stand by on any other log."""
+"""The process takes the genesis into an empty log once, decides on that log, and on no other."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -13,9 +13,11 @@ from confluent_kafka import KafkaError, KafkaException
 from infra.cluster.description import ClusterDescription, TokenPlace
 from schemas import wire
 from schemas.events.base import FirmEvent
+from streams.engine import process as engine
+from streams.engine.decider import Processor
 from streams.engine.sealing import Sealed
 from streams.governance import process
-from streams.governance.decider import GenesisMismatch
+from streams.governance.founding import GenesisMismatch
 from streams.governance.genesis import GenesisRefused, SignedGenesis
 from tests.streams.governance import firm
 
@@ -82,13 +84,13 @@ def status_of(description: ClusterDescription) -> object:
 
 
 def test_an_empty_log_gets_everything_in_one_transaction(topics: KeptLog, installation: ClusterDescription) -> None:
-    assert process.establish(installation) == 13
-    assert (len(topics.present()), topics.transactions) == (13, 1)
+    assert process.establish(installation) == 14
+    assert (len(topics.present()), topics.transactions) == (14, 1)
 
 
 def test_started_again_it_writes_nothing(topics: KeptLog, installation: ClusterDescription) -> None:
     process.establish(installation)
-    assert process.establish(installation) == 13
+    assert process.establish(installation) == 14
     assert topics.transactions == 1
 
 
@@ -114,16 +116,18 @@ def test_the_environment_may_name_the_file_and_the_key(
     installation.root_key_file.unlink()
     monkeypatch.setenv("PROOFDESK_GENESIS", str(elsewhere))
     monkeypatch.setenv("PROOFDESK_ROOT_KEY", f"0x{firm.PINNED.hex()}")
-    assert process.establish(installation) == 13
+    assert process.establish(installation) == 14
     assert topics.transactions == 1
 
 
-@pytest.mark.usefixtures("topics")
-def test_it_stands_by_until_told_to_stop(installation: ClusterDescription, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped() -> NoReturn:
+def test_it_decides_once_the_log_began_as_it_should(
+    topics: KeptLog, installation: ClusterDescription, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decides(processor: Processor[Any, Any], description: ClusterDescription) -> NoReturn:
+        assert (processor.inputs, len(topics.present()), description) == (("firm-commands",), 14, installation)
         raise SystemExit(0)
 
-    monkeypatch.setattr("signal.pause", stopped)
+    monkeypatch.setattr(engine, "run", decides)
     assert status_of(installation) == 0
 
 
@@ -150,4 +154,4 @@ def test_kafka_that_does_not_answer_means_a_fresh_start(
         raise failure
 
     monkeypatch.setattr(process, "GovernanceLog", unanswered)
-    assert status_of(installation) == process.EXIT_RESTART
+    assert status_of(installation) == engine.EXIT_RESTART

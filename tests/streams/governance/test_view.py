@@ -14,7 +14,7 @@ from schemas.events.governance import AccessChanged, BreakerReset, BreakerTrippe
 from schemas.firm import BreakerState
 from schemas.firm_commands import FirmCommand, TripBreaker
 from streams.governance import view as view_module
-from streams.governance.decider import decide
+from streams.governance.founding import decide
 from streams.governance.view import Governance, GovernanceBroken, GovernanceFold, NotFoldedYet
 from tests.streams.governance import firm
 
@@ -75,7 +75,7 @@ def test_all_genesis_events_make_the_firm() -> None:
     assert view.position == len(written())
     assert view.genesis is not None
     assert view.policy is not None
-    assert sorted(view.principals) == ["carl", "cora", "paula", "rita", "sven", "treasury-bot"]
+    assert sorted(view.principals) == ["carl", "cora", "detectors", "paula", "rita", "sven", "treasury-bot"]
     assert sorted(view.assets) == ["ETH", "USDC"]
     assert view.desks == {"newswap"}
     assert view.breakers == {}

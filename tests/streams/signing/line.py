@@ -35,7 +35,7 @@ from streams.engine.partition import Partition
 from streams.engine.sealing import Sealed
 from streams.execution.decider import ExecutionDecider
 from streams.execution.observer import ExecutionObserver
-from streams.governance import decider as governance_decider
+from streams.governance import founding
 from streams.governance.genesis import SignedGenesis
 from streams.governance.view import GovernanceFold
 from streams.settlement.decider import Included, SettlementDecider
@@ -143,7 +143,7 @@ class Line:
     ends: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        for sealed in governance_decider.decide(self.genesis, (), GENESIS_AT):
+        for sealed in founding.decide(self.genesis, (), GENESIS_AT):
             self.write(sealed, 0)
         for asset_id in ("ETH", "WETH"):
             self.observe_price(asset_id, "2500")

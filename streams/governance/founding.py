@@ -1,7 +1,7 @@
-"""What governance has to write, given the signed genesis and what its topics hold (architecture, rules 1 and 2).
+"""How a log begins: what governance has to write, given the signed genesis and what its topics hold (architecture, rule 2).
 
-Its only input in this version is the genesis file. Topics that are empty get all genesis events; topics that are not must
-hold exactly these, or the installation and its log do not belong together. Pure.
+Topics that are empty get all genesis events; topics that are not must begin with exactly these, or the installation and its
+log do not belong together. What follows them is decided from commands (`streams.governance.changes`). Pure.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def decide(genesis: SignedGenesis, present: Sequence[FirmEvent], now: Instant) -
     """Return the sealed events to write, at `now`; none when all of them are `present` already, in any order.
 
     Raises:
-        GenesisMismatch: something else is present.
+        GenesisMismatch: the log begins with something else.
     """
     if not present:
         return _sealed(genesis, now)
@@ -35,7 +35,7 @@ def decide(genesis: SignedGenesis, present: Sequence[FirmEvent], now: Instant) -
                 f"governance event {wanted.position} of the log is {_shown(found)}; the genesis file gives {_shown(wanted)}. "
                 "Start with the genesis file that this log began with, or with an empty log"
             )
-    if len(expected) != len(there):
+    if len(there) < len(expected):
         raise GenesisMismatch(
             f"the log holds {len(there)} governance events, the genesis file gives {len(expected)}. "
             "Start with the genesis file that this log began with, or with an empty log"
