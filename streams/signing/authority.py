@@ -30,6 +30,15 @@ class Unproven(Exception):
     """What the log claims could not be derived again. Nothing is signed."""
 
 
+class Overtaken(Unproven):
+    """What was decided rightly no longer holds. Nothing is signed."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        """`remedy`: what would change the outcome."""
+        super().__init__(reason)
+        self.remedy = remedy
+
+
 def check_initiation(
     initiated: OrderInitiated, splits: tuple[Split, ...], governance: Governance, policy: PolicyActivated
 ) -> None:
@@ -52,8 +61,13 @@ def check_initiation(
         check_initiation(splits[0].initiated, splits[1:], governance, policy)
 
 
-def check_approval(given: ApprovalGiven, subject: ApprovalSubject, governance: Governance, policy: PolicyActivated) -> Given:
-    """What the approval counts as: a person's own key signed the hash of exactly `subject`, which another initiated.
+def given_of(given: ApprovalGiven) -> Given:
+    """What an approval counts as, once it has been checked."""
+    return Given(given.approver, given.assertion.credential_id, given.roles)
+
+
+def check_approval(given: ApprovalGiven, subject: ApprovalSubject, governance: Governance, policy: PolicyActivated) -> None:
+    """A person's own key signed the hash of exactly `subject`, which another initiated.
 
     Raises:
         Unproven, Refused: it did not.
@@ -71,7 +85,6 @@ def check_approval(given: ApprovalGiven, subject: ApprovalSubject, governance: G
     sender = authenticate(command, digest, governance, policy.settings, COUNTERS_UNKNOWN)
     if not sender.is_person or given.approver == subject.order.initiator:
         raise Unproven(f"{given.approver} cannot approve this order")
-    return Given(given.approver, sender.key_id, given.roles)
 
 
 def _check_age(command: Command, at: Instant, policy: PolicyActivated) -> None:

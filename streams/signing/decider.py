@@ -15,7 +15,7 @@ from schemas.hash_chain import Link
 from schemas.values import Instant, OrderId
 from streams.engine.decider import Outcome, Recorded
 from streams.engine.once import AnsweredOrders
-from streams.signing.evidence import Verdict
+from streams.signing.evidence.verdict import Verdict
 
 
 @dataclass(slots=True)

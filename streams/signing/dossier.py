@@ -16,6 +16,8 @@ from typing import Final, TypeVar
 
 from schemas.events.base import Event, OrderEvent
 from schemas.events.lifecycle import (
+    ApprovalWithdrawn,
+    CancellationRequested,
     Confirmed,
     OrderClosed,
     OrderInitiated,
@@ -67,8 +69,15 @@ class Dossier:
     links: tuple[OrderEvent, ...]
     used: Mapping[AccountKey, Units]
     """What its rolling limits had been used for before it when it was last evaluated, as the enclave reckons it."""
+    ledger: Ledger
+    """What all limits of the desk are used for now, as the enclave reckons it; not to be changed."""
+    position: int
+    """The last of the desk's events that was folded."""
     splits: tuple[Split, ...] = ()
     """Of which order it is a part, and that one of which, and so on; empty for a whole order."""
+    withdrawn: tuple[ApprovalWithdrawn, ...] = ()
+    """Approvals that were taken back, so far."""
+    cancelled: CancellationRequested | None = None
 
     def all(self, kind: type[E]) -> tuple[E, ...]:
         """Every link of a kind, in order."""
@@ -82,6 +91,8 @@ class _Chain:
     links: dict[int, tuple[OrderEvent, str]] = field(default_factory=dict)
     used: dict[AccountKey, Units] = field(default_factory=dict)
     splits: tuple[Split, ...] = ()
+    withdrawn: list[ApprovalWithdrawn] = field(default_factory=list)
+    cancelled: CancellationRequested | None = None
     contested: str = ""
     """Why no link of it can be believed."""
 
@@ -165,7 +176,15 @@ class EvidenceFold:
             tail = Link(event.sequence, digest)
         if any(type(event) in _OF_THE_DESK and event.position > writer.position for event, _ in links):
             return None
-        return Dossier(tuple(event for event, _ in links), chain.used, chain.splits)
+        return Dossier(
+            links=tuple(event for event, _ in links),
+            used=chain.used,
+            ledger=writer.ledgers[simulated.desk_id],
+            position=writer.position,
+            splits=chain.splits,
+            withdrawn=tuple(chain.withdrawn),
+            cancelled=chain.cancelled,
+        )
 
     def _link(self, writer: _Writer, event: OrderEvent, digest: str) -> None:
         if event.order_id in writer.ended:
@@ -191,6 +210,18 @@ class EvidenceFold:
             writer.clock = event.decided_at
             if isinstance(event, OrderEvent):
                 self._fold(writer, event, chain)
+            elif isinstance(event, ApprovalWithdrawn | CancellationRequested):
+                self._set_beside(event)
+
+    def _set_beside(self, event: ApprovalWithdrawn | CancellationRequested) -> None:
+        """What was said of an order while others held its chain; one that has ended needs it no more."""
+        chain = self._chains.get(event.order_id)
+        if chain is None:
+            return
+        if isinstance(event, ApprovalWithdrawn):
+            chain.withdrawn.append(event)
+        else:
+            chain.cancelled = event
 
     def _fold(self, writer: _Writer, event: OrderEvent, chain: _Chain | None) -> None:
         if chain is None:

@@ -20,7 +20,8 @@ from streams.engine.decider import Later, Received
 from streams.signing.backends import KeyUnusable, Signer
 from streams.signing.decider import Judged, Signature, SignerState
 from streams.signing.dossier import EVIDENCE_TOPICS, Dossier, EvidenceBroken, EvidenceFold, is_misplaced
-from streams.signing.evidence import MICROS_PER_SECOND, Verdict, judge, refusal_of
+from streams.signing.evidence.case import MICROS_PER_SECOND
+from streams.signing.evidence.verdict import Verdict, judge, refusal_of
 from streams.signing.observations import Observations
 from streams.signing.root import RootedGovernance
 
@@ -84,7 +85,7 @@ class Enclave:
     def _judge(self, state: SignerState, simulated: Simulated, dossier: Dossier, now: Instant) -> Judged | Later:
         if self._is_ahead(simulated, dossier) and not self._is_late(simulated, now):
             return Later("governance or prices that the order was decided on are still on their way")
-        verdict = judge(dossier, self._governance.view, self._observations.by_offset, now)
+        verdict = judge(dossier, self._governance, self._observations.by_offset, now)
         if verdict.refusal is not None or state.nonce_refusal(simulated) is not None:
             return Judged(simulated, verdict, None)
         try:

@@ -23,7 +23,7 @@ from streams.signing import observations
 from streams.signing.backends import HsmSigner, KeyUnusable, Signer
 from streams.signing.decider import Judged, SignerState, SigningDecider
 from streams.signing.enclave import REFERENCE_TOPICS
-from streams.signing.evidence import Verdict
+from streams.signing.evidence.verdict import Verdict
 from streams.signing.observations import Observations
 from streams.signing.root import NotRooted
 from tests.streams.signing.forgery import everywhere, examined, fields, rewritten, tampered, where
@@ -53,7 +53,7 @@ def test_prices_that_have_not_come_yet_are_waited_for(swapped: Line) -> None:
 def test_what_can_no_longer_come_in_time_is_refused(paid: Line, swapped: Line) -> None:
     ahead = rewritten(paid.records, everywhere("o1", fields(governance_position=FAR)))
     assert examined(ahead, paid.now).of("o1") == "nothing"
-    assert examined(ahead, paid.now + 2 * MINUTE).of("o1") == "facts"
+    assert examined(ahead, paid.now + 2 * MINUTE).of("o1") == "governance"
     missing = without(swapped.records, PriceObserved)
     assert examined(missing, swapped.now + 2 * MINUTE).of("o1") == "prices"
 

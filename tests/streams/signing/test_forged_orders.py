@@ -202,7 +202,7 @@ def test_a_wallet_of_another_desk_is_refused_though_its_command_is_real(paid: Li
 
 def test_a_wallet_that_governance_does_not_know_is_refused(paid: Line) -> None:
     forged = rewritten(paid.records, ordered(lambda order: order.model_copy(update={"wallet_id": "nowhere"})))
-    assert examined(forged, paid.now).of("o1") == "chain-shape"
+    assert examined(forged, paid.now).of("o1") == "governance"
 
 
 def test_links_of_several_desks_do_not_make_an_order(paid: Line) -> None:

@@ -12,7 +12,7 @@ from infra.chain.transaction import from_record, signing_payload
 from schemas.events.lifecycle import OrderHeld, Simulated, SimulationFinding
 from schemas.examples import example
 from streams.execution import assembly
-from streams.signing import evidence
+from streams.signing.evidence import payload
 from tests.streams.governance.firm import CUSTODIAN, VENUE
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import Change, examined, fields, rewritten, transaction, where
@@ -61,10 +61,10 @@ ATTACKS: dict[str, tuple[Change, str]] = {
     "another chain": (simulating(transaction(chain_id=1)), "transaction"),
     "bytes after the payload": (simulating(lengthened), "transaction"),
     "fields that show something else": (simulating(two_faced), "transaction"),
-    "a fee above the cap": (simulating(transaction(max_fee_per_gas=evidence.FEE_PER_GAS_WEI_MAX + 1)), "fees"),
-    "gas above the cap": (simulating(transaction(gas_limit=evidence.GAS_LIMIT_MAX + 1)), "fees"),
+    "a fee above the cap": (simulating(transaction(max_fee_per_gas=payload.FEE_PER_GAS_WEI_MAX + 1)), "fees"),
+    "gas above the cap": (simulating(transaction(gas_limit=payload.GAS_LIMIT_MAX + 1)), "fees"),
     "fee and gas that are much together": (
-        simulating(transaction(max_fee_per_gas=evidence.FEE_PER_GAS_WEI_MAX, gas_limit=1_000_001)),
+        simulating(transaction(max_fee_per_gas=payload.FEE_PER_GAS_WEI_MAX, gas_limit=1_000_001)),
         "fees",
     ),
     "a nonce that leaves a gap": (simulating(transaction(nonce=FIRST_NONCE + 1)), "nonce"),
@@ -129,8 +129,8 @@ def test_a_swap_with_a_weaker_minimum_is_refused(swapped: Line) -> None:
 
 
 def test_what_execution_may_build_is_within_what_the_enclave_signs() -> None:
-    assert assembly.MAX_FEE_WEI_MAX <= evidence.FEE_PER_GAS_WEI_MAX
-    assert assembly.GAS_LIMIT_MAX <= evidence.GAS_LIMIT_MAX
+    assert assembly.MAX_FEE_WEI_MAX <= payload.FEE_PER_GAS_WEI_MAX
+    assert assembly.GAS_LIMIT_MAX <= payload.GAS_LIMIT_MAX
 
 
 # Nonces -----------------------------------------------------------------------------------------------------------------

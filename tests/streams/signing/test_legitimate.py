@@ -127,7 +127,7 @@ def test_limits_that_are_used_and_freed_are_reckoned_alike() -> None:
     line.run()
     assert [line.outcome(name) for name in ("o0", "o2", "o3")] == ["signed"] * 3
     assert line.outcome("o4") == "nothing"
-    line.now += DAY + 2 * SECOND
+    line.now += DAY + 20 * SECOND
     for asset_id in ("ETH", "WETH"):
         line.observe_price(asset_id, "2500")
     line.send("o5", pay("20000"))

@@ -94,7 +94,7 @@ PROVES_NOTHING = {
     # Counters are the desk's: a replayed approval is one of the same subject by the same person.
     ("ApprovalGiven", "counter"),
     # An evaluation before the approval counts for its reservation only: its effect and its price.
-    *{("PolicyEvaluated", name) for name in ("outcome", "refusals", "requires", "unmet", "expires_at")},
+    *{("PolicyEvaluated", name) for name in ("outcome", "unmet", "expires_at")},
     *{("PolicyEvaluated", name) for name in ("approval_subject", "approval_hash")},
     # What a node showed to execution. A swap's loss counts, and is bounded by the call itself.
     *{("Simulated", name) for name in ("block_number", "block_hash", "gas_used", "slippage_ppm")},

@@ -1,0 +1,69 @@
+"""Are the bytes to be signed this order's own, simulated lately, for a bounded fee? Pure.
+
+Source: architecture, rule 10. Left out: nonces (the enclave's own memory, `streams.signing.decider`), and what the simulation
+saw on the chain, which only a node can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from infra.chain import transaction
+from schemas.orders import Swap
+from streams.execution.compilation import compile_call
+from streams.execution.valuation import PPM_PER_BASIS_POINT
+from streams.signing.authority import Unproven
+from streams.signing.evidence.case import MICROS_PER_SECOND, Case
+
+GWEI: Final = 10**9
+FEE_PER_GAS_WEI_MAX: Final = 1_000 * GWEI
+"""No transaction pays more: a fee is value leaving the wallet that no limit counts."""
+GAS_LIMIT_MAX: Final = 5_000_000
+FEE_WEI_MAX: Final = 10**18
+"""For all of a transaction's gas together."""
+
+
+def _check_simulation(case: Case) -> None:
+    simulated, age = case.shape.simulated, case.now - case.shape.simulated.decided_at
+    if simulated.verdict != "passed" or simulated.findings:
+        raise Unproven("the simulation did not pass")
+    age_seconds_max = case.today.policy.settings.simulation_max_age_seconds
+    if age > age_seconds_max * MICROS_PER_SECOND:
+        raise Unproven(f"the simulation is older than {age_seconds_max} s")
+    action = case.order.action
+    if isinstance(action, Swap) and (
+        simulated.slippage_ppm is None or simulated.slippage_ppm > action.max_slippage * PPM_PER_BASIS_POINT
+    ):
+        raise Unproven("the simulated loss is above the order's bound, or was not measured")
+
+
+def _check_transaction(case: Case) -> None:
+    decoded = transaction.from_record(case.shape.simulated.transaction)
+    if decoded.chain_id != case.wallet.chain_id:
+        raise Unproven(f"the transaction is for chain {decoded.chain_id}, the wallet is on {case.wallet.chain_id}")
+
+
+def _check_call(case: Case) -> None:
+    """The bytes were decoded strictly before, so what is compared here is what is signed."""
+    simulated = case.shape.simulated
+    unsigned = simulated.transaction
+    call = compile_call(case.order, case.today.governance, case.shape.approved, simulated.prices)
+    if (unsigned.to, unsigned.value, unsigned.input) != (call.to, call.value, f"0x{call.data.hex()}"):
+        raise Unproven("the bytes to be signed are not the order's call: another receiver, value or input")
+
+
+def _check_fees(case: Case) -> None:
+    unsigned = case.shape.simulated.transaction
+    if unsigned.max_fee_per_gas > FEE_PER_GAS_WEI_MAX or unsigned.gas_limit > GAS_LIMIT_MAX:
+        raise Unproven("the transaction's fee or gas is above the enclave's own cap")
+    if unsigned.max_fee_per_gas * unsigned.gas_limit > FEE_WEI_MAX:
+        raise Unproven(f"the transaction may pay {unsigned.max_fee_per_gas * unsigned.gas_limit} wei for gas")
+
+
+CHECKS: Final[tuple[tuple[str, Callable[[Case], None]], ...]] = (
+    ("simulation", _check_simulation),
+    ("transaction", _check_transaction),
+    ("call", _check_call),
+    ("fees", _check_fees),
+)

@@ -1,0 +1,69 @@
+"""`judge`: whether the transaction at the end of an order's chain may be signed (architecture, rule 10).
+
+Pure: evidence in, verdict out. Every check derives something again and compares; the first that fails refuses, by name. Shared
+by the enclave and by whoever verifies its signatures later. In order: the chain's shape and the positions of governance that
+its decisions name (`case`); whether it was decided rightly then (`decided`); whether the bytes are the order's own
+(`payload`); whether it still holds (`today`).
+Left out: nonces (the enclave's own memory), and the wallet's own velocity cap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from infra.chain import transaction
+from infra.chain.calldata import CalldataRefused
+from schemas.events.base import Refusal
+from schemas.events.facts import PriceFact
+from schemas.values import TEXT_CHARACTERS_MAX, Instant
+from streams.desk.refusals import Refused
+from streams.execution.compilation import NotCompilable
+from streams.signing.authority import Overtaken, Unproven
+from streams.signing.dossier import Dossier
+from streams.signing.evidence import decided, payload, today
+from streams.signing.evidence.case import GovernanceLog, case_of, shape_of
+
+Unsignable = (Unproven, Refused, transaction.TransactionInvalid, NotCompilable, CalldataRefused, ValidationError)
+"""What deriving something again can end in, when the log does not hold."""
+CHECKS: Final = (*decided.CHECKS, *payload.CHECKS, *today.CHECKS)
+INVESTIGATE: Final = "nothing was signed; find out who wrote what the enclave could not derive, then place the order again"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `judge` found: the names of all checks passed, and the refusal of the one that failed, if one did."""
+
+    passed: tuple[str, ...]
+    refusal: Refusal | None = None
+    policy_hash: str = ""
+    """Of the policy that allowed it last."""
+
+
+def judge(dossier: Dossier, history: GovernanceLog, observed: Mapping[int, PriceFact], now: Instant) -> Verdict:
+    """Whether the transaction at the end of `dossier` may be signed at `now`. Never raises for what a log could say.
+
+    `observed` are observations of prices by their offset on `price-observed`.
+    """
+    passed: list[str] = []
+    name = "chain-shape"
+    try:
+        shape = shape_of(dossier, now)
+        passed.append(name)
+        name = "governance"
+        case = case_of(dossier, shape, history, observed, now)
+        passed.append(name)
+        for name, check in CHECKS:
+            check(case)
+            passed.append(name)
+    except Unsignable as reason:
+        return Verdict(tuple(passed), refusal_of(name, str(reason), reason.remedy if isinstance(reason, Overtaken) else ""))
+    return Verdict(tuple(passed), None, case.today.policy.policy_hash)
+
+
+def refusal_of(check: str, reason: str, remedy: str = "") -> Refusal:
+    """A refusal for people to act on: `check` names what could not be derived again, or holds no longer."""
+    return Refusal(check=check, message=reason[:TEXT_CHARACTERS_MAX], remedy=(remedy or INVESTIGATE)[:TEXT_CHARACTERS_MAX])
