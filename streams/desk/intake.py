@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from schemas.canonical import command_digest
+from schemas.canonical import command_digest, order_id
 from schemas.commands import Command, GiveApproval, InitiateOrder, TryOrder
 from schemas.events.answers import QUARANTINED_BYTES_MAX, CommandRejected, Quarantined
 from schemas.events.base import Event
@@ -24,8 +24,9 @@ from streams.desk import refusals
 from streams.desk.authentication import Sender, authenticate
 from streams.desk.judging.facts import Circumstances
 from streams.desk.limits.windows import MICROS_PER_SECOND
+from streams.desk.memory import Memory, fingerprint, mark
 from streams.desk.refusals import Refused
-from streams.desk.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX, Desk, DeskState
+from streams.desk.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX, DeskState
 from streams.engine.decider import Received
 
 UNKNOWN_DESK: Final = "unknown"
@@ -43,6 +44,8 @@ class Accepted:
     command: Command
     content: Sha256
     """Hex of what the sender signed."""
+    named: OrderId
+    """The id of an order that this content asks for."""
     sender: Sender
     governance_position: int
 
@@ -55,18 +58,18 @@ def accept(
     state: DeskState, received: Received, command: Command, circumstances: Circumstances, now: Instant
 ) -> Accepted | CommandRejected | None:
     """The command as one to be answered, its rejection, or None when it was answered before."""
-    desk = state.desk(command.desk_id)
     try:
         _check_place(received, command)
         digest = command_digest(command)
-        if _is_repetition(desk, command, digest.hex()):
+        named = order_id(command.desk_id, digest)
+        if _is_repetition(state.memory, command, named):
             return None
         _check_age(command, circumstances.settings, now)
         governance, settings = circumstances.governance, circumstances.settings
-        sender = authenticate(command, digest, governance, settings, desk.counters)
+        sender = authenticate(command, digest, governance, settings, state.desk(command.desk_id).counters)
     except Refused as refused:
         return rejected(received, command, refused, circumstances.governance.position)
-    return Accepted(received, command, digest.hex(), sender, circumstances.governance.position)
+    return Accepted(received, command, digest.hex(), named, sender, circumstances.governance.position)
 
 
 def rejected(
@@ -87,7 +90,7 @@ def rejected(
     )
 
 
-def unreadable(received: Received) -> Event:
+def unreadable(received: Received, governance_position: int) -> Event:
     """The answer to a record that is no command: its sender is told if it says who they are, else its bytes are kept."""
     content = received.content or {}
     command_id = _text(content, "command_id", _UUID)
@@ -102,6 +105,7 @@ def unreadable(received: Received) -> Event:
         order_id=_order_id(content.get("body")),
         refusal=refusals.CommandMalformed(reason=received.unreadable).record(),
         command_hash=received.digest,
+        governance_position=governance_position,
     )
 
 
@@ -140,9 +144,9 @@ def _check_place(received: Received, command: Command) -> None:
         )
 
 
-def _is_repetition(desk: Desk, command: Command, content: Sha256) -> bool:
-    spent = desk.spent(command.command_id)
-    if spent is not None and spent != content:
+def _is_repetition(memory: Memory, command: Command, named: OrderId) -> bool:
+    spent = memory.content(fingerprint(command.desk_id, command.command_id))
+    if spent is not None and spent != mark(named):
         raise refusals.IdempotencyConflict(command_id=command.command_id)
     return spent is not None
 

@@ -1,29 +1,25 @@
 """What a desk knows: the fold of its own events, and of nothing else (architecture, rule 2).
 
-Only what can still matter is kept: open orders, what limits were used for within their windows, ids of commands that could
-still be sent again, and the last counter of each FIDO2 key. A closed or confirmed order leaves memory.
+Only what can still matter is kept: open orders, what limits were used for within their windows, the ids of commands
+(`memory`), and the last counter of each FIDO2 key. A closed or confirmed order leaves memory.
 Left out: governance and prices, which come by value with each input.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from schemas.hash_chain import Link
 from schemas.orders import Order, ReservedAmount
-from schemas.values import CommandId, DeskId, Instant, OrderId, PrincipalId, Role, Sha256
+from schemas.values import DeskId, Instant, OrderId, PrincipalId, Role, Sha256
 from streams.desk.limits.ledger import Ledger
-from streams.desk.limits.windows import MICROS_PER_SECOND
+from streams.desk.memory import Memory
 
 COMMAND_AGE_SECONDS_MAX: Final = 3_600
-"""No policy can let a command be older than this: a desk remembers ids no longer."""
+"""No policy can let a command be older than this: its id is remembered for much longer."""
 COMMAND_SKEW_SECONDS_MAX: Final = 30
 """How far a sender's clock may be ahead of ours."""
-PAGE_SECONDS: Final = 600
-"""Remembered ids are kept in pages of this length, and forgotten a page at a time."""
-_MEMORY_MICROS: Final = (COMMAND_AGE_SECONDS_MAX + COMMAND_SKEW_SECONDS_MAX) * MICROS_PER_SECOND
 
 Stage = Literal["initiated", "waiting", "approved", "held"]
 """Initiated: being decided. Waiting: for approvals. Approved: execution and those after it have the order. Held: flagged."""
@@ -52,6 +48,8 @@ class OpenOrder:
     approval_hash: Sha256 | None = None
     """What an approval must be of."""
     approvals: list[Given] = field(default_factory=list)
+    cancelled_by: PrincipalId | None = None
+    """Who asked, after it was handed over, that it be cancelled."""
 
     @property
     def with_desk(self) -> bool:
@@ -60,36 +58,12 @@ class OpenOrder:
 
 
 @dataclass(slots=True)
-class Page:
-    """The commands that were answered from `begun` on, for `PAGE_SECONDS`: what each id was used for."""
-
-    begun: Instant
-    commands: dict[CommandId, Sha256] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class Desk:
     """One desk, apart from its orders."""
 
     ledger: Ledger = field(default_factory=Ledger)
-    memory: deque[Page] = field(default_factory=deque)
     counters: dict[str, int] = field(default_factory=dict)
     """Per FIDO2 credential id, the highest counter it has shown to this desk."""
-
-    def spent(self, command_id: CommandId) -> Sha256 | None:
-        """What the id was used for; None when it is free."""
-        for page in self.memory:
-            if (content := page.commands.get(command_id)) is not None:
-                return content
-        return None
-
-    def remember(self, command_id: CommandId, content: Sha256, now: Instant) -> None:
-        """Spend an id, and forget those that are too old to be sent again."""
-        if not self.memory or self.memory[-1].begun + PAGE_SECONDS * MICROS_PER_SECOND <= now:
-            self.memory.append(Page(begun=now))
-        self.memory[-1].commands[command_id] = content
-        while self.memory[0].begun + PAGE_SECONDS * MICROS_PER_SECOND + _MEMORY_MICROS < now:
-            self.memory.popleft()
 
 
 @dataclass(slots=True)
@@ -97,6 +71,7 @@ class DeskState:
     """All desks of one partition."""
 
     desks: dict[DeskId, Desk] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
     orders: dict[OrderId, OpenOrder] = field(default_factory=dict)
     expiries: list[tuple[Instant, OrderId]] = field(default_factory=list)
     """A heap of when orders expire; its first entry is always of an order that still can."""

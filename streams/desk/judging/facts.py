@@ -16,7 +16,9 @@ from schemas.firm import Settings
 from schemas.orders import Effect, Order
 from schemas.values import USD_MAX, AssetId, BaseUnits, Instant, Usd
 from streams.desk import refusals
+from streams.desk.judging import breakers, exposure
 from streams.desk.limits.ledger import MicroUsd, dollars, micros
+from streams.desk.limits.subjects import subjects_of
 from streams.desk.limits.windows import MICROS_PER_SECOND
 from streams.governance.view import Governance
 from streams.prices.view import SKEW_SECONDS_MAX, is_stale, price_in
@@ -94,6 +96,7 @@ def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
     order: Order,
     *,
     effect: Effect,
+    target: ContractFact,
     valued: Valued,
     limits: list[LimitFact],
     approvals: Sequence[ApprovalFact],
@@ -104,6 +107,7 @@ def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
     governance = circumstances.governance
     initiator = governance.principals[order.initiator]
     entitled = initiator.status == "active" and order.desk_id in initiator.desks
+    wallet = governance.wallets[order.wallet_id]
     return Facts(
         evaluated_at=now,
         governance_position=governance.position,
@@ -115,10 +119,10 @@ def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
         amount_usd=valued.amount_usd,
         prices=[valued.price],
         limits=limits,
-        target=target_of(effect, governance),
-        breakers=[],
-        reduces_exposure=False,
-        evacuates=False,
+        target=target,
+        breakers=breakers.concerning(governance, subjects_of(order, effect, target), effect),
+        reduces_exposure=exposure.reduces(order.action, wallet, governance.assets),
+        evacuates=exposure.evacuates(order.action, wallet),
         approvals=list(approvals),
     )
 

@@ -2,33 +2,32 @@
 
 An approval is of one hash: the order, its decoded effect, the policy and the reservation. It counts if a person who may act
 on the desk, who is not the initiator and has not approved before, gave it with their own FIDO2 key, and if policy asks for a
-role of theirs. Then policy is asked again, with all approvals that still stand; an approver whose access, role or key was
-revoked since no longer counts. If policy or the effect has changed since the order was shown, nothing is approved: it is
-evaluated anew. The reservation stays at the value that was approved; policy looks at the price of now.
+role of theirs. Then policy is asked again, with all approvals that still stand (`standing`). If policy or the effect has
+changed since the order was shown, nothing is approved: it is evaluated anew. What a breaker stops cannot be approved until it
+is reset, and waits. The reservation stays at the value that was approved; policy looks at the price of now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from schemas.canonical import approval_digest
-from schemas.commands import DeclineApproval, GiveApproval
-from schemas.events.base import Event, OrderEvent
-from schemas.events.facts import ApprovalFact
-from schemas.events.lifecycle import ApprovalDeclined, ApprovalGiven
+from schemas.commands import DeclineApproval, GiveApproval, WithdrawApproval
+from schemas.events.base import Event
+from schemas.events.lifecycle import ApprovalDeclined, ApprovalGiven, ApprovalWithdrawn
 from schemas.events.limits import LimitReleased
-from schemas.orders import ApprovalSubject, Order
-from schemas.values import DeskId, Instant, OrderId
+from schemas.values import Instant
 from streams.desk import refusals
 from streams.desk.authentication import Sender, Shown
 from streams.desk.intake import Accepted
 from streams.desk.judging.facts import Circumstances
-from streams.desk.judging.judgement import Judgement, approval_subject, approved, evaluated, judge, judged
+from streams.desk.judging.judgement import Judgement, judge
+from streams.desk.judging.verdict import approved, breached, evaluated, judged, reasons
 from streams.desk.limits.ledger import Adjustment, amounts
 from streams.desk.orders.outcomes import ended
+from streams.desk.orders.reach import opened, waiting
+from streams.desk.orders.standing import hash_now, judge_with
+from streams.desk.refusals import Refused
 from streams.desk.state import DeskState, Given, OpenOrder
-from streams.governance.view import Governance
 from streams.policy import quorum
 
 
@@ -38,7 +37,7 @@ def give(
     """What an approval leads to.
 
     Raises:
-        Refused: it does not count.
+        Refused: it does not count, or not now.
     """
     found = waiting(state, accepted.command.desk_id, body.order_id, now)
     if body.approval_hash != found.approval_hash:
@@ -47,8 +46,10 @@ def give(
     shown = _check_person(found, sender)
     if any(given.principal == sender.access.principal for given in found.approvals):
         raise refusals.ApprovedAlready(principal=sender.access.principal, order_id=body.order_id)
-    judgement = _judge_with(state, found, sender, circumstances, now)
-    if _hash_now(found, judgement, state) != found.approval_hash:
+    judgement = judge_with(_with(found, sender), state, found, circumstances, now)
+    for stop in judgement.stopped:
+        raise stop
+    if hash_now(judgement, state) != found.approval_hash:
         outdated = accepted.rejected(refusals.ApprovalOutdated(order_id=body.order_id))
         return (outdated, *judged_anew(state, found, circumstances, now))
     _check_counts(found, sender, judgement)
@@ -62,7 +63,7 @@ def give(
         counter=shown.counter,
         command=accepted.command,
     )
-    return (given, *_after(state, found, judgement))
+    return (given, *_after(state, found, judgement, circumstances))
 
 
 def decline(
@@ -76,7 +77,8 @@ def decline(
     found = waiting(state, accepted.command.desk_id, body.order_id, now)
     _check_person(found, accepted.sender)
     if not _asked_of(found, accepted.sender):
-        _check_counts(found, accepted.sender, _judge_with(state, found, accepted.sender, circumstances, now))
+        judgement = judge_with(_with(found, accepted.sender), state, found, circumstances, now)
+        _check_counts(found, accepted.sender, judgement)
     approver = accepted.sender.access.principal
     declined = ApprovalDeclined(
         desk_id=found.order.desk_id,
@@ -88,7 +90,30 @@ def decline(
     return (declined, *ended(state, found, "declined", f"{approver}: {body.reason}"))
 
 
-def judged_anew(state: DeskState, found: OpenOrder, circumstances: Circumstances, now: Instant) -> tuple[OrderEvent, ...]:
+def withdraw(
+    state: DeskState, accepted: Accepted, body: WithdrawApproval, circumstances: Circumstances, now: Instant
+) -> tuple[Event, ...]:
+    """An approval taken back: of an order that waits, it is evaluated without it; of one handed over, the signer refuses.
+
+    Raises:
+        Refused: there is none that stands.
+    """
+    found = opened(state, accepted.command.desk_id, body.order_id)
+    approver = accepted.sender.access.principal
+    left = [given for given in found.approvals if given.principal != approver]
+    if len(left) == len(found.approvals):
+        raise refusals.ApprovalNotGiven(principal=approver, order_id=body.order_id)
+    withdrawn = ApprovalWithdrawn(
+        desk_id=found.order.desk_id,
+        order_id=body.order_id,
+        approver=approver,
+        reason=body.reason,
+        command=accepted.command,
+    )
+    return (withdrawn, *_still_asked(left, state, found, circumstances, now))
+
+
+def judged_anew(state: DeskState, found: OpenOrder, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
     """The order under today's policy and effect: its reservation is replaced, approvals of what it was fall away.
 
     Raises:
@@ -101,44 +126,9 @@ def judged_anew(state: DeskState, found: OpenOrder, circumstances: Circumstances
     return (released, *judged(judgement, circumstances, now))
 
 
-def waiting(state: DeskState, desk_id: DeskId, order_id: OrderId, now: Instant) -> OpenOrder:
-    """The order, if it waits for approval.
-
-    Raises:
-        OrderUnknown, OrderElsewhere, OrderNotWaiting, OrderExpired: it does not.
-    """
-    found = with_desk(state, desk_id, order_id, now)
-    if found.stage != "waiting":
-        raise refusals.OrderNotWaiting(order_id=order_id, stage=found.stage)
-    return found
-
-
-def with_desk(state: DeskState, desk_id: DeskId, order_id: OrderId, now: Instant) -> OpenOrder:
-    """The order, if it is open on that desk and not handed over.
-
-    Raises:
-        OrderUnknown, OrderElsewhere, OrderExpired: it is not.
-    """
-    found = state.orders.get(order_id)
-    if found is None or found.order.desk_id != desk_id:
-        raise refusals.OrderUnknown(desk_id=desk_id, order_id=order_id)
-    if not found.with_desk:
-        raise refusals.OrderElsewhere(order_id=order_id)
-    if found.expires_at <= now:
-        raise refusals.OrderExpired(order_id=order_id)
-    return found
-
-
-def standing(given: Iterable[Given], order: Order, governance: Governance) -> Iterator[ApprovalFact]:
-    """The approvals that still count: by people with access, with the key they used, in roles they still have."""
-    for each in given:
-        access = governance.active(each.principal)
-        if access is None or order.desk_id not in access.desks:
-            continue
-        roles = [role for role in each.roles if role in access.roles]
-        keys = {credential.credential_id for credential in access.credentials}
-        if roles and each.credential_id in keys:
-            yield ApprovalFact(principal=each.principal, site=access.site, roles=roles)
+def _with(found: OpenOrder, sender: Sender) -> list[Given]:
+    """The order's approvals and this person's."""
+    return [*found.approvals, Given(sender.access.principal, sender.key_id, sender.access.roles)]
 
 
 def _check_person(found: OpenOrder, sender: Sender) -> Shown:
@@ -153,7 +143,7 @@ def _check_person(found: OpenOrder, sender: Sender) -> Shown:
 
 def _asked_of(found: OpenOrder, sender: Sender) -> bool:
     """Whether a quorum that is still to be met names a role of theirs."""
-    return any(quorum.parse(text).role in sender.access.roles for text in found.requires)
+    return any(quorum.parse(text).roles.intersection(sender.access.roles) for text in found.requires)
 
 
 def _check_counts(found: OpenOrder, sender: Sender, judgement: Judgement) -> None:
@@ -165,37 +155,33 @@ def _check_counts(found: OpenOrder, sender: Sender, judgement: Judgement) -> Non
         )
 
 
-def _judge_with(state: DeskState, found: OpenOrder, sender: Sender, circumstances: Circumstances, now: Instant) -> Judgement:
-    """What policy says of the order now, with this person's approval beside those that stand."""
-    order, held = found.order, amounts(state.reserved(found.order))
-    adjustment = Adjustment(moved={key: -amount for key, amount in held.items()}, kept=held)
-    access = sender.access
-    given = [*found.approvals, Given(access.principal, sender.key_id, access.roles)]
-    facts = list(standing(given, order, circumstances.governance))
-    ledger = state.desk(order.desk_id).ledger
-    return judge(order, ledger, circumstances, now, approvals=facts, adjustment=adjustment)
-
-
-def _hash_now(found: OpenOrder, judgement: Judgement, state: DeskState) -> str:
-    """The hash of what would be approved now, with the reservation as it is held."""
-    subject = ApprovalSubject(
-        order=found.order,
-        effect=judgement.facts.effect,
-        policy_hash=judgement.facts.policy_hash,
-        reserved=state.reserved(found.order),
-    )
-    return approval_digest(subject).hex()
-
-
-def _after(state: DeskState, found: OpenOrder, judgement: Judgement) -> tuple[OrderEvent, ...]:
+def _after(state: DeskState, found: OpenOrder, judgement: Judgement, circumstances: Circumstances) -> tuple[Event, ...]:
     """What an approval that counts leads to: handed over, still waiting, or refused after all."""
+    said = evaluated(judgement, circumstances, found.expires_at)
     match judgement.outcome:
         case "allowed":
-            return (evaluated(judgement, None, found.expires_at), approved(judgement))
+            return (said, approved(judgement))
         case "needs-approval":
-            return (evaluated(judgement, approval_subject(judgement), found.expires_at),)
+            return (said,)
         case "refused":
-            message = "; ".join(f"{refusal.check}: {refusal.message}" for refusal in judgement.refusals)
-            return (evaluated(judgement, None, found.expires_at), *ended(state, found, "rejected", message))
+            return (said, *ended(state, found, "rejected", reasons(judgement)), *breached(judgement))
         case _ as unknown:
             assert_never(unknown)
+
+
+def _still_asked(
+    left: list[Given], state: DeskState, found: OpenOrder, circumstances: Circumstances, now: Instant
+) -> tuple[Event, ...]:
+    """What a waiting order still needs with the approvals that are left, if that is all there is to say of it now.
+
+    Anything else (another policy, a breaker, no price) is said when somebody approves: taking back is never refused for it.
+    """
+    if found.stage != "waiting":
+        return ()
+    try:
+        judgement = judge_with(left, state, found, circumstances, now)
+    except Refused:
+        return ()
+    if judgement.outcome != "needs-approval" or hash_now(judgement, state) != found.approval_hash:
+        return ()
+    return (evaluated(judgement, circumstances, found.expires_at),)

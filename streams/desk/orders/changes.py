@@ -1,8 +1,13 @@
-"""Taking an order back, and splitting it, while the desk has it: it waits for approval, or its simulation was flagged.
+"""Taking an order back, and splitting it.
+
+While the desk has the order (it waits for approval, or its simulation was flagged), a cancellation ends it. Once it is handed
+over, a cancellation is a request, said beside the chain: the signer refuses the order from there on, which then closes as
+cancelled; if it was signed before, it goes on. Cancelling is never stopped by a breaker.
 
 A split supersedes the order by parts that add up to it exactly. Each part is judged anew, in the same decision that releases
-the order's reservation, so that nobody else can take what it held. Only the initiator splits; any person of the desk may
-cancel, since cancelling moves nothing. Left out: what has been handed to execution, which nothing here can call back.
+the order's reservation, so that nobody else can take what it held; while a breaker stops a part, the order is not split.
+Only the initiator splits; any person of the desk may cancel, since cancelling moves nothing.
+Left out: what the chain has, which nothing here can call back.
 """
 
 from __future__ import annotations
@@ -11,8 +16,8 @@ from decimal import Decimal
 
 from schemas.canonical import child_order_id
 from schemas.commands import CancelOrder, SplitOrder
-from schemas.events.base import Event, OrderEvent
-from schemas.events.lifecycle import OrderClosed
+from schemas.events.base import Event
+from schemas.events.lifecycle import CancellationRequested, OrderClosed
 from schemas.events.limits import LimitReleased
 from schemas.orders import Order
 from schemas.values import Instant, plain
@@ -20,10 +25,11 @@ from streams.desk import refusals
 from streams.desk.intake import Accepted
 from streams.desk.judging.effect import exact_sum
 from streams.desk.judging.facts import Circumstances
-from streams.desk.judging.judgement import initiated, judge
-from streams.desk.limits.ledger import AccountKey, Adjustment, Ledger, MicroUsd, amounts
-from streams.desk.orders.approvals import with_desk
+from streams.desk.judging.judgement import judge
+from streams.desk.judging.verdict import initiated
+from streams.desk.limits.ledger import AccountKey, Adjustment, Ledger, Units, amounts
 from streams.desk.orders.outcomes import ended
+from streams.desk.orders.reach import opened, with_desk
 from streams.desk.state import DeskState, OpenOrder
 
 
@@ -34,9 +40,12 @@ def cancel(state: DeskState, accepted: Accepted, body: CancelOrder, now: Instant
         Refused: it is not there to be taken back, or not theirs.
     """
     command, sender = accepted.command, accepted.sender
-    found = with_desk(state, command.desk_id, body.order_id, now)
+    found = opened(state, command.desk_id, body.order_id)
     if not sender.is_person:
         _check_initiator(found, accepted, "cancel")
+    if found.stage == "approved":
+        return _requested(found, accepted)
+    with_desk(state, command.desk_id, body.order_id, now)
     return ended(state, found, "cancelled", f"{command.principal}: {body.reason}", command)
 
 
@@ -69,19 +78,32 @@ def split(
     return (released, closed, *children)
 
 
+def _requested(found: OpenOrder, accepted: Accepted) -> tuple[Event, ...]:
+    if found.cancelled_by:
+        raise refusals.CancelledAlready(order_id=found.order.order_id)
+    order = found.order
+    return (CancellationRequested(desk_id=order.desk_id, order_id=order.order_id, command=accepted.command),)
+
+
 def _initiate(
     accepted: Accepted,
     parts: list[Order],
     ledger: Ledger,
-    freed: dict[AccountKey, MicroUsd],
+    freed: dict[AccountKey, Units],
     moment: tuple[Circumstances, Instant],
-) -> list[OrderEvent]:
-    """The parts' events. Each sees the order's reservation freed, and those of the parts before it taken."""
+) -> list[Event]:
+    """The parts' events. Each sees the order's reservation freed, and those of the parts before it taken.
+
+    Raises:
+        Refused: a part cannot be done or valued, or a breaker stops it.
+    """
     circumstances, now = moment
     moved = {key: -amount for key, amount in freed.items()}
-    events: list[OrderEvent] = []
+    events: list[Event] = []
     for part in parts:
         judgement = judge(part, ledger, circumstances, now, adjustment=Adjustment(moved=moved))
+        for stop in judgement.stopped:
+            raise stop
         events += initiated(accepted.command, judgement, circumstances, now)
         if judgement.outcome != "refused":
             for key, amount in amounts(judgement.reserved).items():

@@ -41,10 +41,15 @@ def ended(
 
 
 def flagged(state: DeskState, event: Simulated, circumstances: Circumstances, now: Instant) -> tuple[OrderEvent, ...]:
-    """A simulation that a person must look at holds the order; one that passed is the signer's."""
+    """A simulation that a person must look at holds the order, or ends it if it was to be cancelled.
+
+    One that passed is the signer's.
+    """
     found = _in_stage(state, event, "approved")
     if found is None or event.verdict == "passed":
         return ()
+    if found.cancelled_by:
+        return _cancelled(state, found)
     return (
         OrderHeld(
             desk_id=event.desk_id,
@@ -57,9 +62,17 @@ def flagged(state: DeskState, event: Simulated, circumstances: Circumstances, no
 
 
 def not_signed(state: DeskState, event: SigningRefused) -> tuple[OrderEvent, ...]:
-    """The signer refused: the order is closed."""
+    """The signer refused: the order is closed, as cancelled if somebody had asked for that."""
     found = _in_stage(state, event, "approved")
-    return () if found is None else ended(state, found, "signing-refused", f"{event.refusal.check}: {event.refusal.message}")
+    if found is None:
+        return ()
+    if found.cancelled_by:
+        return _cancelled(state, found)
+    return ended(state, found, "signing-refused", f"{event.refusal.check}: {event.refusal.message}")
+
+
+def _cancelled(state: DeskState, found: OpenOrder) -> tuple[OrderEvent, ...]:
+    return ended(state, found, "cancelled", f"{found.cancelled_by}: taken back before it was signed")
 
 
 def reverted(state: DeskState, event: Reverted) -> tuple[OrderEvent, ...]:

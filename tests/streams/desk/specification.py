@@ -41,6 +41,7 @@ from streams.desk.observer import INPUTS, OUTPUTS
 from streams.desk.refusals import Refused
 from streams.desk.state import DeskState, OpenOrder
 from streams.engine.decider import Processor, Received, Recorded
+from streams.engine.pages import Page
 from streams.engine.partition import Partition
 from streams.engine.sealing import Sealed
 from tests.streams.desk.firm import CUSTODIAN, FIRM, NOW, VENUE, Fido2Key, Firm, MachineKey
@@ -214,7 +215,9 @@ class Specification:
         again.replayed()
         assert again.state == self.state
         assert all(self.state.expires(name, at) for at, name in self.state.expiries[:1]), "the next expiry cannot happen"
-        assert _STATE.validate_python(_STATE.dump_python(self.state, mode="json")) == self.state
+        pages: dict[str, Page] = {}
+        written = _STATE.dump_json(self.state, context=pages)
+        assert _STATE.validate_json(written, context=pages) == self.state
 
 
 def given(firm: Firm = FIRM, *steps: Step) -> Specification:
