@@ -1,4 +1,4 @@
-"""`proofdesk`, the command line: orders, approvals, limits, contracts, the state of the cluster, the schemas.
+"""`proofdesk`, the command line: orders and approvals, breakers, policies and proposals, limits, the cluster, the schemas.
 
 Exit status: 0, done; 3, refused, with the reason and what would change it; 2, used wrongly; 1, something is away or broken.
 `--json` makes every command print one JSON value on stdout, of a refusal its problem (RFC 9457).
@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import typer
 
-from commands.cli import approvals, firm, orders, system
+from commands.cli import system
+from commands.cli.desk import approvals, orders
+from commands.cli.firm import access, breakers, contracts, limits, policies, proposals
 
 app = typer.Typer(
     name="proofdesk",
-    help="Ask for orders, approve them, look at what became of them.",
+    help="Ask for orders, approve them, look at what became of them; stop what must stop, and change the rules.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
 app.add_typer(orders.app, name="order")
 app.add_typer(approvals.app, name="approval")
-app.add_typer(firm.limits, name="limit")
-app.add_typer(firm.contracts, name="contract")
+app.add_typer(limits.app, name="limit")
+app.add_typer(breakers.app, name="breaker")
+app.add_typer(policies.app, name="policy")
+app.add_typer(proposals.app, name="proposal")
+app.add_typer(access.app, name="access")
+app.add_typer(contracts.app, name="contract")
 app.add_typer(system.schemas, name="schema")
 app.command("status")(system.status)
 

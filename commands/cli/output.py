@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from commands.answers import PROBLEM_TYPE_PREFIX, FieldFault, OrderAnswer, Problem
+from commands.answers import PROBLEM_TYPE_PREFIX, FieldFault, Problem
 from commands.client import ApprovalMismatch, CommandRefused, NotDecidedYet, SystemFault
 from commands.intake.faults import faults_of
+from schemas.events.base import Refusal
 
 EXIT_FAULT: Final = 1
 EXIT_REFUSED: Final = 3
@@ -74,32 +75,11 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     stdout.print(shown)
 
 
-def answered(answer: OrderAnswer, *, as_json: bool) -> None:
-    """Print an order as a command has left it; exit as refused when policy refused it."""
-    if as_json:
-        print_json(answer.model_dump(mode="json", exclude_none=True))
-    else:
-        fields(
-            [
-                ("order", answer.order_id),
-                ("state", answer.state),
-                ("amount", f"{answer.amount_usd} USD" if answer.amount_usd is not None else ""),
-                ("needs", ", ".join(answer.requires)),
-                ("approval hash", answer.approval_hash),
-                ("until", when(answer.expires_at) if answer.state == "awaiting-approval" else ""),
-                ("because", answer.message),
-            ]
-        )
-        if answer.children:
-            table(
-                ("part", "state", "amount", "needs"),
-                [(each.order_id, each.state, f"{each.amount_usd} USD", ", ".join(each.requires)) for each in answer.children],
-            )
-    if answer.outcome == "refused":
-        if not as_json:
-            for refusal in answer.refusals:
-                stderr.print(f"[red]{escape(refusal.check)}[/red]: {escape(refusal.message)}; {escape(refusal.remedy)}")
-        raise typer.Exit(EXIT_REFUSED)
+def refused(refusals: Iterable[Refusal]) -> NoReturn:
+    """Say every check that refused and what would change that, to people; exit as refused."""
+    for refusal in refusals:
+        stderr.print(f"[red]{escape(refusal.check)}[/red]: {escape(refusal.message)}; {escape(refusal.remedy)}")
+    raise typer.Exit(EXIT_REFUSED)
 
 
 def when(instant: int | None) -> str:

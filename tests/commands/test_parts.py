@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.cli.parts import equal_parts
+from commands.cli.desk.parts import equal_parts
 
 
 @given(st.decimals(min_value=Decimal("0.000001"), max_value=10**30, places=6), st.integers(min_value=2, max_value=50))

@@ -1,9 +1,8 @@
-"""`proofdesk limit` and `proofdesk contract`: what governance has set, and what is used of it."""
+"""`proofdesk contract`: contracts and accounts that the firm may deal with."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,22 +11,10 @@ from commands.cli import profile
 from commands.cli.output import answering, fields, print_json, table, when
 from commands.client import CommandRefused
 
-limits = typer.Typer(help="Limits.", no_args_is_help=True)
-contracts = typer.Typer(help="Contracts and accounts that the firm may deal with.", no_args_is_help=True)
+app = typer.Typer(help="Contracts and accounts that the firm may deal with.", no_args_is_help=True)
 
 
-@limits.command("list")
-def list_limits(url: profile.Url = "", runtime: profile.Runtime = profile.RUNTIME, *, as_json: profile.Json = False) -> None:
-    """Print every limit in force and what is left of it."""
-    with answering(as_json=as_json), profile.reading(url, runtime) as client:
-        found = client.read("/v1/limits")["limits"]
-    if as_json:
-        print_json(found)
-    else:
-        table(("limit", "whose", "window", "cap", "reserved", "posted", "left"), [_limit(each) for each in found])
-
-
-@contracts.command("list")
+@app.command("list")
 def list_contracts(url: profile.Url = "", runtime: profile.Runtime = profile.RUNTIME, *, as_json: profile.Json = False) -> None:
     """Print all that are listed."""
     with answering(as_json=as_json), profile.reading(url, runtime) as client:
@@ -39,7 +26,7 @@ def list_contracts(url: profile.Url = "", runtime: profile.Runtime = profile.RUN
         table(("name", "kind", "chain", "address", "open findings"), rows)
 
 
-@contracts.command()
+@app.command()
 def show(
     address: Annotated[str, typer.Argument(help="The contract's or account's address.")],
     url: profile.Url = "",
@@ -58,13 +45,6 @@ def show(
         return
     for each in found:
         fields([*each.items(), ("listed", when(each["listed_at"]))])
-
-
-def _limit(limit: dict[str, Any]) -> tuple[object, ...]:
-    window = f"{limit['window_seconds'] // 3_600} h" if limit["window_seconds"] else "each"
-    used = Decimal(limit["reserved_usd"]) + Decimal(limit["posted_usd"])
-    left = Decimal(limit["cap_usd"]) - used
-    return limit["limit_id"], limit["scope_key"], window, limit["cap_usd"], limit["reserved_usd"], limit["posted_usd"], left
 
 
 def _unlisted(address: str) -> Problem:

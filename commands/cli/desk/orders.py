@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
-from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
-from commands.cli import profile
-from commands.cli.output import answered, answering, fields, print_json, stdout, table, when
-from commands.cli.parts import equal_parts
+from commands.cli import files, profile
+from commands.cli.desk.answers import answered, tried
+from commands.cli.desk.parts import equal_parts
+from commands.cli.output import answering, fields, print_json, stdout, table, when
 from commands.client import ShownOrder
-from commands.intake import strict_json
 from schemas.commands import SPLIT_PARTS_MAX, InitiateOrder
 from schemas.orders import Action, Swap
 from schemas.values import DeskId, Record, Text, WalletId, plain
@@ -48,13 +46,17 @@ def submit(  # noqa: PLR0913, PLR0917 - options
         str, typer.Option(help="One key, one order: give it to be able to ask again without ordering twice.")
     ] = "",
     *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Ask only what would be decided; nothing is reserved.")] = False,
     as_json: profile.Json = False,
 ) -> None:
     """Ask for an order and print what policy says."""
-    content = _content(file)
+    content = files.json_in(file, files.content(file, FILE_BYTES_MAX))
     with answering(as_json=as_json):
         asked = OrderFile.model_validate(content)
         with profile.acting(url, runtime, profile.identity(principal, key, key_id)) as client:
+            if dry_run:
+                tried(client.attempt(asked.desk_id, asked.wallet_id, asked.action, asked.memo), as_json=as_json)
+                return
             body = InitiateOrder(wallet_id=asked.wallet_id, action=asked.action, memo=asked.memo)
             try:
                 command = client.command(asked.desk_id, body, idempotency_key or None)
@@ -154,7 +156,10 @@ def described(order: ShownOrder) -> list[tuple[str, object]]:
         ("memo", order.memo),
         ("worth", f"{order.amount_usd} USD" if order.amount_usd is not None else ""),
         ("needs", ", ".join(order.requires)),
+        *(("missing", f"{each.missing}: {', '.join(each.could_approve)}") for each in order.unmet),
         ("approvals", ", ".join(f"{each.approver} {'yes' if each.given else 'no'}" for each in order.approvals)),
+        ("taken back", ", ".join(f"{each.approver} {when(each.withdrawn_at)}" for each in order.withdrawals)),
+        ("cancelled", when(order.cancellation_requested_at)),
         ("part of", order.parent_order_id),
         ("parts", ", ".join(order.child_order_ids)),
         ("slippage", "" if order.slippage_ppm is None else f"{Decimal(order.slippage_ppm) / 10_000} %"),
@@ -176,18 +181,3 @@ def _what(order: ShownOrder) -> str:
         return ""
     into = f" to {action.buy_asset_id}" if isinstance(action, Swap) else ""
     return f"{action.kind.replace('_', ' ')} {plain(action.amount)} {action.asset_id}{into}"
-
-
-def _content(file: str) -> Any:
-    """The file's JSON. Raises typer.BadParameter."""
-    try:
-        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source:
-            content = source.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="FILE") from None
-    if len(content) > FILE_BYTES_MAX:
-        raise typer.BadParameter(f"{file} is over {FILE_BYTES_MAX} bytes", param_hint="FILE")
-    try:
-        return strict_json.parse(content)
-    except strict_json.NotStrictJson as error:
-        raise typer.BadParameter(f"{file}: {error}", param_hint="FILE") from None

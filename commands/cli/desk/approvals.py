@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from commands.cli import profile
-from commands.cli.orders import OrderId
-from commands.cli.output import answered, answering, fields, print_json, stdout, table, when
+from commands.cli.desk.answers import answered
+from commands.cli.desk.orders import OrderId
+from commands.cli.output import answering, fields, print_json, stdout, table, when
 from commands.client import ProofdeskClient, WantedApproval, wanted
 from schemas.values import plain
 
@@ -59,6 +60,22 @@ def give(  # noqa: PLR0913 - options
         if not yes and not as_json and stdout.is_terminal:
             typer.confirm("Approve exactly this?", abort=True)
         answered(client.approve(approval), as_json=as_json)
+
+
+@app.command()
+def withdraw(  # noqa: PLR0913, PLR0917 - options
+    order_id: OrderId,
+    key: Annotated[Path, typer.Option("--key", envvar="PROOFDESK_KEY", help="Your authenticator.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the log.")] = "",
+    url: profile.Url = "",
+    runtime: profile.Runtime = profile.RUNTIME,
+    principal: profile.Principal = "",
+    *,
+    as_json: profile.Json = False,
+) -> None:
+    """Take your own approval back, before the order is signed."""
+    with answering(as_json=as_json), profile.acting(url, runtime, profile.identity(principal, key, "")) as client:
+        answered(client.withdraw_approval(order_id, reason), as_json=as_json)
 
 
 @app.command()
