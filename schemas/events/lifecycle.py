@@ -174,6 +174,11 @@ class Signed(OrderEvent):
     policy_hash: Sha256
     checks: list[str]
     """The checks that passed, by name."""
+    governance_position: Annotated[int, Field(ge=0)] = 0
+    """The last governance event that was folded when it was signed."""
+    order: Order | None = None
+    """What was signed for, and its effect: whoever sends it looks once more whether it is stopped."""
+    effect: Effect | None = None
 
 
 class SigningRefused(OrderEvent):
@@ -183,6 +188,8 @@ class SigningRefused(OrderEvent):
     chain_id: Annotated[int, Field(ge=1)]
     nonce: Annotated[int, Field(ge=0)]
     refusal: Refusal
+    governance_position: Annotated[int, Field(ge=0)] = 0
+    """The last governance event that was folded when it was refused."""
 
 
 class Broadcast(OrderEvent):
