@@ -37,6 +37,8 @@ from schemas.partitioning import desk_partition
 from schemas.topics import TOPIC_OF
 from schemas.values import Record
 from streams.desk.decider import DeskDecider, Message
+from streams.desk.limits.ledger import account_key
+from streams.desk.limits.windows import Window
 from streams.desk.observer import INPUTS, OUTPUTS
 from streams.desk.refusals import Refused
 from streams.desk.state import DeskState, OpenOrder
@@ -177,7 +179,8 @@ class Specification:
 
     def used(self, limit_id: str, scope_key: str, window_seconds: int = 86_400) -> Decimal:
         """What counts against a limit now, in US dollars."""
-        used = self.state.desk(DESK).ledger.used(f"{limit_id}|{scope_key}", window_seconds, self.now)
+        window = Window("rolling", window_seconds, "")
+        used = self.state.desk(DESK).ledger.used(account_key(limit_id, scope_key), window.begins(self.now))
         return Decimal(used).scaleb(-6)
 
     def said(self) -> str:

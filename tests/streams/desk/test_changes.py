@@ -38,8 +38,8 @@ def test_five_million_flagged_becomes_five_times_one_million() -> None:
     assert spec.used("trader-day", "trader:paula") == 5_000_000
     assert spec.only(OrderInitiated, "o1/3").order.parent_order_id == spec.order_id("o1")
     assert spec.only(OrderInitiated, "o1/3").command == spec.sent["paula splits o1"]
-    spec.when(approve("o1/0", by="rita")).then("approval-given", "approved")
-    assert [event.sequence for event in chain_of(spec, "o1/0")] == [1, 2, 3, 4, 5]
+    spec.when(approve("o1/0", by="rita")).then("approval-given", "policy-evaluated", "approved")
+    assert [event.sequence for event in chain_of(spec, "o1/0")] == [1, 2, 3, 4, 5, 6]
     spec.when(again("paula splits o1")).then_nothing()
 
 

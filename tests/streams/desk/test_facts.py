@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from schemas.events.facts import PriceFact
-from schemas.events.lifecycle import Approved, PolicyEvaluated
+from schemas.events.lifecycle import PolicyEvaluated
 from schemas.orders import Action
 from streams.desk import refusals
 from streams.desk.judging.effect import base_units, effect_of
@@ -113,7 +113,7 @@ def test_a_stranger_is_not_listed() -> None:
 
 def test_limits_stand_as_they_were_before_the_order() -> None:
     spec = given(FIRM, initiate("o1", transfer("100"))).when(initiate("o2", transfer("20")))
-    facts = {fact.limit_id: fact for fact in spec.only(Approved).facts.limits}
+    facts = {fact.limit_id: fact for fact in spec.only(PolicyEvaluated).facts.limits}
     assert (facts["trader-day"].used_usd, facts["trader-day"].requested_usd) == (Decimal(100), Decimal(20))
     assert facts["desk-day"].scope_key == "desk:newswap"
     assert (facts["single"].used_usd, facts["single"].window_seconds) == (Decimal(0), 0)

@@ -255,14 +255,23 @@ def raw(value: bytes, key: bytes = b"newswap") -> Step:
     return step
 
 
+def chosen_of(part: Any) -> Any:
+    """One of several records in its Avro form, under its kind, and so within."""
+    if not isinstance(part, dict):
+        return part
+    inner = {name: chosen_of(each) for name, each in part.items()}
+    return {inner["kind"]: inner} if "kind" in inner else inner
+
+
 def avro(**fields: Any) -> bytes:
     """The Avro record of a valid command with some of its fields changed, which no model would let through."""
     entry = catalogue.newest("commands-value")
     content = example(Command).model_dump(mode="json")
     content["body"] |= fields.pop("body", {})
+    chosen = {name: chosen_of(part) for name, part in (content | fields).items()}
     out = io.BytesIO()
     out.write(b"\x00" + entry.schema_id.to_bytes(4, "big"))
-    fastavro.schemaless_writer(out, fastavro.parse_schema(entry.schema), content | fields)
+    fastavro.schemaless_writer(out, fastavro.parse_schema(entry.schema), chosen)
     return out.getvalue()
 
 

@@ -37,7 +37,10 @@ CLOSED = ("limit-released", "order-closed")
 def test_an_order_that_policy_allows_is_reserved_evaluated_and_handed_over_at_once(action: Action) -> None:
     spec = given().when(initiate("o1", action)).then(*TAKEN, "approved")
     assert spec.order("o1").stage == "approved"
-    assert spec.only(Approved).facts == spec.only(PolicyEvaluated).facts
+    said, handed_over = spec.only(PolicyEvaluated), spec.only(Approved)
+    assert (said.outcome, said.unmet, said.refusals) == ("allowed", [], [])
+    assert handed_over.effect == said.facts.effect
+    assert (handed_over.policy_hash, handed_over.governance_position) == (FIRM.policy.policy_hash, 40)
     assert spec.only(PolicyEvaluated).approval_hash is None
     assert spec.used("trader-day", "trader:paula") == 20_000
     assert [event.sequence for event in chain_of(spec, "o1")] == [1, 2, 3, 4]
@@ -92,7 +95,7 @@ def test_a_limit_per_transaction_is_for_policy_to_judge_and_an_approval_lifts_it
     evaluated = spec.only(PolicyEvaluated)
     assert evaluated.requires == ["chief-risk-officer:1", "risk-officer:1"]
     assert [fact.limit_id for fact in evaluated.facts.limits if fact.exceeded] == ["single"]
-    spec.when(approve("o1", by="cora")).then("approval-given", "approved")
+    spec.when(approve("o1", by="cora")).then("approval-given", "policy-evaluated", "approved")
 
 
 def test_the_same_command_again_is_worth_no_event() -> None:
@@ -237,7 +240,7 @@ def test_a_confirmation_posts_what_was_reserved_and_the_order_leaves_memory() ->
     assert spec.used("trader-day", "trader:paula") == 20_000
     spec.after(86_400 - 1)
     assert spec.used("trader-day", "trader:paula") == 20_000
-    spec.after(2)
+    spec.after(11)
     assert spec.used("trader-day", "trader:paula") == 0
 
 
