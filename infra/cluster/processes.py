@@ -31,6 +31,7 @@ PROCESSES: Final = (
     Process("broadcast", "streams.broadcast", "broadcast"),
     Process("settlement", "streams.settlement", "settlement"),
     Process("observer", "streams.prices", "observer"),
+    Process("detectors", "streams.detectors", "detectors"),
     Process("projector", "projections.projector", "projector"),
     Process("gateway", "commands.gateway", "gateway"),
 )

@@ -42,7 +42,7 @@ def trip(accepted: Accepted, body: TripBreaker) -> BreakerTripped:
     firm = accepted.firm
     check_subject(firm, body.scope, body.subject)
     present = firm.breakers.get((body.scope, body.subject))
-    if present is not None and _SEVERITY[present.state] >= _SEVERITY[body.state]:
+    if present is not None and not goes_further(present, body.state):
         raise refusals.BreakerTrippedAlready(scope=body.scope, subject=body.subject, present=present.state)
     authority.check_at_once(accepted, body)
     return BreakerTripped(
@@ -53,6 +53,11 @@ def trip(accepted: Accepted, body: TripBreaker) -> BreakerTripped:
         tripped_by=accepted.sender.access.principal,
         command=accepted.command,
     )
+
+
+def goes_further(present: BreakerTripped | None, state: BreakerState) -> bool:
+    """Whether tripping a breaker into `state` stops more than it does at present."""
+    return present is None or _SEVERITY[state] > _SEVERITY[present.state]
 
 
 def check_subject(firm: Governance, scope: BreakerScope, subject: Subject) -> None:

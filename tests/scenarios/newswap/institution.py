@@ -24,6 +24,8 @@ from infra.identity import ed25519, keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private, read_private
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
+from streams.detectors.breaches import PRINCIPAL as DETECTORS
+from streams.detectors.process import key_file as detectors_key_file
 from streams.governance import genesis
 from streams.governance.consistency import require_sense
 from streams.policy import starter
@@ -34,6 +36,9 @@ SYSTEM: Final = "treasury-bot"
 SYSTEM_KEY: Final = "treasury-bot-1"
 PAYEE: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 """A listed account: where the treasury pays its custodian's fees."""
+HOLDING: Final = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+"""A listed account: where the wallet's funds are evacuated to, whatever is stopped."""
+PROTOCOL: Final = "newswap"
 DAY_SECONDS: Final = 86_400
 FUNDS_USDC: Final = 12_000_000 * 10**6
 FUNDS_WEI: Final = 100 * 10**18
@@ -107,7 +112,7 @@ def _document(
         issued_at=time.time_ns() // 1_000,
         desks=[DESK],
         persons=[_person(institution, name, host, description.http) for name in PEOPLE],
-        systems=[_system(institution)],
+        systems=[_system(institution), _detectors(description)],
         assets=_assets(world),
         wallets=[
             genesis.Wallet(
@@ -117,6 +122,7 @@ def _document(
                 address=wallet,
                 key_backend="hsm",
                 key_id=WALLET,
+                holding=HOLDING,
             )
         ],
         contracts=_contracts(world),
@@ -155,6 +161,18 @@ def _system(institution: Institution) -> genesis.System:
     )
 
 
+def _detectors(description: ClusterDescription) -> genesis.System:
+    """What may trip a breaker when a limit is breached. Its key is where its process looks for it."""
+    public_key = ed25519.public_bytes(keyfile.generate(detectors_key_file(description)))
+    return genesis.System(
+        principal=DETECTORS,
+        roles=["detector"],
+        site="london",
+        desks=[],
+        signing_keys=[SigningKey(key_id=f"{DETECTORS}-1", public_key=f"0x{public_key.hex()}")],
+    )
+
+
 def _assets(world: World) -> list[genesis.Asset]:
     return [
         genesis.Asset(
@@ -177,6 +195,7 @@ def _contracts(world: World) -> list[genesis.Contract]:
             name="NewSwap router",
             companions=list(world.swap_companions),
             audit_reference="NS-2026-02, no open findings",
+            protocol=PROTOCOL,
         ),
         genesis.Contract(
             chain_id=world.chain_id,
@@ -187,6 +206,7 @@ def _contracts(world: World) -> list[genesis.Contract]:
             audit_reference="Circle's own, reviewed",
         ),
         genesis.Contract(chain_id=world.chain_id, address=PAYEE, kind="account", name="Custodian's fee account"),
+        genesis.Contract(chain_id=world.chain_id, address=HOLDING, kind="account", name="Custodian's holding account"),
     ]
 
 

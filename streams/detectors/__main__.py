@@ -1,0 +1,116 @@
+"""The detectors as a process: `python -m streams.detectors`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from threading import Event
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+
+from infra.cluster.description import ClusterDescription, current
+from infra.kafka import clients
+from infra.telemetry import logging
+from schemas import wire
+from schemas.events.answers import LimitBreached
+from schemas.firm_commands import FirmCommand
+from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF
+from streams.detectors.breaches import PRINCIPAL, NotRegistered
+from streams.detectors.process import BreachDetector, key_file
+from streams.engine.outage import Outage
+from streams.engine.process import EXIT_RESTART, SESSION_TIMEOUT_MS, wall_clock
+from streams.engine.reading import check, received_of
+from streams.engine.references import References
+
+BATCH_RECORDS_MAX: Final = 500
+LOOK_SECONDS: Final = 0.5
+"""The longest a look for breaches takes when there are none."""
+DELIVERY_SECONDS_MAX: Final = 10
+EXIT_REFUSED: Final = 4
+"""A person has to look at it: starting again gives the same."""
+
+log = structlog.get_logger(__name__)
+
+
+class FirmCommands:
+    """Writes commands to the firm's topic, one after the other, each acknowledged."""
+
+    def __init__(self, description: ClusterDescription, outage: Outage) -> None:
+        more = {"error_cb": outage, "delivery.timeout.ms": DELIVERY_SECONDS_MAX * 1_000}
+        self._producer = clients.producer(description, PRINCIPAL, more)
+        self._topic = TOPIC_OF[FirmCommand].name
+
+    def publish(self, command: FirmCommand) -> None:
+        """Return once the topic has it. Raises KafkaException: it does not, or nobody knows."""
+        failures: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                failures.append(error)
+
+        self._producer.produce(self._topic, wire.encode(command), FIRM_KEY.encode(), on_delivery=delivered)
+        unacknowledged = self._producer.flush(DELIVERY_SECONDS_MAX)
+        if failures or unacknowledged:
+            raise KafkaException(failures[0] if failures else KafkaError(KafkaError._MSG_TIMED_OUT))  # noqa: SLF001 - public
+
+
+def main() -> int:
+    """Detect until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
+    logging.configure(PRINCIPAL)
+    stopping = Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda _number, _frame: stopping.set())
+    try:
+        return _detect(current(), stopping)
+    except (KafkaException, TimeoutError) as failure:
+        log.warning("restarting: what was not asked for will be read again", error=str(failure))
+        return EXIT_RESTART
+    except NotRegistered as refusal:
+        log.error("a limit was breached, and nobody would listen", reason=str(refusal))  # noqa: TRY400 - it is for people
+        return EXIT_REFUSED
+
+
+def _detect(description: ClusterDescription, stopping: Event) -> int:
+    outage = Outage()
+    references = References(description, PRINCIPAL, GOVERNANCE_TOPICS)
+    detector = BreachDetector(references, key_file(description), FirmCommands(description, outage).publish)
+    consumer = _consumer(description, outage)
+    consumer.subscribe([TOPIC_OF[LimitBreached].name])
+    detector.refresh()
+    _say_if_mute(detector)
+    while not stopping.is_set() and not outage.seen:
+        batch = [received_of(each) for each in consumer.consume(BATCH_RECORDS_MAX, LOOK_SECONDS) if check(each) is not None]
+        detector.refresh()
+        if batch:
+            detector.detect(batch, wall_clock())
+            consumer.commit(asynchronous=False)
+    consumer.close()
+    return EXIT_RESTART if outage.seen else 0
+
+
+def _consumer(description: ClusterDescription, outage: Outage) -> Consumer:
+    group = f"proofdesk-{PRINCIPAL}"
+    more = {
+        "error_cb": outage,
+        "group.id": group,
+        "group.instance.id": f"{group}-0",  # a restarted worker takes its place again without a rebalance
+        "auto.offset.reset": "earliest",
+        "session.timeout.ms": SESSION_TIMEOUT_MS,
+    }
+    return clients.consumer(description, PRINCIPAL, more)
+
+
+def _say_if_mute(detector: BreachDetector) -> None:
+    """Say at the start what a breach would find missing, while nobody needs it yet."""
+    try:
+        detector.voice()
+    except NotRegistered as refusal:
+        log.warning("no breach will trip a breaker", reason=str(refusal))
+    else:
+        log.info("ready")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
