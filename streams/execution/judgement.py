@@ -7,6 +7,7 @@ Each check looks at the simulation alone and yields findings; the transaction pa
    the account the order itself names, which policy has judged;
  - foreign code may run only as a companion of the contract that runs it or of the target, or as a listed contract;
  - it leaves the one allowance behind that the order asks for: limited, exact, to a listed contract;
+ - no breaker that was tripped since its approval stops it;
  - nothing destroys itself, and the chain has seen no transaction of the wallet that we have not.
 Leaves out what policy decided, balances that move without a log, and allowances of accounts that are not ours.
 """
@@ -20,6 +21,7 @@ from infra.chain.trace import UNLIMITED_AMOUNT_MIN
 from schemas.events.lifecycle import AllowanceGranted, SimulationFinding
 from schemas.orders import ApproveToken, Swap, Transfer
 from schemas.values import TEXT_CHARACTERS_MAX, Address
+from streams.desk.judging.stopping import stops_now
 from streams.execution.balances import unmeant
 from streams.execution.simulation import Exchange, Simulation
 from streams.execution.valuation import PPM_PER_BASIS_POINT, usd_lost
@@ -144,6 +146,12 @@ def _balances(simulation: Simulation) -> Iterator[SimulationFinding]:
         )
 
 
+def _breakers(simulation: Simulation) -> Iterator[SimulationFinding]:
+    """What was tripped since the order was approved."""
+    for stop in stops_now(simulation.approved.order, simulation.effect, simulation.governance):
+        yield _finding("breaker", f"{stop}; {stop.record().remedy}")
+
+
 def _destruction(simulation: Simulation) -> Iterator[SimulationFinding]:
     for address in simulation.shown.self_destructs:
         yield _finding("self-destruct", f"{address} destroys itself in this transaction")
@@ -171,6 +179,7 @@ def _percent(ppm: int) -> str:
 
 CHECKS: Final[tuple[Callable[[Simulation], Iterator[SimulationFinding]], ...]] = (
     _wallet,
+    _breakers,
     _reverts,
     _slippage,
     _balances,

@@ -78,7 +78,7 @@ class SigningDecider:
             return ()
         refusal = message.verdict.refusal or state.nonce_refusal(message.simulated)
         if refusal is not None or message.signature is None:
-            return (_refused(message.simulated, refusal or _UNSIGNED),)
+            return (_refused(message.simulated, refusal or _UNSIGNED, message.verdict.governance_position),)
         return (_signed(message.simulated, message.verdict, message.signature),)
 
     def evolve(self, state: SignerState, recorded: Recorded) -> SignerState:
@@ -118,11 +118,14 @@ def _signed(simulated: Simulated, verdict: Verdict, signature: Signature) -> Sig
             "key_id": signature.key_id,
             "policy_hash": verdict.policy_hash,
             "checks": [*verdict.passed, "nonce"],
+            "governance_position": verdict.governance_position,
+            "order": None if verdict.approved is None else verdict.approved.order,
+            "effect": None if verdict.approved is None else verdict.approved.effect,
         }
     )
 
 
-def _refused(simulated: Simulated, refusal: Refusal) -> SigningRefused:
+def _refused(simulated: Simulated, refusal: Refusal, governance_position: int) -> SigningRefused:
     return SigningRefused(
         desk_id=simulated.desk_id,
         order_id=simulated.order_id,
@@ -130,4 +133,5 @@ def _refused(simulated: Simulated, refusal: Refusal) -> SigningRefused:
         chain_id=simulated.transaction.chain_id,
         nonce=simulated.transaction.nonce,
         refusal=refusal,
+        governance_position=governance_position,
     )

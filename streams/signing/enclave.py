@@ -71,13 +71,13 @@ class Enclave:
         if not isinstance(simulated, Simulated) or simulated.verdict != "passed" or simulated.order_id in state.answered:
             return None
         if is_misplaced(received, simulated):
-            return _refused(simulated, "place", f"partition {received.partition} is not that of desk {simulated.desk_id}")
+            return self._refused(simulated, "place", f"partition {received.partition} is not that of desk {simulated.desk_id}")
         if self._evidence.has_ended(received, simulated):
             return None
         try:
             dossier = self._evidence.dossier(received, simulated)
         except (ChainBroken, EvidenceBroken) as broken:
-            return _refused(simulated, "chain" if isinstance(broken, ChainBroken) else "log", str(broken))
+            return self._refused(simulated, "chain" if isinstance(broken, ChainBroken) else "log", str(broken))
         if dossier is None:
             return Later("links of the order's chain are still on their way")
         return self._judge(state, simulated, dossier, now)
@@ -91,7 +91,12 @@ class Enclave:
         try:
             return Judged(simulated, verdict, self._sign(simulated))
         except KeyUnusable as unusable:
-            return _refused(simulated, "key", str(unusable))
+            return self._refused(simulated, "key", str(unusable))
+
+    def _refused(self, simulated: Simulated, check: str, reason: str) -> Judged:
+        """Refused for what is no question about the order itself."""
+        position = self._governance.view.position
+        return Judged(simulated, Verdict((), refusal_of(check, reason), governance_position=position), None)
 
     def _is_ahead(self, simulated: Simulated, dossier: Dossier) -> bool:
         """Whether the order was decided on governance or prices that have not arrived here."""
@@ -118,7 +123,3 @@ class Enclave:
         if transaction.recover_sender(signed.raw) != wallet.address:
             raise KeyUnusable(f"the key of wallet {wallet.wallet_id} signs for another address than {wallet.address}")
         return Signature(f"0x{signed.raw.hex()}", signed.hash, wallet.key_backend, wallet.key_id)
-
-
-def _refused(simulated: Simulated, check: str, reason: str) -> Judged:
-    return Judged(simulated, Verdict((), refusal_of(check, reason)), None)

@@ -19,6 +19,7 @@ from infra.chain import transaction
 from infra.chain.calldata import CalldataRefused
 from schemas.events.base import Refusal
 from schemas.events.facts import PriceFact
+from schemas.events.lifecycle import Approved
 from schemas.values import TEXT_CHARACTERS_MAX, Instant
 from streams.desk.refusals import Refused
 from streams.execution.compilation import NotCompilable
@@ -41,6 +42,10 @@ class Verdict:
     refusal: Refusal | None = None
     policy_hash: str = ""
     """Of the policy that allowed it last."""
+    governance_position: int = 0
+    """Of the governance that it was judged on last."""
+    approved: Approved | None = None
+    """What was found to be as it should; None when something refused."""
 
 
 def judge(dossier: Dossier, history: GovernanceLog, observed: Mapping[int, PriceFact], now: Instant) -> Verdict:
@@ -49,6 +54,7 @@ def judge(dossier: Dossier, history: GovernanceLog, observed: Mapping[int, Price
     `observed` are observations of prices by their offset on `price-observed`.
     """
     passed: list[str] = []
+    position = history.view.position
     name = "chain-shape"
     try:
         shape = shape_of(dossier, now)
@@ -60,10 +66,11 @@ def judge(dossier: Dossier, history: GovernanceLog, observed: Mapping[int, Price
             check(case)
             passed.append(name)
     except Unsignable as reason:
-        return Verdict(tuple(passed), refusal_of(name, str(reason), reason.remedy if isinstance(reason, Overtaken) else ""))
-    return Verdict(tuple(passed), None, case.today.policy.policy_hash)
+        remedy = reason.remedy if isinstance(reason, Overtaken) else INVESTIGATE
+        return Verdict(tuple(passed), refusal_of(name, str(reason), remedy), "", position)
+    return Verdict(tuple(passed), None, case.today.policy.policy_hash, position, shape.approved)
 
 
-def refusal_of(check: str, reason: str, remedy: str = "") -> Refusal:
+def refusal_of(check: str, reason: str, remedy: str = INVESTIGATE) -> Refusal:
     """A refusal for people to act on: `check` names what could not be derived again, or holds no longer."""
-    return Refusal(check=check, message=reason[:TEXT_CHARACTERS_MAX], remedy=(remedy or INVESTIGATE)[:TEXT_CHARACTERS_MAX])
+    return Refusal(check=check, message=reason[:TEXT_CHARACTERS_MAX], remedy=remedy[:TEXT_CHARACTERS_MAX])
