@@ -9,16 +9,29 @@ Left out: who trips and resets breakers (`streams.governance`), and what lowers 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import assert_never
+from collections.abc import Iterator, Sequence
+from typing import Protocol, assert_never
 
 from schemas.events.base import Refusal
-from schemas.events.facts import BreakerFact, Facts
+from schemas.events.facts import BreakerFact
 from schemas.firm import EVERYBODY, BreakerScope, Subject
 from schemas.orders import Effect
 from streams.desk.limits.subjects import Subjects
 from streams.desk.refusals import BreakerOpen, BreakerReducing, Refused
 from streams.governance.view import Governance
+
+
+class Concerned(Protocol):
+    """An order as breakers look at it: `Facts`, or a `stopping.Passage`."""
+
+    @property
+    def effect(self) -> Effect: ...  # noqa: D102 - as in `Facts`
+    @property
+    def breakers(self) -> Sequence[BreakerFact]: ...  # noqa: D102 - as in `Facts`
+    @property
+    def reduces_exposure(self) -> bool: ...  # noqa: D102 - as in `Facts`
+    @property
+    def evacuates(self) -> bool: ...  # noqa: D102 - as in `Facts`
 
 
 def concerning(governance: Governance, subjects: Subjects, effect: Effect) -> list[BreakerFact]:
@@ -33,17 +46,17 @@ def concerning(governance: Governance, subjects: Subjects, effect: Effect) -> li
     ]
 
 
-def stops(facts: Facts) -> list[Refused]:
+def stops(facts: Concerned) -> list[Refused]:
     """Every breaker that does not let the order pass."""
     return [_stop(breaker) for breaker in facts.breakers if not _passes(breaker, facts)]
 
 
-def refusals(facts: Facts) -> list[Refusal]:
+def refusals(facts: Concerned) -> list[Refusal]:
     """The same, as it stands in an event."""
     return [stop.record() for stop in stops(facts)]
 
 
-def _passes(breaker: BreakerFact, facts: Facts) -> bool:
+def _passes(breaker: BreakerFact, facts: Concerned) -> bool:
     return facts.evacuates or (breaker.state == "reducing" and facts.reduces_exposure and _lowers(breaker, facts.effect))
 
 
