@@ -52,7 +52,7 @@ def problems(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterat
         return
     active = [each for each in access if each.status == "active"]
     found = [*_unmeetable(ruleset, active), *_changed_by_one(ruleset)]
-    found += _denies_everything(policy, active) or list(_locked_in(policy, active))
+    found += _denies_everything(policy, active) or list(locked_in(policy, active))
     yield from (f"policy: {problem}" for problem in found)
 
 
@@ -99,7 +99,8 @@ def _denies_everything(policy: PolicyActivated, access: Sequence[AccessChanged])
     return ["denies everything: nobody listed could do even the smallest thing with a listed target"]
 
 
-def _locked_in(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
+def locked_in(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
+    """Yield what nobody among these people could ever do about `policy`, a sentence each; nothing when it can be changed."""
     if not any(_could(policy, "trip-breaker", stopping, access) for stopping in access):
         yield "locks the firm in: nobody could trip any breaker at once, alone"
     for action in CHANGES:

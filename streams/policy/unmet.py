@@ -1,8 +1,8 @@
 """What still stands between an order and its approval, in words, and which people could be part of meeting it now.
 
-Somebody could if the quorum would be nearer with their approval: a place more filled or, where every place that is left
-must bring another site, a site more. Whoever initiated the order never can, nor who has approved already, nor systems.
-Leaves out keys: whether somebody has one at hand, nobody here knows.
+Somebody could if the quorum would be nearer with their approval: a site more where every place that is left must bring
+one, else a place or a site more. Where nobody alone brings it nearer, two together may: then everybody with a role of it
+could. Whoever initiated the order never can, nor who has approved already, nor systems. Leaves out whether they have a key.
 """
 
 from __future__ import annotations
@@ -41,18 +41,22 @@ def _may(access: AccessChanged, desk_id: DeskId) -> bool:
 
 def _unmet(quorum: Quorum, given: list[Person], asked: Mapping[PrincipalId, Person]) -> Unmet:
     so_far = filled(quorum, given)
-    could = [name for name, person in asked.items() if _brings_nearer(quorum, so_far, given, person)]
+    could = _nearer(quorum, so_far, given, asked)
     return Unmet(requires=str(quorum), missing=_missing(quorum, so_far), could_approve=could[:COULD_APPROVE_MAX])
 
 
-def _brings_nearer(quorum: Quorum, so_far: Filled, given: list[Person], person: Person) -> bool:
-    if not quorum.roles & person.roles:
-        return False
-    with_them = filled(quorum, [*given, person])
-    another_site = so_far.sites < min(with_them.sites, quorum.sites)
-    if another_site or _sites_missing(quorum, so_far) >= max(1, quorum.people - so_far.people):
-        return another_site
-    return with_them.people > so_far.people
+def _nearer(quorum: Quorum, so_far: Filled, given: list[Person], asked: Mapping[PrincipalId, Person]) -> list[PrincipalId]:
+    people_missing, sites_missing = quorum.people - so_far.people, _sites_missing(quorum, so_far)
+    fitting = {name: person for name, person in asked.items() if not quorum.roles.isdisjoint(person.roles)}
+    at_best = filled(quorum, [*given, *fitting.values()])
+    if at_best.people == so_far.people and min(at_best.sites, quorum.sites) <= so_far.sites:
+        return []
+    with_them = {name: filled(quorum, [*given, person]) for name, person in fitting.items()}
+    site_more = [name for name, then in with_them.items() if sites_missing and then.sites > so_far.sites]
+    place_more = [name for name, then in with_them.items() if then.people > so_far.people]
+    if site_more and sites_missing >= people_missing:
+        return site_more
+    return sorted({*site_more, *place_more}) or list(with_them)
 
 
 def _sites_missing(quorum: Quorum, so_far: Filled) -> int:

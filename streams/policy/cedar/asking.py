@@ -22,8 +22,9 @@ from streams.policy.cedar.expressions import Thresholds, representative
 from streams.policy.ruleset import RuleGroup
 
 PLANS_CACHED_MAX: Final = 1_024
-ENTITIES_CACHED_MAX: Final = 4_096
-ANSWERS_CACHED_MAX: Final = 16_384
+ENTITIES_CACHED_MAX: Final = 1_024
+ANSWERS_CACHED_MAX: Final = 4_096
+"""About 10 MB."""
 
 
 class Uid(NamedTuple):

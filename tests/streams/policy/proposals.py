@@ -8,10 +8,11 @@ from typing import Any
 from schemas.events.facts import ApprovalFact, BreakerFact, ContractFact, Facts, LimitFact
 from schemas.events.governance import PolicyActivated
 from schemas.firm import BreakerScope, BreakerState
-from schemas.orders import Action, ApproveToken, Effect, Order, Swap, Transfer
+from schemas.orders import Action, ApproveToken, Call, Deposit, Effect, Order, Swap, Transfer, Withdraw
 from streams.governance.genesis import Policy, activation
 from streams.policy import starter
 from streams.policy.context.orders import DAY_MICROS
+from streams.policy.verdict import Evaluation
 from tests.streams.governance import firm
 
 NOW = 1_770_000_000_000_000
@@ -19,6 +20,11 @@ ORDER_ID = "0b9f4f0e-5b0c-5d3f-9c7e-2f1f3f0a9d11"
 
 TRANSFER = Transfer(asset_id="USDC", amount=Decimal(25_000), destination=firm.CUSTODIAN)
 APPROVE_TOKEN = ApproveToken(asset_id="USDC", amount=Decimal(25_000), spender=firm.VENUE)
+
+
+DEPOSIT = Deposit(asset_id="USDC", amount=Decimal(25_000), vault=firm.VENUE)
+WITHDRAW = Withdraw(asset_id="USDC", amount=Decimal(25_000), vault=firm.VENUE)
+CALL = Call(asset_id="USDC", amount=Decimal(0), contract=firm.VENUE, function="claim()", arguments=[])
 
 
 def swap(max_slippage: int = 100) -> Swap:
@@ -105,3 +111,22 @@ def facts(**changes: Any) -> Facts:
         "approvals": [],
     }
     return Facts(**{**fields, **changes})
+
+
+RITA = approval("rita", "risk-officer")
+RHEA = approval("rhea", "risk-officer")
+SVEN = approval("sven", "senior-risk-officer")
+CORA = approval("cora", "chief-risk-officer")
+CARL = approval("carl", "compliance-officer")
+CARL_ELSEWHERE = approval("carl", "compliance-officer", site="london")
+BOTH = approval("sven", "senior-risk-officer", "compliance-officer")
+PAULA = approval("paula", "risk-officer", "chief-risk-officer")
+
+
+def summary(evaluation: Evaluation) -> str:
+    """The outcome with what determined it: quorums that are missing, or checks that refused."""
+    checks = [refusal.check for refusal in evaluation.refusals]
+    return " | ".join([evaluation.outcome, *evaluation.requires, *checks])
+
+
+QUORUMS = ("risk-officer:1", "risk-officer:1 & compliance-officer:1", "risk-officer:1 & compliance-officer:1 & sites:2")
