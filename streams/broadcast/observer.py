@@ -4,6 +4,7 @@ Decides that one node's yes is enough, that a node that is away is asked again a
 (a nonce that another transaction took, no money for gas) is neither lost nor repeated in silence: the order stays
 uncommitted, each attempt logs an error with the node's own words, and attempts grow rare (`REFUSED`). It goes on by itself
 when the cause is mended, an account that was funded for one; an order whose nonce is gone waits for a person.
+What a breaker stops is held back (`holding`), and goes as soon as it is reset.
 A node that has the transaction already counts as one that took it (`infra.chain.node.Node.send_raw`), so sending again is
 harmless, also when several workers do it.
 """
@@ -19,20 +20,24 @@ import structlog
 from infra.chain.answers import AnswerUnreadable
 from infra.chain.node import Node
 from infra.chain.rpc import NodeError, NodeRefused, NodeUnavailable
-from schemas.events.base import OrderEvent
+from schemas.events.base import FirmEvent, OrderEvent
 from schemas.events.lifecycle import Signed
+from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import Instant
 from streams.broadcast.decider import Sent
 from streams.broadcast.flights import Flights
+from streams.broadcast.holding import Holding
 from streams.engine.decider import Later, Received
 from streams.engine.once import AnsweredOrders
 from streams.engine.patience import MICROS_PER_MS, Intervals, Patience
 
-REFERENCE_TOPICS: Final = ("signed", "broadcast", "confirmed", "reverted")
+REFERENCE_TOPICS: Final = ("signed", "broadcast", "confirmed", "reverted", *GOVERNANCE_TOPICS)
 AWAY: Final = Intervals(first_ms=50, longest_ms=1_000)
 """Between two questions to a node that gave no answer."""
 REFUSED: Final = Intervals(first_ms=1_000, longest_ms=60_000)
 """Between two attempts to send what every node refused."""
+HELD: Final = Intervals(first_ms=1_000, longest_ms=60_000)
+"""Between two lines in the log about one transaction that is held back."""
 WATCHING: Final = Intervals(first_ms=2_000, longest_ms=10_000)
 """Between two looks whether a transaction that was sent is on the chain."""
 WATCH_ROUND_MS: Final = 500
@@ -58,14 +63,19 @@ class BroadcastObserver:
         self._nodes = nodes
         self._clock = clock
         self._flights = Flights()
+        self._holding = Holding()
+        self._told = Patience()
         self._patience = Patience()
         self._watching = Patience()
         self._round_due: Instant = 0
 
     def accept(self, received: Received) -> None:
         """Take in one reference record."""
-        if isinstance(received.record, OrderEvent):
-            self._flights.accept(received.record, self._clock())
+        match received.record:
+            case FirmEvent() as event:
+                self._holding.accept(event)
+            case OrderEvent() as event:
+                self._flights.accept(event, self._clock())
 
     def refresh(self) -> None:
         """Take in how transactions fared, and now and then send again what is not on the chain."""
@@ -83,6 +93,8 @@ class BroadcastObserver:
             raise TypeError(f"{received.topic} is no input of broadcast")
         if signed.order_id in state:
             return Sent(signed, ())
+        if (held := self._held_back(signed, now)) is not None:
+            return Later(held)
         if not self._patience.due(signed.order_id, now):
             return Later("tried a moment ago")
         took, refusals = self._send(signed, now)
@@ -91,6 +103,23 @@ class BroadcastObserver:
             return Sent(signed, took)
         self._patience.asked(signed.order_id, now, REFUSED if refusals else AWAY)
         return Later("; ".join(refusals) or f"no node of chain {signed.chain_id} is there")
+
+    def _held_back(self, signed: Signed, now: Instant) -> str | None:
+        """Why it is not sent now, told once in a while; as soon as nothing holds it, it goes."""
+        reason = self._holding.reason(signed)
+        if reason is None:
+            self._told.settled(signed.order_id)
+        elif self._told.due(signed.order_id, now):
+            self._told.asked(signed.order_id, now, HELD)
+            log.warning(
+                "a signed transaction is held back",
+                order_id=signed.order_id,
+                transaction_hash=signed.transaction_hash,
+                wallet_id=signed.wallet_id,
+                nonce=signed.nonce,
+                reason=reason,
+            )
+        return reason
 
     def _send(self, signed: Signed, now: Instant) -> tuple[tuple[str, ...], list[str]]:
         """Return the names of the nodes that have it, and what the others said."""
@@ -129,8 +158,9 @@ class BroadcastObserver:
             node = next(iter(self._nodes.get(chain_id, ())), None)
             if node is not None and self._patience.due(node.name, now):
                 for signed in self._lost(node, flights, now):
-                    log.warning("sending again what is not on the chain", transaction_hash=signed.transaction_hash)
-                    self._send(signed, now)
+                    if self._held_back(signed, now) is None:
+                        log.warning("sending again what is not on the chain", transaction_hash=signed.transaction_hash)
+                        self._send(signed, now)
 
     def _due(self, now: Instant) -> Iterator[Signed]:
         """What is to be looked for now; a transaction that was only just sent is given time first."""

@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 from infra.chain.node import Node
 from infra.chain.transaction import Transaction
 from schemas.events.base import Event, OrderEvent
-from schemas.events.governance import GenesisAccepted
 from schemas.events.lifecycle import Approved, Broadcast, Confirmed, Reverted, Signed
 from schemas.examples import example
 from schemas.values import Instant, Record
@@ -22,7 +21,7 @@ from streams.broadcast.observer import AWAY, REFUSED, WATCH_ROUND_MS, WATCHING, 
 from streams.engine.decider import Later, Outcome, Recorded
 from streams.engine.once import AnsweredOrders
 from tests.streams.execution.chain_scene import ChainScene, References, received
-from tests.streams.execution.scene import CHAIN, NOW, SECOND
+from tests.streams.execution.scene import CHAIN, NOW, SECOND, firm_events
 
 MS = 1_000
 E = TypeVar("E", bound=OrderEvent)
@@ -75,6 +74,7 @@ def signed(scene: ChainScene, *, value: int = 1, nonce: int | None = None, gas_p
             "nonce": transaction.nonce,
             "transaction_hash": done.hash,
             "raw_transaction": "0x" + done.raw.hex(),
+            "governance_position": 0,
         }
     )
 
@@ -221,7 +221,7 @@ def test_a_node_that_is_away_is_looked_at_again_when_it_is_back(scene: ChainScen
 
 def test_records_that_are_no_links_are_passed_over() -> None:
     at_work = sender()
-    at_work.hear(example(GenesisAccepted), of_order(Approved, example(Signed)))
+    at_work.hear(*firm_events()[:1], of_order(Approved, example(Signed)))
     assert list(at_work.observer._flights.under_way(NOW)) == []
 
 

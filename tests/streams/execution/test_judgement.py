@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from infra.chain.trace import UNLIMITED_AMOUNT_MIN, DelegateCall, Effects
-from schemas.events.governance import ContractListed, WalletAssigned
+from schemas.events.governance import BreakerTripped, ContractListed, WalletAssigned
 from schemas.orders import Action
 from streams.engine.decider import Outcome
 from streams.execution.judgement import FINDINGS_MAX
 from streams.execution.simulation import Simulation
+from tests.streams.execution.breakers import tripped, with_a_holding
 from tests.streams.execution.scene import (
     CHAIN,
     PLACES,
@@ -78,6 +79,27 @@ ORDINARY += [
 def test_what_does_as_it_should_passes(action: Action, effects: Effects) -> None:
     outcome = judged(action, effects)
     assert (simulated(outcome).verdict, codes(outcome)) == ("passed", [])
+
+
+@pytest.mark.parametrize(
+    ("breaker", "action", "effects", "found"),
+    [
+        (tripped(), pay("5"), paid(5 * USDC), []),
+        (tripped(), deposit("5"), invested(5 * USDC, 1), ["breaker"]),
+        (tripped(), withdraw("5"), invested(-5 * USDC, -1), ["breaker"]),
+        (tripped(state="reducing"), withdraw("5"), invested(-5 * USDC, -1), []),
+        (tripped(state="reducing"), deposit("5"), invested(5 * USDC, 1), ["breaker"]),
+        (tripped("contract", PLACES.router), deposit("5"), invested(5 * USDC, 1), []),
+        (tripped("contract", PLACES.vault), deposit("5"), invested(5 * USDC, 1), ["breaker"]),
+    ],
+)
+def test_what_was_stopped_since_the_approval_is_found(
+    breaker: BreakerTripped, action: Action, effects: Effects, found: list[str]
+) -> None:
+    """The payment goes where the wallet's funds are evacuated to."""
+    governance = firm(PLACES, with_a_holding(), breaker)
+    outcome = given().when(simulation(approved(action), effects, governance=governance))[0]
+    assert codes(outcome) == found
 
 
 @pytest.mark.parametrize(
