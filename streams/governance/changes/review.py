@@ -2,7 +2,9 @@
 
 A policy that does not parse, does not fit what it will be told, denies everything, or asks for quorums that nobody could meet;
 limits in the wrong unit; rights that would leave a quorum of the policy in force without enough people: each is refused with
-all that is wrong with it. Pure. Leaves out back-testing against the log, which shows what a policy would have decided.
+all that is wrong with it. Somebody's access is taken away even if orders then find nobody to approve them, for a key that was
+stolen cannot wait; but not if nobody could change the firm any more. Pure. Leaves out back-testing against the log, which
+shows what a policy would have decided.
 """
 
 from __future__ import annotations
@@ -25,14 +27,17 @@ def check_policy(firm: Governance, policy: PolicyActivated) -> None:
     """
     if firm.policy is not None and _content(policy) == _content(firm.policy):
         raise NothingChanges
+    _refuse(policy_problems(firm, policy))
+
+
+def policy_problems(firm: Governance, policy: PolicyActivated) -> list[str]:
+    """Everything that speaks against `policy` in this firm, a sentence each."""
     active = tuple(access for access in firm.principals.values() if access.status == "active")
-    _refuse(
-        [
-            *limit_review.problems(policy.limits, known_subjects(firm)),
-            *settings_review.problems(policy.settings),
-            *review.problems(policy, active),
-        ]
-    )
+    return [
+        *limit_review.problems(policy.limits, known_subjects(firm)),
+        *settings_review.problems(policy.settings),
+        *review.problems(policy, active),
+    ]
 
 
 def check_access(firm: Governance, access: Access) -> None:
@@ -50,7 +55,8 @@ def check_access(firm: Governance, access: Access) -> None:
     changed = AccessChanged.model_validate(dict(access))
     found = list(access_review.problems([*others, access], firm.desks))
     if firm.policy is not None and not found:
-        found = list(review.problems(firm.policy, tuple(each for each in [*others, changed] if each.status == "active")))
+        check = review.problems if access.status == "active" else review.locked_in
+        found = list(check(firm.policy, tuple(each for each in [*others, changed] if each.status == "active")))
     _refuse(found)
 
 
