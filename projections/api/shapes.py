@@ -9,7 +9,6 @@ from pydantic import ConfigDict
 from schemas.events.base import Refusal
 from schemas.events.facts import RuleFinding, Unmet
 from schemas.events.lifecycle import SimulationFinding
-from schemas.firm import Limit, Settings
 from schemas.values import Instant, Record, Usd
 
 
@@ -122,70 +121,6 @@ class Timeline(Shape):
     order_id: str
     chain_broken: str | None
     links: list[Link]
-
-
-class LimitUse(Shape):
-    """A limit of the policy in force and what is used of it now."""
-
-    limit_id: str
-    scope: str
-    subject: str
-    scope_key: str
-    kind: str
-    window_seconds: int
-    cap_usd: Usd
-    reserved_usd: Usd
-    """Held by orders that are not confirmed yet."""
-    posted_usd: Usd
-    """Of confirmed orders within the window."""
-
-
-class Limits(Shape):
-    """All limits in force."""
-
-    limits: list[LimitUse]
-
-
-class Contract(Shape):
-    """A contract or account that the firm may deal with."""
-
-    chain_id: int
-    address: str
-    kind: str
-    name: str
-    companions: list[str]
-    open_findings: int
-    audit_reference: str
-    protocol: str
-    counterparty: str
-    listed_at: Instant
-
-
-class Contracts(Shape):
-    """All that are listed."""
-
-    contracts: list[Contract]
-
-
-class Policy(Shape):
-    """One version of the policy."""
-
-    version: int
-    active: bool
-    policy_hash: str
-    cedar: str
-    cedar_schema: str
-    limits: list[Limit]
-    settings: Settings
-    proposal_id: str | None
-    """What a quorum agreed to; none at genesis."""
-    activated_at: Instant
-
-
-class Policies(Shape):
-    """All versions, newest first."""
-
-    policies: list[Policy]
 
 
 class Rejection(Shape):

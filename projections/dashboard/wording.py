@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from projections.api.shapes import LimitUse
+from projections.headroom import LimitUse
 from schemas.values import Instant
 
 NOTHING: Final = "\N{EN DASH}"
