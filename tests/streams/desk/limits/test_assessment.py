@@ -53,7 +53,7 @@ def test_a_fact_says_how_a_limit_stands_before_the_order(each: Limit, changes: d
 def test_a_fact_about_a_count_has_counts_and_no_dollars() -> None:
     fact = facts(counting(2), "61", Ledger.reckoned({"few|trader:alice|orders": 2}), Adjustment())
     assert (fact.cap_count, fact.used_count, fact.requested_count, fact.exceeded) == (2, 2, 1, True)
-    assert (fact.cap_usd, fact.used_usd, fact.requested_usd) == (0, 0, 0)
+    assert [fact.cap_usd, fact.used_usd, fact.requested_usd] == 3 * [Decimal(0)]
 
 
 ADJUSTED = [
@@ -73,7 +73,7 @@ def test_what_a_decision_has_already_said_is_reckoned_in(  # noqa: PLR0913, PLR0
 ) -> None:
     ledger = Ledger.reckoned({"day|trader:alice": held * SECOND})
     fact = facts(limit("day", "100"), amount, ledger, Adjustment(moved, kept))
-    assert (fact.used_usd, fact.requested_usd, fact.exceeded) == (used, requested, exceeded)
+    assert (fact.used_usd, fact.requested_usd, fact.exceeded) == (Decimal(used), requested, exceeded)
 
 
 def test_every_limit_with_a_window_is_reserved_that_something_is_asked_of() -> None:
@@ -83,7 +83,7 @@ def test_every_limit_with_a_window_is_reserved_that_something_is_asked_of() -> N
         limit("month", "100", kind="calendar-month", window_seconds=0, scope="desk"),
         counting(5),
     )
-    some = [(each.limit_id, each.scope_key, each.amount_usd, each.count) for each in reservation(table.facts("7"))]
+    some = [(each.limit_id, each.scope_key, int(each.amount_usd), each.count) for each in reservation(table.facts("7"))]
     assert some == [("day", "trader:alice", 7, 0), ("month", "desk:d1", 7, 0), ("few", "trader:alice", 0, 1)]
     assert [each.limit_id for each in reservation(table.facts("0"))] == ["few"]
 

@@ -100,7 +100,7 @@ def firm(**changes: Any) -> Limit:
 @pytest.mark.parametrize(("desk", "cap_usd", "cap_count"), [("d1", 60, 6), ("d2", 40, 0), ("d3", 0, 0)])
 def test_a_limit_of_the_firm_is_held_by_each_desk_in_its_part(desk: str, cap_usd: int, cap_count: int) -> None:
     (found,) = applied([firm()], SUBJECTS._replace(desk=desk, firm=desk))
-    assert (found.scope_key, found.cap_usd, found.cap_count) == (f"firm:{desk}", cap_usd, cap_count)
+    assert (found.scope_key, int(found.cap_usd), found.cap_count) == (f"firm:{desk}", cap_usd, cap_count)
 
 
 def test_what_a_single_order_of_the_firm_may_be_is_not_divided() -> None:

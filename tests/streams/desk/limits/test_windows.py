@@ -121,7 +121,7 @@ def test_every_zone_has_rules_of_its_own() -> None:
     ],
 )
 def test_what_is_kept_for_a_window(kind: str, window_seconds: int, kept_seconds: int, width_seconds: int) -> None:
-    assert reach(kind, window_seconds) == (kept_seconds, width_seconds)  # type: ignore[arg-type]
+    assert reach(kind, window_seconds) == (kept_seconds, width_seconds)
 
 
 @given(st.integers(1, 10**9))
