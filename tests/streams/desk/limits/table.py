@@ -11,7 +11,6 @@ from typing import Final
 from schemas.events.facts import LimitFact
 from schemas.firm import Limit
 from streams.desk.limits.assessment import limit_facts, refusals, reservation
-from streams.desk.limits.forecast import frees
 from streams.desk.limits.ledger import (
     UNADJUSTED,
     Account,
@@ -100,14 +99,6 @@ class Table:
         limit, account = self._account(limit_id, scope_key)
         used = account.used(Window(limit.kind, limit.window_seconds, limit.zone).begins(self.now))
         return shown(dollars(used) if limit.measure == "usd" else used)
-
-    def frees(self, limit_id: str, scope_key: str) -> str:
-        """frees  day  trader:alice  -> 10 in 3600, 5 in 7200"""
-        limit, account = self._account(limit_id, scope_key)
-        freed = frees(account, Window(limit.kind, limit.window_seconds, limit.zone), self.now)
-        amount = dollars if limit.measure == "usd" else Decimal
-        parts = [f"{shown(amount(each.amount))} in {shown(Decimal(each.at - self.now) / SECOND)}" for each in freed]
-        return ", ".join(parts) or "-"
 
     def accounts(self, *_: str) -> str:
         return str(len(self.ledger.accounts))

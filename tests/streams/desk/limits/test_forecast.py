@@ -1,4 +1,4 @@
-"""What will be free again, and when."""
+"""When enough will be free for an order."""
 
 from __future__ import annotations
 
@@ -7,52 +7,14 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.desk.limits.forecast import frees, frees_at
+from streams.desk.limits.forecast import frees_at
 from streams.desk.limits.ledger import Account
 from streams.desk.limits.windows import Window, reach
 from tests.streams.desk.firm import NOW, SECOND, limit
-from tests.streams.desk.limits.table import Table, at, check
+from tests.streams.desk.limits.table import Table, at
 
 DAY = limit("day", "100")
 MONTH = limit("month", "100", kind="calendar-month", window_seconds=0, zone="Europe/Zurich")
-
-
-def test_each_bucket_frees_what_was_posted_in_it_when_it_leaves() -> None:
-    check(
-        """
-        frees    day trader:alice -> -
-        reserve  o1  10  -> ok
-        reserve  o2  20  -> ok
-        reserve  o3  30  -> ok
-        frees    day trader:alice -> -
-        post     o1      -> ok
-        wait     3_600   -> ok
-        post     o2      -> ok
-        frees    day trader:alice -> 10 in 82810, 20 in 86410
-        wait     82_810  -> ok
-        frees    day trader:alice -> 20 in 3600
-        wait     3_600   -> ok
-        frees    day trader:alice -> -
-        """,
-        DAY,
-    )
-
-
-def test_a_calendar_month_frees_everything_at_once() -> None:
-    check(
-        """
-        clock    2026-03-05T12:00 -> ok
-        reserve  o1  10  -> ok
-        post     o1      -> ok
-        clock    2026-03-31T12:00 -> ok
-        reserve  o2  20  -> ok
-        post     o2      -> ok
-        frees    month trader:alice -> 30 in 36000
-        wait     36_000  -> ok
-        frees    month trader:alice -> -
-        """,
-        MONTH,
-    )
 
 
 def asked(table: Table, amount: str) -> str:
@@ -100,21 +62,6 @@ WINDOWS = st.sampled_from(
     ]
 )
 POSTINGS = st.lists(st.tuples(st.integers(0, 86_400 * SECOND), st.integers(1, 100)), max_size=12)
-
-
-@given(WINDOWS, POSTINGS, st.integers(0, 200))
-def test_what_is_foretold_happens_then_and_not_before(window: Window, postings: list[tuple[int, int]], reserved: int) -> None:
-    account, now = Account(reserved=reserved), NOW
-    account.learn(reach(window.kind, window.seconds))
-    for later, amount in postings:
-        now += later
-        account.post(amount, now)
-    used = account.used(window.begins(now))
-    for at_instant, amount in frees(account, window, now):
-        assert account.used(window.begins(at_instant - 1)) == used
-        used -= amount
-        assert account.used(window.begins(at_instant)) == used
-    assert used == reserved
 
 
 @given(WINDOWS, POSTINGS, st.integers(1, 1_300))
