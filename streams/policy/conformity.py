@@ -2,7 +2,7 @@
 
 Cedar's validator checks every rule against the policy's own schema, and the schema is checked against samples of what the
 desk and governance tell: for each action, a question in which every optional attribute is there, and one in which none is.
-A rule that compares two things that can never be equal, or reads what may be missing, would otherwise be silent.
+A rule that compares a text with a number, or reads what may be missing, would otherwise be silent or deny everything.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import pytest
 
 from streams.policy import starter
 from streams.policy.cedar import wording
-from streams.policy.cedar.actions import ACTIONS
+from streams.policy.cedar.actions import ACTIONS, ADMINISTRATIVE_ACTIONS, GROUPS, ORDER_ACTIONS, groups_of
 from streams.policy.ruleset import PolicyInvalid, ready
 
 PERMIT = '@id("p") @reason("May.") permit(principal, action, resource);'
@@ -30,12 +30,25 @@ def scope(action: str) -> str:
         ('action == Action::"swap"', ("swap",)),
         ('action in Action::"swap"', ("swap",)),
         ('action in [Action::"approve-token", Action::"transfer"]', ("transfer", "approve-token")),
+        ('action in Action::"order"', ORDER_ACTIONS),
+        ('action in Action::"use-contract"', ("swap", "approve-token", "deposit", "call")),
+        ('action in [Action::"withdraw", Action::"administration"]', ("withdraw", *ADMINISTRATIVE_ACTIONS)),
+        ('action in Action::"change"', ("reset-breaker", "change-policy", "change-access")),
     ],
 )
 def test_each_action_is_asked_only_the_rules_that_can_match_it(action: str, selected: tuple[str, ...]) -> None:
     rules = ready(scope(action))
     assert rules.rules["p"].actions == selected
     assert tuple(a for a in ACTIONS if len(rules.by_action[a].every.policies)) == selected
+
+
+def test_groups_and_their_actions_agree() -> None:
+    assert {action: groups_of(action) for action in ("transfer", "deposit", "change-policy")} == {
+        "transfer": ["order"],
+        "deposit": ["order", "use-contract"],
+        "change-policy": ["administration", "change"],
+    }
+    assert set().union(*GROUPS.values()) == set(ACTIONS)
 
 
 def test_permits_are_kept_apart() -> None:
@@ -69,6 +82,7 @@ def test_rules_keep_the_order_of_the_text() -> None:
         (scope('action == Action::"tranfser"'), 'p: nothing has the action "tranfser"'),
         (scope('action == Bank::Action::"transfer"'), 'p: nothing has the action "Bank::Action::transfer"'),
         (scope('action in [Action::"swap", Action::"x"]'), 'p: nothing has the action "x"'),
+        (scope('action == Action::"order"'), 'p: nothing has the action "order"'),
         (scope("action in []"), "p: its scope holds no action, so it would never match"),
         (
             '@id("t") @reason("x") permit(principal == ?principal, action, resource);',
@@ -81,6 +95,8 @@ def test_rules_keep_the_order_of_the_text() -> None:
             f'@requires("risk-officer:2") {PERMIT.replace("permit", "forbid")[:-1]} {LIFT};',
             'p: asks for risk-officer:2 but never looks at context.quorums.contains("risk-officer:2")',
         ),
+        (PERMIT.replace(";", ' unless { context.quorums.contains("risk_officer:1") };'), 'p: "risk_officer:1" is no quorum'),
+        (PERMIT.replace(";", ' when { context.quorums.containsAny(["b:1&a:1"]) };'), 'p: "b:1&a:1" is no quorum'),
     ],
 )
 def test_what_could_be_misread_is_refused(cedar: str, expected: str) -> None:
