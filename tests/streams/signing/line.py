@@ -13,20 +13,22 @@ or forge, what the enclave gets.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from infra.chain.answers import Receipt
 from infra.chain.transaction import Signature
-from schemas.canonical import command_digest
+from schemas.canonical import command_digest, firm_command_digest
 from schemas.commands import Body, Command, GiveApproval, SplitOrder
-from schemas.events.base import FirmEvent, OrderEvent
-from schemas.events.governance import WalletAssigned
+from schemas.events.base import Event, FirmEvent, OrderEvent
+from schemas.events.governance import ProposalClosed, Proposed, WalletAssigned
 from schemas.events.lifecycle import Broadcast, PolicyEvaluated, Signed, SigningRefused, Simulated
 from schemas.events.observations import PriceObserved
 from schemas.examples import example
-from schemas.topics import TOPIC_OF
+from schemas.firm_commands import ApproveProposal, FirmBody, FirmCommand
+from schemas.topics import FIRM_KEY, TOPIC_OF
 from schemas.values import Record
 from streams.broadcast.decider import BroadcastDecider, Sent
 from streams.desk import observer as desk_observer
@@ -36,8 +38,8 @@ from streams.engine.sealing import Sealed
 from streams.execution.decider import ExecutionDecider
 from streams.execution.observer import ExecutionObserver
 from streams.governance import founding
+from streams.governance import process as governing
 from streams.governance.genesis import SignedGenesis
-from streams.governance.view import GovernanceFold
 from streams.settlement.decider import Included, SettlementDecider
 from streams.signing.backends import Signer
 from streams.signing.decider import SigningDecider
@@ -123,6 +125,7 @@ class Worker:
 
     processor: Processor[Any, Any]
     partition: Partition[Any, Any]
+    number: int
     cursor: int = 0
 
 
@@ -131,8 +134,6 @@ class Line:
     """All of it. `records` is everything that was ever written, in the order in which it was."""
 
     genesis: SignedGenesis = field(default_factory=lambda: GENESIS)
-    believing: bool = False
-    """Whether the enclave believes governance without a root, as it will have to believe changes that a quorum signed."""
     now: int = START
     records: list[Received] = field(default_factory=list)
     chain: PaperChain = field(default_factory=PaperChain)
@@ -147,6 +148,8 @@ class Line:
             self.write(sealed, 0)
         for asset_id in ("ETH", "WETH"):
             self.observe_price(asset_id, "2500")
+        self.employ(governing.processor(), 0)
+        self._restore("governance", FirmEvent)
         self.employ(desk_observer.processor(desk_observer.DeskObserver(Feed(self.records))))
         self.employ(
             Processor(
@@ -174,10 +177,30 @@ class Line:
         )
         self.append(seen, asset_id.encode(), 0)
 
-    def govern(self, event: FirmEvent) -> None:
-        """Governance says one thing more."""
-        position = 1 + max(r.record.position for r in self.records if isinstance(r.record, FirmEvent))
-        self.append(event.model_copy(update={"position": position, "decided_at": self.now}), b"firm", 0)
+    def ask_firm(self, body: FirmBody, by: str = "rita") -> FirmCommand:
+        """A command to governance, signed with somebody's own key."""
+        shape = {"command_id": named(f"{by} {body!r} {self.now}"), "principal": by, "issued_at": self.now, "body": body}
+        unsigned = FirmCommand(**(shape | {"authorization": example(FirmCommand).authorization}))
+        digest = bytes.fromhex(body.proposal_hash) if isinstance(body, ApproveProposal) else firm_command_digest(unsigned)
+        key = self.keys.setdefault(by, Fido2Key(by))
+        command = unsigned.model_copy(update={"authorization": key.confirm(digest)})
+        self.append(command, FIRM_KEY.encode(), 0)
+        return command
+
+    def change_firm(self, body: FirmBody, agreed_by: Sequence[str] = ("cora", "carl"), by: str = "rita") -> None:
+        """A change to the firm, proposed and agreed to."""
+        self.ask_firm(body, by)
+        self.run("governance")
+        proposed = [r.record for r in self.records if isinstance(r.record, Proposed)][-1]
+        for approver in agreed_by:
+            self.ask_firm(ApproveProposal(proposal_id=proposed.proposal_id, proposal_hash=proposed.proposal_hash), approver)
+        self.run("governance")
+        (closed,) = (
+            r.record
+            for r in self.records
+            if isinstance(r.record, ProposalClosed) and r.record.proposal_id == proposed.proposal_id
+        )
+        assert closed.reason == "enacted", closed
 
     def send(self, name: str, body: Body, by: str = "paula", **changes: Any) -> Command:
         """A command of somebody's, signed with their own key; `name` stands for its id."""
@@ -202,14 +225,13 @@ class Line:
 
     # What happens -----------------------------------------------------------------------------------------------------
 
-    def employ(self, processor: Processor[Any, Any]) -> None:
-        """Put a processor to work, from nothing but the log."""
-        partition: Partition[Any, Any] = Partition(processor, NUMBER)
-        self.workers[processor.principal] = Worker(processor, partition)
+    def employ(self, processor: Processor[Any, Any], number: int = NUMBER) -> None:
+        """Put a processor to work on one partition, from nothing but the log."""
+        partition: Partition[Any, Any] = Partition(processor, number)
+        self.workers[processor.principal] = Worker(processor, partition, number)
 
     def _signer(self) -> Processor[Any, Any]:
-        governance = GovernanceFold() if self.believing else RootedGovernance(PINNED)
-        return signer(Feed(self.records), self.key, cast("RootedGovernance", governance))
+        return signer(Feed(self.records), self.key, RootedGovernance(PINNED))
 
     def use(self, backend: Signer) -> None:
         """Put an enclave with another backend to work, from nothing but the log."""
@@ -219,12 +241,15 @@ class Line:
     def restart_signer(self) -> None:
         """A new enclave, which has nothing but the log; its own events first, as the engine restores it."""
         self.employ(self._signer())
-        worker = self.workers["signer"]
+        self._restore("signer", Signed, SigningRefused)
+
+    def _restore(self, name: str, *own: type[Event]) -> None:
+        """Fold what a processor has written."""
+        partition = self.workers[name].partition
         for received in self.records:
-            if isinstance(received.record, Signed | SigningRefused):
-                recorded = Recorded(received.topic, received.record, received.digest)
-                worker.partition.replay(recorded, "", 0)
-        worker.partition.replayed()
+            if isinstance(received.record, own):
+                partition.replay(Recorded(received.topic, received.record, received.digest), "", 0)
+        partition.replayed()
 
     def run(self, *who: str) -> None:
         """Let processors work (all of them unless named) until nothing more happens."""
@@ -240,13 +265,13 @@ class Line:
 
     def _step(self, worker: Worker) -> None:
         worker.processor.observer.refresh()
-        new = [r for r in self.records[worker.cursor :] if r.topic in worker.processor.inputs and r.partition == NUMBER]
+        new = [r for r in self.records[worker.cursor :] if r.topic in worker.processor.inputs and r.partition == worker.number]
         worker.cursor = len(self.records)
         for received in worker.partition.parked() + new:
             for sealed in worker.partition.offer(received, self.now):
-                self.write(sealed, NUMBER)
+                self.write(sealed, worker.number)
         for sealed in worker.partition.tick(self.now):
-            self.write(sealed, NUMBER)
+            self.write(sealed, worker.number)
 
     def write(self, sealed: Sealed, number: int) -> None:
         self.append(sealed.recorded.event, sealed.key, number)

@@ -10,8 +10,7 @@ from infra.chain import transaction
 from schemas.commands import CancelOrder, InitiateOrder
 from schemas.events.lifecycle import Confirmed, OrderClosed, Signed, Simulated
 from schemas.events.limits import LimitReserved
-from streams.governance.genesis import activation
-from tests.streams.governance import firm
+from tests.streams.governance.changes.specification import policy_proposal
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import (
@@ -92,13 +91,13 @@ def test_an_approval_waits_while_prices_move() -> None:
 
 
 def test_an_order_that_was_evaluated_anew_is_signed_under_its_new_reservation() -> None:
-    line = Line(believing=True)
+    line = Line()
     line.send("o1", pay("2000000", to=STRANGER))
     line.run()
     line.approve("o1", "sven")
     line.run()
+    line.change_firm(policy_proposal(limits=list(LIMITS[:2])))
     line.approve("o1", "carl")
-    line.govern(activation(firm.policy(version=2, limits=list(LIMITS[:2]))))
     line.run()
     assert len(line.events(LimitReserved, "o1")) == 2
     for approver in ("carl", "sven", "cora"):
