@@ -52,7 +52,8 @@ def give(
     if hash_now(judgement, state) != found.approval_hash:
         outdated = accepted.rejected(refusals.ApprovalOutdated(order_id=body.order_id))
         return (outdated, *judged_anew(state, found, circumstances, now))
-    _check_counts(found, sender, judgement)
+    if not _asked_of(found.requires, sender):
+        _check_moves(found, sender, judgement, judge_with(found.approvals, state, found, circumstances, now))
     given = ApprovalGiven(
         desk_id=found.order.desk_id,
         order_id=found.order.order_id,
@@ -76,9 +77,10 @@ def decline(
     """
     found = waiting(state, accepted.command.desk_id, body.order_id, now)
     _check_person(found, accepted.sender)
-    if not _asked_of(found, accepted.sender):
+    if not _asked_of(found.requires, accepted.sender):
         judgement = judge_with(_with(found, accepted.sender), state, found, circumstances, now)
-        _check_counts(found, accepted.sender, judgement)
+        before = judge_with(found.approvals, state, found, circumstances, now)
+        _check_moves(found, accepted.sender, judgement, before)
     approver = accepted.sender.access.principal
     declined = ApprovalDeclined(
         desk_id=found.order.desk_id,
@@ -141,15 +143,15 @@ def _check_person(found: OpenOrder, sender: Sender) -> Shown:
     return sender.shown
 
 
-def _asked_of(found: OpenOrder, sender: Sender) -> bool:
+def _asked_of(requires: list[str], sender: Sender) -> bool:
     """Whether a quorum that is still to be met names a role of theirs."""
-    return any(quorum.parse(text).roles.intersection(sender.access.roles) for text in found.requires)
+    return any(quorum.parse(text).roles.intersection(sender.access.roles) for text in requires)
 
 
-def _check_counts(found: OpenOrder, sender: Sender, judgement: Judgement) -> None:
-    """Refuse who neither has a role that is asked for nor moves policy by what they are."""
-    moves = judgement.outcome != "refused" and judgement.requires != found.requires
-    if not moves and not _asked_of(found, sender):
+def _check_moves(found: OpenOrder, sender: Sender, judgement: Judgement, before: Judgement) -> None:
+    """Refuse who neither has a role that is asked for now, nor moves policy by what they are."""
+    moves = judgement.outcome != "refused" and judgement.requires != before.requires
+    if not moves and not _asked_of(before.requires, sender):
         raise refusals.RoleNotAsked(
             principal=sender.access.principal, order_id=found.order.order_id, requires=", ".join(found.requires)
         )

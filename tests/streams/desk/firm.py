@@ -17,8 +17,16 @@ from infra.identity import base64url, cose, ed25519
 from schemas.canonical import policy_hash
 from schemas.commands import Ed25519Signature, WebAuthnAssertion
 from schemas.events.facts import PriceFact
-from schemas.events.governance import AccessChanged, AssetListed, ContractListed, PolicyActivated, WalletAssigned
-from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
+from schemas.events.governance import (
+    AccessChanged,
+    AssetListed,
+    BreakerTripped,
+    ContractListed,
+    PolicyActivated,
+    WalletAssigned,
+)
+from schemas.examples import example
+from schemas.firm import BreakerScope, BreakerState, Limit, Settings, SigningKey, WebAuthnCredential
 from streams.desk.judging.facts import Circumstances
 from streams.governance.view import Governance
 from streams.policy import starter
@@ -37,6 +45,11 @@ CUSTODIAN: Final = "0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0"
 STRANGER: Final = "0xDc64a140Aa3E981100a9becA4E685f962f0cF6C9"
 TREASURY: Final = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 VAULT: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+"""The wallet of the desk vault."""
+EARN: Final = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
+"""A vault that pays interest (ERC-4626)."""
+HOLDING: Final = "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65"
+"""Where funds are evacuated to."""
 
 
 @dataclass
@@ -150,7 +163,15 @@ def _listed(address: str, name: str, kind: str = "contract", **changes: Any) -> 
 
 
 def _wallet(wallet_id: str, desk_id: str, address: str) -> WalletAssigned:
-    return WalletAssigned(wallet_id=wallet_id, desk_id=desk_id, chain_id=CHAIN, address=address, key_backend="hsm", key_id="01")
+    return WalletAssigned(
+        wallet_id=wallet_id,
+        desk_id=desk_id,
+        chain_id=CHAIN,
+        address=address,
+        key_backend="hsm",
+        key_id="01",
+        holding=HOLDING,
+    )
 
 
 PRINCIPALS: Final = (
@@ -174,8 +195,9 @@ ASSETS: Final = (
 )
 WALLETS: Final = (_wallet("treasury-1", "newswap", TREASURY), _wallet("vault-1", "vault", VAULT))
 CONTRACTS: Final = (
-    _listed(VENUE, "NewSwap router", companions=[USDC]),
-    _listed(CUSTODIAN, "Custodian", "account"),
+    _listed(VENUE, "NewSwap router", companions=[USDC], protocol="newswap"),
+    _listed(CUSTODIAN, "Custodian", "account", counterparty="custodian"),
+    _listed(EARN, "Earn vault", protocol="earn"),
 )
 
 
@@ -211,6 +233,11 @@ class Firm:
     def with_wallet(self, wallet_id: str, desk_id: str, address: str) -> Self:
         wallets = {**self.governance.wallets, wallet_id: _wallet(wallet_id, desk_id, address)}
         return replace(self, governance=replace(self.governance, wallets=wallets))
+
+    def tripped(self, scope: BreakerScope, subject: str, state: BreakerState = "open") -> Self:
+        shape = {"scope": scope, "subject": subject, "state": state, "decided_at": NOW - SECOND}
+        breakers = {**self.governance.breakers, (scope, subject): example(BreakerTripped).model_copy(update=shape)}
+        return replace(self, governance=replace(self.governance, breakers=breakers))
 
 
 FIRM: Final = Firm(

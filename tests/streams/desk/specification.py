@@ -26,13 +26,15 @@ from schemas.commands import (
     GiveApproval,
     InitiateOrder,
     SplitOrder,
+    TryOrder,
+    WithdrawApproval,
 )
 from schemas.events.answers import CommandRejected
 from schemas.events.base import Event, OrderEvent
 from schemas.events.lifecycle import Confirmed, PolicyEvaluated, Reverted, SigningRefused, Simulated
 from schemas.examples import example
 from schemas.hash_chain import Link, digest_of, verify
-from schemas.orders import Action, ApproveToken, Swap, Transfer
+from schemas.orders import Action, ApproveToken, Call, Deposit, Swap, Transfer, Withdraw
 from schemas.partitioning import desk_partition
 from schemas.topics import TOPIC_OF
 from schemas.values import Record
@@ -46,7 +48,7 @@ from streams.engine.decider import Processor, Received, Recorded
 from streams.engine.pages import Page
 from streams.engine.partition import Partition
 from streams.engine.sealing import Sealed
-from tests.streams.desk.firm import CUSTODIAN, FIRM, NOW, VENUE, Fido2Key, Firm, MachineKey
+from tests.streams.desk.firm import CUSTODIAN, EARN, FIRM, NOW, VENUE, Fido2Key, Firm, MachineKey
 
 DESK: Final = "newswap"
 NAMES: Final = uuid.UUID("00000000-0000-4000-8000-000000000001")
@@ -59,8 +61,6 @@ Step = Callable[["Specification"], Received]
 def named(name: str) -> str:
     """The command id behind a short name."""
     return str(uuid.uuid5(NAMES, name))
-
-
 
 
 NOBODYS: Final = str(uuid.uuid5(NAMES, "an order that nobody placed"))
@@ -243,6 +243,18 @@ def allowance(amount: str, asset: str = "USDC", spender: str = VENUE) -> Approve
     return ApproveToken(asset_id=asset, amount=Decimal(amount), spender=spender)
 
 
+def deposit(amount: str, asset: str = "USDC", vault: str = EARN) -> Deposit:
+    return Deposit(asset_id=asset, amount=Decimal(amount), vault=vault)
+
+
+def withdrawal(amount: str, asset: str = "USDC", vault: str = EARN) -> Withdraw:
+    return Withdraw(asset_id=asset, amount=Decimal(amount), vault=vault)
+
+
+def call(function: str = "claim()", amount: str = "0", asset: str = "USDC", contract: str = VENUE) -> Call:
+    return Call(asset_id=asset, amount=Decimal(amount), contract=contract, function=function, arguments=[])
+
+
 # Steps that people and systems take -----------------------------------------------------------------------------------
 
 
@@ -284,6 +296,21 @@ def decline(order: str, by: str, reason: str = "too much") -> Step:
         return DeclineApproval(order_id=spec.order_id(order), reason=reason)
 
     return lambda spec: spec.received(signed(spec, f"{by} declines {order}", by, body(spec)))
+
+
+def withdraw(order: str, by: str, name: str | None = None) -> Step:
+    """Take an approval back."""
+
+    def body(spec: Specification) -> WithdrawApproval:
+        return WithdrawApproval(order_id=spec.order_id(order), reason="second thoughts")
+
+    return lambda spec: spec.received(signed(spec, name or f"{by} withdraws {order}", by, body(spec)))
+
+
+def attempt(name: str, action: Action, by: str = "paula", wallet: str = "treasury-1", **changes: Any) -> Step:
+    """Ask what would be decided of an order."""
+    body = TryOrder(wallet_id=wallet, action=action)
+    return lambda spec: spec.received(signed(spec, name, by, body, **changes))
 
 
 def cancel(order: str, by: str = "paula", name: str | None = None) -> Step:
