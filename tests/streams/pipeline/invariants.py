@@ -10,7 +10,8 @@ from infra.chain.transaction import decode_raw
 from schemas import wire
 from schemas.commands import Command, GiveApproval
 from schemas.events.answers import CommandRejected
-from schemas.events.base import Event, OrderEvent
+from schemas.events.base import Event, FirmEvent, OrderEvent
+from schemas.events.governance import BreakerReset, BreakerTripped, FirmCommandRejected
 from schemas.events.lifecycle import (
     ApprovalGiven,
     Approved,
@@ -28,7 +29,7 @@ from tests.streams.governance.firm import USDC
 from tests.streams.pipeline.story import Story
 from tests.streams.pipeline.world import CAPS_USD, World
 
-DAY_MICROS = 86_400_000_000
+FROM_OUTSIDE = frozenset({"commands", "firm-commands", "price-observed"})
 
 
 def broken(story: Story) -> list[str]:
@@ -42,13 +43,15 @@ def broken(story: Story) -> list[str]:
         *_signatures(world),
         *_approvals(world),
         *_money(world),
+        *_breakers(world),
         *_ends(world),
+        *_governance(story),
     ]
 
 
 def _written(world: World) -> Iterator[tuple[str, int, Event, bytes]]:
     for (topic, number), entries in world.log.entries.items():
-        for entry in entries if topic != "commands" else ():
+        for entry in entries if topic not in FROM_OUTSIDE else ():
             event = wire.decode(topic, entry.value)
             assert isinstance(event, Event)
             yield topic, number, event, entry.value
@@ -190,3 +193,35 @@ def _ends(world: World) -> Iterator[str]:
         last = type(newest[order_id]).__name__
         if last not in {"PolicyEvaluated", "OrderHeld", "ApprovalGiven"}:
             yield f"order {order_id} stands still after {last}"
+
+
+def _breakers(world: World) -> Iterator[str]:
+    """Nothing was allowed or signed on governance in which a breaker stopped it."""
+    stopped: list[dict[tuple[str, str], str]] = [{}]
+    for said in sorted((e for e in _all(world) if isinstance(e, FirmEvent)), key=lambda each: each.position):
+        now = dict(stopped[-1])
+        if isinstance(said, BreakerTripped):
+            now[said.scope, said.subject] = said.state
+        elif isinstance(said, BreakerReset):
+            del now[said.scope, said.subject]
+        stopped.append(now)
+    for event in _all(world):
+        if isinstance(event, PolicyEvaluated) and event.outcome != "refused":
+            found = stopped[event.facts.governance_position]
+            named: dict[str, str] = {"asset": event.facts.effect.spends_asset_id}
+        elif isinstance(event, Signed) and event.order is not None:
+            found = stopped[event.governance_position]
+            named = {"wallet": event.order.wallet_id, "asset": event.order.action.asset_id}
+        else:
+            continue
+        for (scope, subject), state in found.items():
+            if scope in {"firm", "desk"} or named.get(scope) == subject:
+                yield f"order {event.order_id} went on as {type(event).__name__} while {scope} {subject} was {state}"
+
+
+def _governance(story: Story) -> Iterator[str]:
+    """Every command to the firm is answered."""
+    events = [event for event in _all(story.world) if isinstance(event, FirmEvent)]
+    answered = {event.causation_id for event in events}
+    rejected = {event.command_id for event in events if isinstance(event, FirmCommandRejected)}
+    yield from (f"command {each} to the firm was lost" for each in story.firm.sent if each not in answered | rejected)

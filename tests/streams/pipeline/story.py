@@ -20,13 +20,14 @@ from schemas.events.lifecycle import OrderClosed, OrderHeld, OrderInitiated, Pol
 from schemas.orders import Order
 from streams.engine.simulated import Entry
 from tests.streams.governance.firm import CUSTODIAN
+from tests.streams.pipeline.firm_story import FirmStory
 from tests.streams.pipeline.world import World
 from tests.streams.signing.scenery import DESK, STRANGER, pay, swap
 
 INITIATORS: Final = ("treasury-bot", "paula")
 APPROVERS: Final = ("rita", "sven", "cora", "carl")
 WALLETS: Final = ("treasury-1", "treasury-2")
-ACTS_MAX: Final = 14
+ACTS_MAX: Final = 24
 
 
 class Story:
@@ -36,15 +37,17 @@ class Story:
         self.world = world
         self.random = world.random
         self.sent: dict[str, Command] = {}
+        self.firm = FirmStory(world)
 
     def happen(self) -> None:
         """All of it, with the workers stepping in between."""
-        acts = [self._order, self._order, self._order, self._decide, self._decide, self._change, self._trouble]
+        acts = [*[self._order] * 5, *[self._decide] * 5, self._change, self._change, self._trouble, *self.firm.acts]
         self._order()
-        for _ in range(self.random.randrange(6, ACTS_MAX)):
-            for _ in range(self.random.randrange(1, 14)):
+        for _ in range(self.random.randrange(8, ACTS_MAX)):
+            for _ in range(self.random.randrange(1, 16)):
                 self.world.step()
             self.random.choice(acts)()
+        self.firm.resume()
         self.world.settle()
 
     # Acts -------------------------------------------------------------------------------------------------------------
@@ -64,7 +67,9 @@ class Story:
         waiting = [each for each in self._evaluations() if each.outcome == "needs-approval" and each.approval_hash is not None]
         if not waiting:
             return
-        asked, by, fate = self.random.choice(waiting), self.random.choice(APPROVERS), self.random.random()
+        asked, fate = self.random.choice(waiting), self.random.random()
+        could = [each for unmet in asked.unmet for each in unmet.could_approve]
+        by = self.random.choice(could if could and self.random.random() < 0.8 else APPROVERS)
         if fate < 0.8:
             assert asked.approval_hash is not None
             self._send(GiveApproval(order_id=asked.order_id, approval_hash=asked.approval_hash), by)

@@ -39,3 +39,9 @@ def test_the_runs_are_worth_their_time() -> None:
 
 FAULTS = ("crash before commit", "crash after commit", "duplicate", "zombie", "fenced", "node away", "reorganisation")
 EXPECTED = ("confirmed", "reverted", "order-closed", "command-rejected", "quarantined", "approval-given", "order-tried")
+
+
+def test_a_desk_that_forgets_its_limits_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The invariants can tell right from wrong."""
+    monkeypatch.setattr("streams.desk.limits.assessment.refusals", lambda _facts: [])
+    assert any("stood at" in each for seed in range(10) for each in broken(lived(seed)))

@@ -11,15 +11,17 @@ from schemas import wire
 from schemas.events.base import FirmEvent
 from schemas.events.observations import PriceObserved
 from schemas.hash_chain import digest_of
-from schemas.topics import DESK_PARTITIONS
+from schemas.topics import DESK_PARTITIONS, GOVERNANCE_TOPICS
 from streams.broadcast.decider import BroadcastDecider
 from streams.broadcast.observer import REFERENCE_TOPICS as FOLLOWED_BY_BROADCAST
 from streams.broadcast.observer import BroadcastObserver
 from streams.desk import observer as desk_observer
 from streams.engine.decider import Processor, Received
-from streams.engine.simulated import SimulatedLog
+from streams.engine.simulated import Entry, SimulatedLog
 from streams.execution.decider import ExecutionDecider
+from streams.execution.observer import REFERENCE_TOPICS as FOLLOWED_BY_EXECUTION
 from streams.execution.observer import ExecutionObserver
+from streams.governance.process import processor as governance_processor
 from streams.settlement.decider import SettlementDecider
 from streams.settlement.observer import SettlementObserver
 from streams.signing.enclave import REFERENCE_TOPICS as FOLLOWED_BY_THE_SIGNER
@@ -32,6 +34,9 @@ from tests.streams.signing.scenery import START, genesis, limit
 
 IDLE_STEPS: Final = 40
 """Steps without a word after which a run is at its end: longer than the longest interval of anybody who waits."""
+SWING_RATE: Final = 0.05
+LOSSES_PPM: Final = (1_000, 1_000, 5_000, 30_000)
+"""What a swap loses against independent prices: now and then more than anybody allows."""
 CAPS_USD: Final = {"trader-day": 100_000, "desk-day": 150_000}
 LIMITS: Final = (
     limit("single", "60000", kind="per-transaction", window_seconds=0),
@@ -52,15 +57,14 @@ GENESIS: Final = genesis(
 
 @dataclass
 class Followed:
-    """References to the simulated log: whole topics from their first record, and what was there before it."""
+    """References to the simulated log: whole topics, from their first record."""
 
     log: SimulatedLog
-    before: list[Received]
     topics: tuple[str, ...]
     read: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def poll(self) -> list[Received]:
-        found, self.before = self.before, []
+        found: list[Received] = []
         for topic in self.topics:
             for number in range(DESK_PARTITIONS):
                 first, entries = self.read[topic, number], self.log.entries.get((topic, number), [])
@@ -82,8 +86,11 @@ class World:
         self.chain = UncertainChain(random=Random(seed + 1))
         self.key = KeyInMemory()
         self.people = Line(GENESIS)
-        self._outside = [r for r in self.people.records if isinstance(r.record, FirmEvent | PriceObserved)]
-        for make in (self._desk, self._execution, self._signer, self._broadcast, self._settlement):
+        for said in self.people.records:
+            if isinstance(said.record, FirmEvent | PriceObserved):
+                self.log.publish_bytes(said.topic, Entry(said.key, said.value))
+        makers = (self._governance, self._desk, self._execution, self._signer, self._broadcast, self._settlement)
+        for make in makers:
             self.log.run(make)
 
     def step(self) -> None:
@@ -91,6 +98,8 @@ class World:
         self.log.step()
         self.chain.step()
         self.people.now = self.log.now
+        if self.random.random() < SWING_RATE:
+            self.chain.loss_ppm = self.random.choice(LOSSES_PPM)
 
     def settle(self, steps_max: int = 4_000) -> None:
         """Go on without new trouble on the chain until nothing is left to do; workers go on dying."""
@@ -104,26 +113,24 @@ class World:
                 return
         raise AssertionError(f"seed {self.seed}: not quiet after {steps_max} steps")
 
+    def _governance(self) -> Processor[Any, Any]:
+        return governance_processor()
+
     def _desk(self) -> Processor[Any, Any]:
-        return desk_observer.processor(desk_observer.DeskObserver(self._following(())))
+        return desk_observer.processor(desk_observer.DeskObserver(Followed(self.log, desk_observer.REFERENCE_TOPICS)))
 
     def _execution(self) -> Processor[Any, Any]:
         inputs, outputs = ("approved", "signed", "signing-refused"), ("simulated", "nonce-resolved")
-        observer = ExecutionObserver(self._following(()), {CHAIN: self.chain})
+        observer = ExecutionObserver(Followed(self.log, FOLLOWED_BY_EXECUTION), {CHAIN: self.chain})
         return Processor("execution", inputs, outputs, ExecutionDecider(), observer)
 
     def _signer(self) -> Processor[Any, Any]:
-        return signer(self._following(FOLLOWED_BY_THE_SIGNER), self.key, RootedGovernance(PINNED))
+        return signer(Followed(self.log, FOLLOWED_BY_THE_SIGNER), self.key, RootedGovernance(PINNED))
 
     def _broadcast(self) -> Processor[Any, Any]:
-        observer = BroadcastObserver(self._following(FOLLOWED_BY_BROADCAST), {CHAIN: (self.chain,)}, lambda: self.log.now)
+        observer = BroadcastObserver(Followed(self.log, FOLLOWED_BY_BROADCAST), {CHAIN: (self.chain,)}, lambda: self.log.now)
         return Processor("broadcast", ("signed",), ("broadcast",), BroadcastDecider(), observer)
 
     def _settlement(self) -> Processor[Any, Any]:
-        observer = SettlementObserver(self._following(()), {CHAIN: self.chain})
+        observer = SettlementObserver(Followed(self.log, GOVERNANCE_TOPICS), {CHAIN: self.chain})
         return Processor("settlement", ("broadcast",), ("confirmed", "reverted"), SettlementDecider(), observer)
-
-    def _following(self, topics: tuple[str, ...]) -> Followed:
-        """What was said before the run, and from the log what is not of it."""
-        told = {received.topic for received in self._outside}
-        return Followed(self.log, self._outside[:], tuple(topic for topic in topics if topic not in told))
