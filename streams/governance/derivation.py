@@ -61,7 +61,7 @@ class Derivation:
         return self._position
 
     def believe(self, event: FirmEvent) -> None:
-        """Take in the next event.
+        """Take in the next event. One that is not believed changes nothing.
 
         Raises:
             NotDerived: it does not follow.
@@ -69,10 +69,11 @@ class Derivation:
         """
         if event.position != self._position + 1:
             raise NotDerived(f"governance event {event.position} does not follow event {self._position}")
-        if not self._expected:
-            self._expected.extend(self._decided_again(event))
-        if event != self._expected.popleft():
+        expected = self._expected or deque(self._decided_again(event))
+        if not expected or event != expected[0]:
             raise NotDerived(f"governance event {event.position}, a {type(event).__name__}, is not what was decided")
+        expected.popleft()
+        self._expected = expected
         self._position, self._now = event.position, event.decided_at
         self._state = evolved(self._state, event)
 

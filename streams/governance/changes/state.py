@@ -70,8 +70,6 @@ def _to_events(tables: Tables) -> dict[str, Any]:
 
 
 def _from_events(content: Any) -> Tables:
-    if isinstance(content, Tables):
-        return content
     tables = Tables(Governance())
     for event in sorted((_IN_FORCE[kind].model_validate(fields) for kind, fields in content["events"]), key=_position_of):
         tables.apply(event)
