@@ -370,6 +370,24 @@ permit (principal, action == Action::"reset-breaker", resource);
     spec.when(propose_reset("rita")).then_rejected(refusals.QuorumMissing, "one person's word")
 
 
+def test_an_approval_that_policy_refuses_at_this_hour_leaves_the_proposal_as_it_was() -> None:
+    by_day = """
+@id("by-day")
+@reason("Nothing is reset after six in the evening.")
+@remedy("Wait until the morning.")
+forbid (principal, action == Action::"reset-breaker", resource) when { context.hour >= 18 };
+"""
+    policy = firm.policy()
+    spec = given(
+        TRIPPED, propose_reset("rita"), approve("cora"), policy=policy.model_copy(update={"cedar": policy.cedar + by_day})
+    )
+    spec.now += 10 * 3_600 * SECOND
+    spec.when(approve("carl")).then_rejected(refusals.PolicyRefuses, "by-day")
+    assert "Wait until the morning." in spec.only(FirmCommandRejected).refusal.remedy
+    spec.now += 12 * 3_600 * SECOND
+    spec.when(approve("carl")).then("proposal-approved", "proposal-closed", "breaker-reset")
+
+
 def test_a_key_is_registered_as_it_was_proposed() -> None:
     key = WebAuthnCredential(credential_id=base64url.encode(b"nina"), public_key=Fido2Key("nina").registered().public_key)
     spec = given(propose_access("rita", access("nina", "risk-officer", credentials=[key])), approve("cora"), approve("carl"))
