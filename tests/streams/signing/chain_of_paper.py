@@ -9,6 +9,7 @@ from infra.chain import calldata
 from infra.chain.answers import BlockHeader, FeeSuggestion
 from infra.chain.node import Node
 from infra.chain.trace import APPROVAL, TRANSFER
+from tests.streams.governance.firm import USDC
 
 if TYPE_CHECKING:
     from infra.chain.transaction import Transaction
@@ -19,6 +20,7 @@ BLOCK = BlockHeader(
 FIRST_NONCE = 5
 GAS_USED = 100_000
 PPM = 1_000_000
+NOBODY = "0x" + "00" * 20
 
 
 @dataclass
@@ -53,15 +55,24 @@ class PaperChain(Node):
             "gasUsed": hex(GAS_USED),
             "input": "0x",
         }
-        if not transaction.data:
+        try:
+            decoded = calldata.decode(transaction.data)
+        except calldata.UnknownSelector:  # money alone; and what an order spelled out does nothing here
             return frame
-        match calldata.decode(transaction.data):
-            case calldata.Transfer(to=to, amount=amount):
-                return frame | {"logs": [_log(transaction.to, TRANSFER, sender, to, amount)]}
+        return frame | self._done(decoded, sender, transaction.to or NOBODY)
+
+    def _done(self, call: calldata.Call, sender: str, to: str) -> dict[str, Any]:
+        match call:
+            case calldata.Transfer(to=receiver, amount=amount):
+                return {"logs": [_log(to, TRANSFER, sender, receiver, amount)]}
             case calldata.Approve(spender=spender, amount=amount):
-                return frame | {"logs": [_log(transaction.to, APPROVAL, sender, spender, amount)]}
-            case calldata.ExactInputSingle() as swap:
-                return frame | self._swap(sender, swap)
+                return {"logs": [_log(to, APPROVAL, sender, spender, amount)]}
+            case calldata.ExactInputSingle():
+                return self._swap(sender, call)
+            case calldata.Deposit(assets=assets, receiver=receiver):
+                return _exchanged(to, sender, assets, receiver)
+            case calldata.Withdraw(assets=assets, receiver=receiver, owner=owner):
+                return _exchanged(to, receiver, -assets, owner)
 
     def _swap(self, sender: str, swap: calldata.ExactInputSingle) -> dict[str, Any]:
         """USDC (six decimals) for WETH (eighteen), less the loss; the router stands in for its pool."""
@@ -75,6 +86,17 @@ class PaperChain(Node):
                 _log(swap.token_out, TRANSFER, pool, swap.recipient, out),
             ]
         }
+
+
+def _exchanged(vault: str, payer: str, assets: int, holder: str) -> dict[str, Any]:
+    """USDC for as many shares of the vault, or back."""
+    sides = [(USDC, payer, vault), (vault, NOBODY, holder)]
+    return {
+        "logs": [
+            _log(token, TRANSFER, *((giver, taker) if assets > 0 else (taker, giver)), abs(assets))
+            for token, giver, taker in sides
+        ]
+    }
 
 
 def _log(token: str | None, topic: str, first: str, second: str, amount: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from schemas.canonical import child_order_id, command_digest, order_id
 from schemas.commands import Command, InitiateOrder
 from schemas.firm import Limit
 from schemas.hash_chain import digest_of
-from schemas.orders import Action, ApproveToken, Swap, Transfer
+from schemas.orders import Action, ApproveToken, Call, Deposit, Swap, Transfer, Withdraw
 from schemas.partitioning import desk_partition
 from schemas.topics import TOPIC_OF
 from schemas.values import OrderId, Record
@@ -142,6 +142,20 @@ def swap(amount: str, max_slippage: int = 100) -> InitiateOrder:
 
 def allow(amount: str) -> InitiateOrder:
     return _asked(ApproveToken(asset_id="USDC", amount=Decimal(amount), spender=VENUE))
+
+
+def deposit(amount: str, vault: str = VENUE) -> InitiateOrder:
+    """The listed venue stands in for a vault."""
+    return _asked(Deposit(asset_id="USDC", amount=Decimal(amount), vault=vault))
+
+
+def withdraw(amount: str, vault: str = VENUE) -> InitiateOrder:
+    return _asked(Withdraw(asset_id="USDC", amount=Decimal(amount), vault=vault))
+
+
+def call(function: str, *arguments: str, amount: str = "0", asset: str = "USDC") -> InitiateOrder:
+    spent = Decimal(amount)
+    return _asked(Call(asset_id=asset, amount=spent, contract=VENUE, function=function, arguments=list(arguments)))
 
 
 def _asked(action: Action, wallet_id: str = "treasury-1") -> InitiateOrder:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.chain import calldata
+from infra.chain import calldata, spelled_call
 from infra.chain.transaction import from_record, signing_payload
 from schemas.events.lifecycle import OrderHeld, Simulated, SimulationFinding
 from schemas.examples import example
@@ -17,7 +17,7 @@ from tests.streams.governance.firm import CUSTODIAN, VENUE
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import Change, examined, fields, rewritten, transaction, where
 from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.scenery import STRANGER, pay, with_record
+from tests.streams.signing.scenery import STRANGER, address_of, call, deposit, pay, with_record, withdraw
 
 MINUTE = 60_000_000
 
@@ -126,6 +126,43 @@ def test_a_swap_with_a_weaker_minimum_is_refused(swapped: Line) -> None:
     ):
         forged = rewritten(swapped.records, simulating(transaction(data=calldata.encode(weaker))))
         assert examined(forged, swapped.now).of("o1") == "call"
+
+
+FORGED_CALLS: dict[str, tuple[Any, Any, bytes]] = {
+    "a deposit for somebody else": (deposit("1000"), None, calldata.encode(calldata.Deposit(1_000_000_000, STRANGER))),
+    "a deposit of more": (
+        deposit("1000"),
+        None,
+        calldata.encode(calldata.Deposit(1_000_000_001, address_of("treasury-1"))),
+    ),
+    "a withdrawal to somebody else": (
+        withdraw("1000"),
+        None,
+        calldata.encode(calldata.Withdraw(1_000_000_000, STRANGER, address_of("treasury-1"))),
+    ),
+    "a withdrawal for a transfer": (withdraw("1000"), None, calldata.encode(calldata.Transfer(STRANGER, 1_000_000_000))),
+    "another argument": (call("enter(uint256)", "7"), "rita", spelled_call.encode("enter(uint256)", ["8"])),
+    "another function": (call("enter(uint256)", "7"), "rita", spelled_call.encode("leave(uint256)", ["7"])),
+    "bytes after the arguments": (
+        call("enter(uint256)", "7"),
+        "rita",
+        spelled_call.encode("enter(uint256)", ["7"]) + b"\x00" * 32,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORGED_CALLS)
+def test_another_call_than_was_ordered_is_refused(name: str) -> None:
+    body, approver, data = FORGED_CALLS[name]
+    line = Line()
+    line.send("o1", body)
+    line.run("desk")
+    if approver is not None:
+        line.approve("o1", approver)
+    line.run("desk", "execution")
+    assert examined(line.records, line.now).of("o1") == "signed"
+    found = examined(rewritten(line.records, simulating(transaction(data=data))), line.now)
+    assert (found.of("o1"), found.digests) == ("call", [])
 
 
 def test_what_execution_may_build_is_within_what_the_enclave_signs() -> None:

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from infra.chain import transaction
+from infra.chain import spelled_call, transaction
 from schemas.commands import CancelOrder, InitiateOrder
 from schemas.events.lifecycle import Confirmed, OrderClosed, Signed, Simulated
 from schemas.events.limits import LimitReserved
 from tests.streams.governance.changes.specification import policy_proposal
+from tests.streams.governance.firm import VENUE
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import (
@@ -21,13 +22,18 @@ from tests.streams.signing.scenery import (
     STRANGER,
     address_of,
     allow,
+    call,
+    deposit,
     pay,
     received_of,
     swap,
+    withdraw,
 )
 
 
-@pytest.mark.parametrize("body", [pay("1000"), pay("0.5", asset="ETH"), swap("20000"), allow("20000")])
+@pytest.mark.parametrize(
+    "body", [pay("1000"), pay("0.5", asset="ETH"), swap("20000"), allow("20000"), deposit("20000"), withdraw("20000")]
+)
 def test_an_order_that_policy_allows_is_signed_and_confirmed(body: InitiateOrder) -> None:
     line = Line()
     line.send("o1", body)
@@ -36,6 +42,23 @@ def test_an_order_that_policy_allows_is_signed_and_confirmed(body: InitiateOrder
     assert len(line.events(Confirmed)) == 1
     (signed,) = line.events(Signed)
     assert transaction.recover_sender(bytes.fromhex(signed.raw_transaction[2:])) == address_of("treasury-1")
+
+
+@pytest.mark.parametrize(
+    ("asset", "amount", "value"), [("USDC", "5", 0), ("ETH", "0.5", 5 * 10**17)], ids=["through an allowance", "money along"]
+)
+def test_a_call_that_a_risk_officer_looked_at_is_signed_as_it_was_spelled_out(asset: str, amount: str, value: int) -> None:
+    line = Line()
+    line.send("o1", call("enter(uint256,string)", "7", "as agreed", asset=asset, amount=amount))
+    line.run()
+    assert line.outcome("o1") == "nothing", "it waits for an approval"
+    line.approve("o1", "rita")
+    line.run()
+    assert line.outcome("o1") == "signed"
+    (signed,) = line.events(Signed)
+    sent, _ = transaction.decode_raw(bytes.fromhex(signed.raw_transaction[2:]))
+    assert (sent.to, sent.value) == (VENUE, value)
+    assert spelled_call.decode("enter(uint256,string)", sent.data) == ["7", "as agreed"]
 
 
 def test_three_people_approve_and_each_approval_is_proven() -> None:

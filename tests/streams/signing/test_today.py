@@ -269,7 +269,7 @@ def test_decisions_whose_governance_runs_backwards_are_refused() -> None:
     def back(event: Event) -> Event:
         if isinstance(event, PolicyEvaluated) and event.outcome == "allowed":
             return facts(governance_position=before)(event)  # type: ignore[no-any-return]
-        return fields(governance_position=before)(event) if isinstance(event, Approved) else event  # type: ignore[no-any-return]
+        return fields(governance_position=before)(event) if isinstance(event, Approved) else event
 
     assert examined(rewritten(line.records, back), line.now).of("o1") == "governance"
 
