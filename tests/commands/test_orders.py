@@ -7,17 +7,18 @@ import uuid
 from decimal import Decimal
 from typing import cast
 
+import httpx
 import pytest
 from confluent_kafka import TopicPartition
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from commands.client import ApprovalMismatch, CommandRefused, NotDecidedYet, ProofdeskClient, ShownLink, wanted
+from commands.client import ApprovalMismatch, CommandRefused, NotDecidedYet, ProofdeskClient, ShownLink, ShownOrder, wanted
 from commands.client.kafka import KafkaCommander
 from commands.idempotency import command_id_of
 from commands.intake.requests import content_of, path_of
 from infra.kafka import clients
 from schemas import canonical, wire
-from schemas.commands import Command, InitiateOrder
+from schemas.commands import Command, InitiateOrder, TryOrder
 from schemas.partitioning import desk_partition
 from schemas.topics import TOPICS
 from tests.commands.conftest import Door
@@ -217,3 +218,61 @@ def found_command(door: Door, command_id: str) -> tuple[int, Command, dict[str, 
     finally:
         consumer.close()
     raise AssertionError(f"{command_id} is not on the topic")
+
+
+def test_an_order_is_tried_and_nothing_comes_of_it(door: Door) -> None:
+    paula = door.person("paula")
+
+    allowed = paula.attempt(DESK, WALLET, transfer("3"))
+    waiting = paula.attempt(DESK, WALLET, transfer("30000"))
+    refused = paula.attempt(DESK, WALLET, transfer("10000001"))
+
+    assert (allowed.outcome, allowed.refusals) == ("allowed", ())
+    assert (waiting.outcome, waiting.requires) == ("needs-approval", ("risk-officer:1",))
+    assert "rosa" in waiting.unmet[0].could_approve
+    assert refused.outcome == "refused"
+    assert {each.check for each in refused.refusals} >= {"limit-exceeded"}
+    assert refused.facts is not None
+    assert [fact.exceeded for fact in refused.facts.limits] == [True]
+    limits = door.system().read("/v1/limits")["limits"]
+    assert all(Decimal(limit["posted_usd"]) + Decimal(limit["reserved_usd"]) < 10_000_000 for limit in limits)
+
+
+def test_a_trial_sent_without_saying_so_places_no_order(door: Door) -> None:
+    client = door.system()
+    command = client.command(DESK, TryOrder(wallet_id=WALLET, action=transfer("4")))
+
+    response = httpx.post(
+        f"{door.description.http}/v1/orders",
+        json=content_of(command),
+        headers={
+            "Idempotency-Key": command.command_id,
+            "Proofdesk-Principal": command.principal,
+            "Proofdesk-Issued-At": str(command.issued_at),
+        },
+    )
+
+    assert (response.status_code, response.json()["check"]) == (401, "signature-wrong")
+
+
+def test_an_approval_is_taken_back_and_a_cancellation_asked_for_after_the_order_was_handed_over(door: Door) -> None:
+    paula, rosa = door.person("paula"), door.person("rosa")
+    asked = paula.submit(DESK, WALLET, transfer(APPROVAL_NEEDED))
+    rosa.approve(wanted(asked))
+
+    withdrawn = rosa.withdraw_approval(asked.order_id, "I looked again", DESK)
+    cancelled = paula.cancel(asked.order_id, "never mind", DESK)
+
+    assert (withdrawn.state, withdrawn.message) == ("approval-withdrawn", "I looked again")
+    assert cancelled.state == "cancellation-requested"
+    order = until_shown(paula, asked.order_id)
+    assert [(each.approver, each.reason) for each in order.withdrawals] == [("rosa", "I looked again")]
+    assert order.cancellation_requested_at is not None
+
+
+@retry(stop=stop_after_delay(20), wait=wait_fixed(0.1))
+def until_shown(client: ProofdeskClient, order_id: str) -> ShownOrder:
+    """The order once what was said beside its chain was projected."""
+    order = client.show(order_id)
+    assert order.cancellation_requested_at is not None
+    return order
