@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException
 from infra.chain.node import Node
 from infra.chain.rpc import NodeError
 from infra.chain.world import deploy
-from infra.cluster.description import ClusterDescription
+from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.errors import ClusterError, NotReady
 from infra.cluster.runtime import KAFKA_PRINCIPALS, LOOPBACK, POSTGRES_ROLES, ROOT, Runtime, controller_of, is_free
 from infra.cluster.supervision import Program
@@ -120,8 +120,9 @@ class Services:
     def programs(self) -> Iterator[Program]:
         """What the supervisor is to keep running."""
         if "kafka" in self._wanted:
+            environment = {RUNTIME_VARIABLE: str(self._runtime.folder)}
             for name, broker in zip(self._runtime.brokers, self._brokers, strict=True):
-                yield Program(name, tuple(broker.command()), service=True)
+                yield Program(name, tuple(broker.supervised_command()), environment, service=True)
         if "postgres" in self._wanted:
             command = tuple(self._database.command())
             yield Program("postgres", command, service=True, user=system_user(), stop_signal="INT")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -57,6 +58,12 @@ class Broker:
             "kafka.Kafka",
             str(self.settings_file),
         ]
+
+    def supervised_command(self) -> list[str]:
+        """The command line for whoever starts it again as soon as it dies: with others about, it waits for them to notice."""
+        if len(self.seats) == 1:
+            return self.command()
+        return [sys.executable, "-m", "infra.kafka.rejoin", str(self.seat.number), str(self.folder), *self.command()]
 
     def prepare(self) -> None:
         """Write the settings, and format the storage once. Raises subprocess.CalledProcessError, FileNotFoundError."""

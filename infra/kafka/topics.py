@@ -24,6 +24,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra.kafka.properties import in_sync_min, replicas
 from schemas.topics import TOPICS, Principal, Topic
@@ -44,7 +45,24 @@ _LITERAL, _PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
 
 
 def create(admin: AdminClient, brokers: int = 1) -> None:
-    """Make what is missing of topics and access lists; again and again without harm. Raises KafkaException."""
+    """Make what is missing of topics and access lists; again and again without harm.
+
+    Several brokers that have just started don't all know of each other yet, and a client that asks one of those forgets the
+    rest, with whatever it was asking them: so it is asked again.
+
+    Raises:
+        KafkaException: it is refused, or Kafka does not answer, for REQUEST_SECONDS_MAX.
+    """
+    again = Retrying(
+        retry=retry_if_exception_type(KafkaException),
+        stop=stop_after_delay(REQUEST_SECONDS_MAX),
+        wait=wait_fixed(RULES_POLL_SECONDS),
+        reraise=True,
+    )
+    again(lambda: _create(admin, brokers))
+
+
+def _create(admin: AdminClient, brokers: int) -> None:
     wanted = [_new_topic(topic, brokers) for topic in TOPICS.values()]
     _settle(admin.create_topics(wanted, request_timeout=REQUEST_SECONDS_MAX).values(), allowed=KafkaError.TOPIC_ALREADY_EXISTS)
     rules = bindings()
@@ -86,15 +104,16 @@ def await_in_sync(admin: AdminClient, brokers: int, seconds_max: float = REQUEST
         TimeoutError: some lag for `seconds_max`.
     """
     deadline = time.monotonic() + seconds_max
-    while (behind := _out_of_sync(admin, brokers)) != 0:
+    while (behind := out_of_sync(admin, brokers)) != 0:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{behind} partitions are not on all their brokers after {seconds_max:g} s")
         time.sleep(RULES_POLL_SECONDS)
 
 
-def _out_of_sync(admin: AdminClient, brokers: int) -> int:
+def out_of_sync(admin: AdminClient, brokers: int, seconds_max: float = REQUEST_SECONDS_MAX) -> int:
+    """How many partitions lack a leader or a replica's agreement; all of them while fewer than so many brokers are there."""
     try:
-        found = admin.list_topics(timeout=REQUEST_SECONDS_MAX)
+        found = admin.list_topics(timeout=seconds_max)
     except KafkaException:
         return len(TOPICS)
     if len(found.brokers) < brokers:

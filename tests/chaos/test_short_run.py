@@ -1,4 +1,4 @@
-"""A short chaos run on real Kafka: at least 20 faults, three workers, six partitions, load throughout."""
+"""A short chaos run on real Kafka and PostgreSQL: at least 20 faults, three brokers, three workers, load throughout."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.__main__ import chaos, is_sound
+from tests.chaos.__main__ import chaos
+from tests.chaos.findings import is_sound
+from tests.chaos.run import Plan
 
 FAULTS_MIN = 20
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_nothing_lost_nothing_twice_no_limit_exceeded(tmp_path: Path) -> None:
-    findings = chaos(tmp_path / "c", seed=20_261_121, seconds=40, faults_min=FAULTS_MIN)
+    findings = chaos(tmp_path / "c", Plan(seed=20_261_121, seconds=45, faults_min=FAULTS_MIN))
     assert is_sound(findings), findings
     assert sum(findings["faults"].values()) >= FAULTS_MIN
     assert findings["events"] > findings["commands"]

@@ -1,0 +1,77 @@
+"""What a run showed, as one JSON object: what was sent and struck, what the log says, how soon things worked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any, Final
+
+from infra.cluster.description import ClusterDescription
+from schemas.topics import DESK_PARTITIONS
+from streams.desk.observer import INPUTS
+from tests.chaos.run import Ran
+from tests.chaos.verdict.audit import Audit
+from tests.chaos.verdict.log import LogReader
+from tests.chaos.verdict.replay import Derivation, Replay
+from tests.chaos.verdict.tables import ExpectedTables
+from tests.chaos.watch import Recovery
+
+BROKEN: Final = (
+    "lost",
+    "duplicated",
+    "over_limit",
+    "chain_breaks",
+    "wrong_facts",
+    "position_gaps",
+    "decided_otherwise",
+    "projected_otherwise",
+)
+"""What is zero when nothing went wrong."""
+
+
+def is_sound(findings: dict[str, Any]) -> bool:
+    """Whether the log, what is decided from it and the tables are as if nothing had happened."""
+    return findings["commands"] > 0 and findings["events"] > 0 and not any(findings[name] for name in BROKEN)
+
+
+def findings_of(description: ClusterDescription, ran: Ran, say: Callable[[str], None]) -> dict[str, Any]:
+    """Read the whole log again, decide it again, compare it with the tables."""
+    reader, audit, tables = LogReader(description), Audit(), ExpectedTables()
+    derivation, otherwise = Derivation(reader.governance(), reader.prices()), 0
+    for number in range(DESK_PARTITIONS):
+        answered, log = reader.own(number)
+        replay = Replay(reader.inputs(number, INPUTS), answered, derivation, number)
+        for stored in replay.run(log):
+            audit.take(stored)
+            tables.take(stored)
+        otherwise += replay.differences
+        for line in replay.told:
+            say(line)
+    return {
+        "seed": ran.plan.seed,
+        "commands": len(ran.load.sent),
+        "faults": ran.faults.counts(),
+        **asdict(audit.compare(ran.load.sent)),
+        "decided_otherwise": otherwise,
+        "projected_otherwise": tables.differences(description),
+        "events": audit.events,
+        "recovery_ms": _recovery(ran.watch.recoveries),
+        "shown_ms": _spread(each.shown for each in ran.watch.recoveries),
+    }
+
+
+def _recovery(recoveries: list[Recovery]) -> dict[str, Any]:
+    kinds = sorted({each.fault.kind for each in recoveries})
+    by_kind = {kind: _spread(each.seconds for each in recoveries if each.fault.kind == kind) for kind in kinds}
+    return {**_spread(each.seconds for each in recoveries), "by_kind": by_kind}
+
+
+def _spread(seconds: Iterable[float | None]) -> dict[str, int | None]:
+    """Median and longest, in milliseconds. Faults that were never recovered from count as `unrecovered`."""
+    known = list(seconds)
+    found = sorted(each for each in known if each is not None)
+    return {
+        "p50": round(found[len(found) // 2] * 1_000) if found else None,
+        "max": round(found[-1] * 1_000) if found else None,
+        "unrecovered": len(known) - len(found),
+    }
