@@ -71,18 +71,15 @@ def _evaluated(state: DeskState, event: PolicyEvaluated, _: Recorded) -> None:
     _desk(state, event).ledger.evaluated(event.facts.limits, event.decided_at)
     found = state.orders[event.order_id]
     found.requires, found.expires_at = event.requires, event.expires_at
-    match event.outcome:
-        case "needs-approval":
-            if event.approval_hash != found.approval_hash:
-                found.approvals = []
-            found.approval_hash, found.stage = event.approval_hash, "waiting"
-            heapq.heappush(state.expiries, (event.expires_at, event.order_id))
-        case "allowed":
-            # Those that were counted can still be taken back; others were of something else, or no longer stood.
-            counted = {each.principal for each in event.facts.approvals}
-            found.approvals = [given for given in found.approvals if given.principal in counted]
-        case "refused":
-            pass
+    if event.outcome == "needs-approval":
+        if event.approval_hash != found.approval_hash:
+            found.approvals = []
+        found.approval_hash, found.stage = event.approval_hash, "waiting"
+        heapq.heappush(state.expiries, (event.expires_at, event.order_id))
+    elif event.outcome == "allowed" and found.approvals:
+        # Those that were counted can still be taken back; others were of something else, or no longer stood.
+        counted = {each.principal for each in event.facts.approvals}
+        found.approvals = [given for given in found.approvals if given.principal in counted]
     _drop_spent_expiries(state)
 
 

@@ -2,9 +2,10 @@
 
 A hard check beside policy, which no rule and no approval lifts. An open breaker lets only an evacuation pass; one that is
 reducing also what lowers exposure, and lowers it for what was tripped: of a contract, a protocol or a counterparty only
-what puts nothing in, of an asset only what does not buy it. Cancelling, declining and withdrawing are no orders and are
-never stopped. Whoever has an order next asks the same again: execution, the signer, and broadcast before it sends.
-Left out: who trips and resets breakers (`streams.governance`), and what lowers exposure (`exposure`).
+what puts nothing in, of an asset only what does not buy it. A breaker of a whole scope (`*`) concerns every order: of one
+whose protocol or counterparty nobody has named, nobody can say that it is of none. Cancelling, declining and withdrawing
+are no orders and are never stopped. Whoever has an order next asks the same again: execution, the signer, and broadcast
+before it sends. Left out: who trips and resets breakers (`streams.governance`), and what lowers exposure (`exposure`).
 """
 
 from __future__ import annotations
@@ -36,8 +37,6 @@ class Concerned(Protocol):
 
 def concerning(governance: Governance, subjects: Subjects, effect: Effect) -> list[BreakerFact]:
     """Every tripped breaker that an order of `subjects` falls under, by scope and subject. Addresses compare without case."""
-    if not governance.breakers:
-        return []
     concerned = {(scope, subject.lower()) for scope, subject in _places(subjects, effect) if subject}
     return [
         BreakerFact(scope=tripped.scope, subject=tripped.subject, state=tripped.state, tripped_at=tripped.decided_at)

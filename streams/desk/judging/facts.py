@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.events.facts import ApprovalFact, ContractFact, Facts, LimitFact, PriceFact
+from schemas.events.facts import ApprovalFact, BreakerFact, ContractFact, Facts, LimitFact, PriceFact
 from schemas.events.governance import AssetListed, PolicyActivated
 from schemas.firm import Settings
 from schemas.orders import Effect, Order
@@ -120,11 +120,18 @@ def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
         prices=[valued.price],
         limits=limits,
         target=target,
-        breakers=breakers.concerning(governance, subjects_of(order, effect, target), effect),
+        breakers=_tripped(order, effect, target, governance),
         reduces_exposure=exposure.reduces(order.action, wallet, governance.assets),
         evacuates=exposure.evacuates(order.action, wallet),
         approvals=list(approvals),
     )
+
+
+def _tripped(order: Order, effect: Effect, target: ContractFact, governance: Governance) -> list[BreakerFact]:
+    """The breakers that concern the order. Mostly none is tripped, and nothing is looked for."""
+    if not governance.breakers:
+        return []
+    return breakers.concerning(governance, subjects_of(order, effect, target), effect)
 
 
 def target_of(effect: Effect, governance: Governance) -> ContractFact:
