@@ -1,9 +1,9 @@
 """Whether a genesis document makes sense: everything that it names is in it, once, and could work.
 
 A table of checks, each giving sentences a person can act on; all are made, so that a document is corrected in one go. What
-can also be changed later is checked in the same way then: rights (`access_review`), limits (`limit_review`), settings
-(`settings_review`), the policy's own text (`streams.policy.review`). Pure. Leaves out what only a chain knows: whether a token
-has those decimals, whether a contract is at that address.
+can also be changed later is checked in the same way then: rights, limits and settings (`streams.governance.review`), the
+policy's own text (`streams.policy.review`). Pure. Leaves out what only a chain knows: whether a token has those decimals,
+whether a contract is at that address.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from streams.governance import access_review, limit_review, settings_review
-from streams.governance.access_review import repeated
 from streams.governance.genesis import GenesisDocument, GenesisRefused, Wallet, access, activation
+from streams.governance.review import access as rights
+from streams.governance.review import limits, settings
+from streams.governance.review.access import repeated
 from streams.policy import review
 
 PROBLEMS_SHOWN_MAX: Final = 50
@@ -51,7 +52,7 @@ def _repetitions(document: GenesisDocument) -> Iterator[str]:
 
 
 def _access(document: GenesisDocument) -> Iterator[str]:
-    yield from access_review.problems(tuple(access(document)), document.desks)
+    yield from rights.problems(tuple(access(document)), document.desks)
 
 
 def _assets(document: GenesisDocument) -> Iterator[str]:
@@ -100,7 +101,7 @@ def _contracts(document: GenesisDocument) -> Iterator[str]:
 
 def _policy(document: GenesisDocument) -> Iterator[str]:
     addresses = {contract.address for contract in document.contracts}
-    known: limit_review.KnownSubjects = {
+    known: limits.KnownSubjects = {
         "trader": {party.principal for party in (*document.persons, *document.systems)},
         "wallet": {wallet.wallet_id for wallet in document.wallets},
         "asset": {asset.asset_id for asset in document.assets},
@@ -110,8 +111,8 @@ def _policy(document: GenesisDocument) -> Iterator[str]:
         "counterparty": {contract.counterparty for contract in document.contracts if contract.counterparty},
         "desk": set(document.desks),
     }
-    yield from limit_review.problems(document.policy.limits, known)
-    yield from settings_review.problems(document.policy.settings)
+    yield from limits.problems(document.policy.limits, known)
+    yield from settings.problems(document.policy.settings)
 
 
 _CHECKS: Final[tuple[Callable[[GenesisDocument], Iterator[str]], ...]] = (

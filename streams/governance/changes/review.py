@@ -13,8 +13,9 @@ from collections.abc import Iterable
 
 from schemas.events.governance import AccessChanged, PolicyActivated
 from schemas.firm import Access
-from streams.governance import access_review, limit_review, settings_review
 from streams.governance.changes.refusals import NothingChanges, ProposalUnusable
+from streams.governance.review import access as rights
+from streams.governance.review import limits, settings
 from streams.governance.view import Governance
 from streams.policy import review
 
@@ -34,8 +35,8 @@ def policy_problems(firm: Governance, policy: PolicyActivated) -> list[str]:
     """Everything that speaks against `policy` in this firm, a sentence each."""
     active = tuple(access for access in firm.principals.values() if access.status == "active")
     return [
-        *limit_review.problems(policy.limits, known_subjects(firm)),
-        *settings_review.problems(policy.settings),
+        *limits.problems(policy.limits, known_subjects(firm)),
+        *settings.problems(policy.settings),
         *review.problems(policy, active),
     ]
 
@@ -53,14 +54,14 @@ def check_access(firm: Governance, access: Access) -> None:
         raise ProposalUnusable(problems=f"principal {access.principal}: is a {present.kind}, and stays one")
     others = [each for each in firm.principals.values() if each.principal != access.principal]
     changed = AccessChanged.model_validate(dict(access))
-    found = list(access_review.problems([*others, access], firm.desks))
+    found = list(rights.problems([*others, access], firm.desks))
     if firm.policy is not None and not found:
         check = review.problems if access.status == "active" else review.locked_in
         found = list(check(firm.policy, tuple(each for each in [*others, changed] if each.status == "active")))
     _refuse(found)
 
 
-def known_subjects(firm: Governance) -> limit_review.KnownSubjects:
+def known_subjects(firm: Governance) -> limits.KnownSubjects:
     """Who and what there is that a limit could be on."""
     addresses = {address for _, address in firm.contracts}
     return {

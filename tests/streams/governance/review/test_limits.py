@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.firm import Allotment, Limit
-from streams.governance.limit_review import LIMITS_MAX, KnownSubjects, problems
+from streams.governance.review.limits import LIMITS_MAX, KnownSubjects, problems
 from tests.streams.desk.firm import CUSTODIAN, STRANGER, VENUE
 
 KNOWN: KnownSubjects = {
