@@ -63,6 +63,7 @@ STEPS: tuple[Step, ...] = (
     not_signed("o1"),
     not_signed("o3"),
 )
+TRIAL = attempt("t2", transfer("50000"))
 FIRMS = (
     FIRM,
     FIRM.with_policy(policy(*LIMITS, version=2)),
@@ -104,7 +105,7 @@ def test_a_command_that_comes_again_with_another_date_is_another_content_of_a_sp
 def test_a_decision_leaves_the_state_alone_and_can_be_made_again() -> None:
     spec = given(FIRM, initiate("o1", transfer("40000")), initiate("o3", swap("5000000")))
     decider = DeskDecider()
-    for step in (initiate("o6", transfer("7")), approve("o1", by="rita"), split("o3", "1", "4999999"), cancel("o1")):
+    for step in (initiate("o6", transfer("7")), approve("o1", by="rita"), split("o3", "1", "4999999"), cancel("o1"), TRIAL):
         message = Message(step(spec), FIRM.circumstances())
         before = copy.deepcopy(spec.state)
         first = decider.decide(spec.state, message, spec.now)

@@ -317,7 +317,8 @@ def test_a_wrong_command_about_an_order_names_the_order() -> None:
     order = example(Command).command_id
     body = {"kind": "split_order", "order_id": order, "amounts": ["1"]}
     entry = avro(body=body)
-    given().when(raw(entry)).then_rejected(refusals.CommandMalformed, "amounts")
+    spec = given().when(raw(entry)).then_rejected(refusals.CommandMalformed, "amounts")
+    assert (spec.only(CommandRejected).order_id, spec.only(CommandRejected).governance_position) == (order, 40)
 
 
 def test_content_of_any_shape_is_answered() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from schemas.events.answers import LimitBreached
-from schemas.events.lifecycle import OrderClosed, PolicyEvaluated
+from schemas.events.lifecycle import OrderClosed, OrderInitiated, PolicyEvaluated
 from schemas.firm import BreakerScope, BreakerState
 from schemas.orders import Action
 from streams.desk.judging import breakers
+from streams.desk.judging.stopping import stops_now
 from streams.desk.refusals import BreakerOpen, BreakerReducing
 from tests.streams.desk.firm import CUSTODIAN, EARN, FIRM, HOLDING, NOW, SECOND, STRANGER, USDC, VENUE, Firm, limit
 from tests.streams.desk.specification import (
@@ -39,10 +40,13 @@ EARNS = deposit("100")
 
 
 def said_of(firm: Firm, action: Action) -> list[str]:
-    """The checks of breakers among what refuses an order."""
-    said = given(firm).when(initiate("o1", action)).only(PolicyEvaluated)
+    """The checks of breakers among what refuses an order; whoever has it next finds the same."""
+    spec = given(firm).when(initiate("o1", action))
+    said = spec.only(PolicyEvaluated)
     stops = breakers.refusals(said.facts)
     assert said.refusals[: len(stops)] == stops
+    on_its_way = stops_now(spec.only(OrderInitiated).order, said.facts.effect, firm.governance)
+    assert [stop.record() for stop in on_its_way] == stops
     assert said.outcome == "refused" or not stops
     return [stop.check for stop in stops]
 
