@@ -6,20 +6,29 @@ Returns text, never markup: the templates escape it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from projections.headroom import LimitUse
+from projections.headroom import Freed, LimitUse
 from schemas.values import Instant
 
 NOTHING: Final = "\N{EN DASH}"
 HASH_CHARACTERS: Final = 10
 FULL: Final = Decimal(100)
 NEARLY_FULL_PERCENT: Final = 80
+FULLEST_MAX: Final = 8
 
+_ACTIONS: Final[Mapping[str, str]] = {
+    "transfer": "Transfer {amount} {asset_id} to {destination}",
+    "swap": "Swap {amount} {asset_id} for {buy_asset_id} at {venue}",
+    "approve_token": "Let {spender} draw {amount} {asset_id}",
+    "deposit": "Deposit {amount} {asset_id} into {vault}",
+    "withdraw": "Withdraw {amount} {asset_id} from {vault}",
+    "call": "Call {function} at {contract}, spending at most {amount} {asset_id}",
+}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS: Final = {"day": 86_400, "hour": 3_600, "minute": 60}
 
@@ -32,16 +41,44 @@ class Bar:
     posted: Decimal
     reserved: Decimal
     """Of what is left beside `posted`."""
-    nearly_full: bool
 
     @classmethod
     def of(cls, limit: LimitUse) -> Bar:
         """The bar of a limit; full when it is overdrawn or its cap is nothing."""
-        if limit.cap_usd == 0:
-            return cls(limit, FULL, Decimal(0), nearly_full=True)
-        posted = min(FULL, limit.posted_usd * 100 / limit.cap_usd).quantize(Decimal("0.1"))
-        reserved = min(FULL - posted, limit.reserved_usd * 100 / limit.cap_usd).quantize(Decimal("0.1"))
-        return cls(limit, posted, reserved, nearly_full=posted + reserved >= NEARLY_FULL_PERCENT)
+        cap, posted, reserved = (
+            (Decimal(limit.cap_count), Decimal(limit.posted_count), Decimal(limit.reserved_count))
+            if limit.measure == "count"
+            else (limit.cap_usd, limit.posted_usd, limit.reserved_usd)
+        )
+        if cap == 0:
+            return cls(limit, FULL, Decimal(0))
+        posted_percent = min(FULL, posted * 100 / cap).quantize(Decimal("0.1"))
+        return cls(limit, posted_percent, min(FULL - posted_percent, reserved * 100 / cap).quantize(Decimal("0.1")))
+
+    @property
+    def nearly_full(self) -> bool:
+        """Whether little is left of it."""
+        return self.posted + self.reserved >= NEARLY_FULL_PERCENT
+
+    @property
+    def caption(self) -> str:
+        """What is used of it, in its unit."""
+        limit = self.limit
+        if limit.kind == "per-transaction":
+            return usd(limit.cap_usd)
+        if limit.measure == "count":
+            return f"{limit.posted_count} done, {limit.reserved_count} under way of {limit.cap_count} orders"
+        return f"{usd(limit.posted_usd)} used, {usd(limit.reserved_usd)} reserved of {usd(limit.cap_usd)}"
+
+    def freed(self, freed: Freed) -> str:
+        """What will be free, in the limit's unit."""
+        return f"{freed.count} orders" if self.limit.measure == "count" else usd(freed.amount_usd)
+
+
+def fullest(limits: Iterable[LimitUse]) -> list[Bar]:
+    """The bars of which least is left, fullest first; those per transaction have none."""
+    bars = [Bar.of(each) for each in limits if each.kind != "per-transaction"]
+    return sorted(bars, key=lambda bar: bar.posted + bar.reserved, reverse=True)[:FULLEST_MAX]
 
 
 def usd(amount: Decimal | None) -> str:
@@ -73,28 +110,34 @@ def slippage(ppm: int | None) -> str:
     return NOTHING if ppm is None else f"{Decimal(ppm) / 10_000:.2f} %"
 
 
-def window(seconds: int) -> str:
-    """A window's length in its largest whole unit; a limit per transaction has none."""
-    if seconds == 0:
-        return "per transaction"
+def window(limit: LimitUse) -> str:
+    """What of the past counts, in the largest whole unit; nothing of it for a limit per transaction."""
+    match limit.kind:
+        case "per-transaction":
+            return "per transaction"
+        case "calendar-day" | "calendar-month":
+            return f"each {limit.kind.removeprefix('calendar-')}, {limit.zone}"
+    seconds = limit.window_seconds
     unit, length = next(((unit, length) for unit, length in _SECONDS.items() if seconds % length == 0), ("second", 1))
     count = seconds // length
     return f"rolling {count} {unit}{'s' if count > 1 else ''}"
 
 
+def difference(line: str) -> str:
+    """What a line of `diff -u` is."""
+    if line.startswith(("+++", "---", "@@")):
+        return "place"
+    return {"+": "added", "-": "removed"}.get(line[:1], "same")
+
+
 def action(content: Mapping[str, Any] | None) -> str:
     """What an order asks for, in a line."""
-    match content:
-        case {"kind": "transfer", "amount": amount, "asset_id": asset, "destination": destination}:
-            return f"Transfer {quantity(amount)} {asset} to {destination}"
-        case {"kind": "swap", "amount": amount, "asset_id": asset, "buy_asset_id": buys, "venue": venue}:
-            return f"Swap {quantity(amount)} {asset} for {buys} at {venue}"
-        case {"kind": "approve_token", "amount": amount, "asset_id": asset, "spender": spender}:
-            return f"Let {spender} draw {quantity(amount)} {asset}"
-        case None:
-            return NOTHING
-        case _:
-            return json.dumps(dict(content), ensure_ascii=False)
+    if content is None:
+        return NOTHING
+    said = _ACTIONS.get(content["kind"])
+    if said is None:
+        return json.dumps(dict(content), ensure_ascii=False)
+    return said.format_map({**content, "amount": quantity(content["amount"])})
 
 
 def as_json(content: Any) -> str:
@@ -109,5 +152,6 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "slippage": slippage,
     "window": window,
     "action": action,
+    "difference": difference,
     "as_json": as_json,
 }

@@ -157,7 +157,7 @@ def test_pages_show_everything_and_let_nothing_run(database: str, connect: Calla
         assert "<script>alert" not in page.text
         assert "<img" not in page.text
         assert "&lt;script&gt;alert" in page.text
-        assert page.text.count("<script") == 1
+        assert page.text.count("<script") == 2
         policy = page.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy

@@ -5,25 +5,41 @@ from typing import Any
 
 import pytest
 
-from projections.api.shapes import LimitUse
 from projections.dashboard import wording
 from projections.dashboard.wording import Bar
 from projections.folds.arrivals import trace_id_of
+from projections.headroom import Freed, LimitUse
 from tests.projections.story import HEADERS, TRACE
 
 
-def use(cap: str, posted: str, reserved: str) -> LimitUse:
-    return LimitUse(
-        limit_id="trader-day",
-        scope="trader",
-        subject="alice",
-        scope_key="trader:alice",
-        kind="rolling",
-        window_seconds=86_400,
-        cap_usd=Decimal(cap),
-        posted_usd=Decimal(posted),
-        reserved_usd=Decimal(reserved),
+def use(cap: str, posted: str, reserved: str, **changes: Any) -> LimitUse:
+    return LimitUse.model_validate(
+        {
+            "limit_id": "trader-day",
+            "scope": "trader",
+            "subject": "alice",
+            "scope_key": "trader:alice",
+            "kind": "rolling",
+            "window_seconds": 86_400,
+            "zone": "",
+            "measure": "usd",
+            "cap_usd": cap,
+            "posted_usd": posted,
+            "reserved_usd": reserved,
+            "headroom_usd": "0",
+            "cap_count": 0,
+            "posted_count": 0,
+            "reserved_count": 0,
+            "headroom_count": 0,
+            "counted_from": 0,
+            "frees": [],
+            "trips": "",
+            **changes,
+        }
     )
+
+
+COUNTED = use("0", "0", "0", measure="count", cap_count=40, posted_count=10, reserved_count=2)
 
 
 @pytest.mark.parametrize(
@@ -34,10 +50,27 @@ def use(cap: str, posted: str, reserved: str) -> LimitUse:
         (use("1000", "900", "600"), "90.0", "10.0", True),
         (use("1000", "3000", "0"), "100.0", "0.0", True),
         (use("0", "0", "0"), "100", "0", True),
+        (COUNTED, "25.0", "5.0", False),
     ],
 )
 def test_a_bar_never_leaves_its_frame(limit: LimitUse, posted: str, reserved: str, nearly_full: bool) -> None:  # noqa: FBT001
-    assert Bar.of(limit) == Bar(limit, Decimal(posted), Decimal(reserved), nearly_full)
+    bar = Bar.of(limit)
+    assert (bar.posted, bar.reserved, bar.nearly_full) == (Decimal(posted), Decimal(reserved), nearly_full)
+
+
+def test_a_bar_says_what_is_used_and_freed_in_its_limits_own_unit() -> None:
+    freed = Freed(at=0, amount_usd=Decimal(5), count=3)
+    dollars = Bar.of(use("1000", "250", "125"))
+    assert (dollars.caption, dollars.freed(freed)) == ("$250.00 used, $125.00 reserved of $1,000.00", "$5.00")
+    counted = Bar.of(COUNTED)
+    assert (counted.caption, counted.freed(freed)) == ("10 done, 2 under way of 40 orders", "3 orders")
+    assert Bar.of(use("1000", "0", "0", kind="per-transaction")).caption == "$1,000.00"
+
+
+def test_the_fullest_limits_come_first_and_those_per_transaction_not_at_all() -> None:
+    single = use("1", "1", "0", kind="per-transaction")
+    bars = wording.fullest([use("100", "1", "0"), single, COUNTED, use("100", "80", "15")])
+    assert [bar.posted + bar.reserved for bar in bars] == [Decimal(95), Decimal(30), Decimal(1)]
 
 
 @pytest.mark.parametrize(
@@ -53,10 +86,16 @@ def test_a_bar_never_leaves_its_frame(limit: LimitUse, posted: str, reserved: st
         ("slippage", 29_920, "2.99 %"),
         ("slippage", -10_000, "-1.00 %"),
         ("slippage", None, "\N{EN DASH}"),
-        ("window", 0, "per transaction"),
-        ("window", 86_400, "rolling 1 day"),
-        ("window", 7_200, "rolling 2 hours"),
-        ("window", 90, "rolling 90 seconds"),
+        ("window", use("1", "0", "0", kind="per-transaction"), "per transaction"),
+        ("window", use("1", "0", "0", window_seconds=86_400), "rolling 1 day"),
+        ("window", use("1", "0", "0", window_seconds=7_200), "rolling 2 hours"),
+        ("window", use("1", "0", "0", window_seconds=90), "rolling 90 seconds"),
+        ("window", use("1", "0", "0", kind="calendar-month", zone="Europe/Zurich"), "each month, Europe/Zurich"),
+        ("difference", "+++ proposed", "place"),
+        ("difference", "@@ -1 +1 @@", "place"),
+        ("difference", "+permit", "added"),
+        ("difference", "-permit", "removed"),
+        ("difference", " permit", "same"),
         ("as_json", {"a": "é"}, '{\n  "a": "é"\n}'),
     ],
 )
@@ -73,6 +112,12 @@ def test_values_read_as_people_write_them(word: str, value: Any, shown: str) -> 
             "Swap 5,000,000 USDC for WETH at 0xB",
         ),
         ({"kind": "approve_token", "amount": "1", "asset_id": "USDC", "spender": "0xC"}, "Let 0xC draw 1 USDC"),
+        ({"kind": "deposit", "amount": "7", "asset_id": "USDC", "vault": "0xD"}, "Deposit 7 USDC into 0xD"),
+        ({"kind": "withdraw", "amount": "7", "asset_id": "USDC", "vault": "0xD"}, "Withdraw 7 USDC from 0xD"),
+        (
+            {"kind": "call", "amount": "0", "asset_id": "ETH", "contract": "0xE", "function": "claim()", "arguments": []},
+            "Call claim() at 0xE, spending at most 0 ETH",
+        ),
         ({"kind": "stake"}, '{"kind": "stake"}'),
         (None, "\N{EN DASH}"),
     ],

@@ -37,11 +37,25 @@
   }
 
   function show(content) {
-    const writing = document.activeElement instanceof HTMLInputElement;
+    const writing = document.activeElement?.matches("input, select");
     if (!content || writing) return;
     const open = [...document.querySelectorAll("details[open]")].map((each) => each.id);
+    const forms = [...document.querySelectorAll("form[id]")];
     document.getElementById("content").replaceWith(content);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    for (const form of forms) keep(form, document.getElementById(form.id));
+    document.dispatchEvent(new Event("shown"));
+  }
+
+  // What somebody has typed, and what was last said to them, outlives the form that it stood in.
+  function keep(before, after) {
+    if (!after) return;
+    for (const field of before.elements) {
+      const same = after.elements.namedItem(field.name);
+      if (field.matches("input, select") && same) same.value = field.value;
+    }
+    const said = after.querySelector("output");
+    if (said) said.replaceWith(before.querySelector("output"));
   }
 
   function schedule() {
