@@ -30,7 +30,7 @@ class Quorum(NamedTuple):
 
     places: tuple[tuple[Role, int], ...]
     """In the order of the text; no role twice."""
-    sites: int = 1
+    sites: int
 
     @property
     def roles(self) -> frozenset[Role]:

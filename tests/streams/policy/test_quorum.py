@@ -101,6 +101,7 @@ BOTH = approval("bea", "risk", "compliance")
         ("risk:2 & compliance:1", [BOTH, RITA, RHEA], True),
         ("risk:2 & compliance:1", [BOTH, RITA, CARL], True),
         ("risk:2 & compliance:2", [BOTH, RITA, RHEA, CARL], True),
+        ("a:1 & b:1 & c:1", [approval("x", "a", "b"), approval("y", "b", "c"), approval("z", "a")], True),
         ("risk:2 & sites:2", [RITA, BOTH], False),
         ("risk:2 & sites:2", [RITA, BOTH, CARL], False),
         ("risk:2 & sites:2", [RITA, BOTH, RHEA], True),
