@@ -1,8 +1,9 @@
 """One order's evidence, each link by its role, and each decision with the firm as it was when it was made. Pure.
 
 Decides that a chain goes from one initiation over a reservation and an evaluation that allows to one approval and one
-simulation, all of one order and one desk; and that a decision names a position of governance that exists and does not go back
-behind the one before. A desk that names an old position gains nothing: the order has to hold under today's governance, too.
+simulation, all of one order and one desk; that a decision names a position of governance that exists and does not go back
+behind the one before; and that it was reserved and approved under one policy. A desk that names an old position gains
+nothing: the order has to hold under today's governance, too.
 """
 
 from __future__ import annotations
@@ -146,6 +147,8 @@ def case_of(dossier: Dossier, shape: Shape, history: GovernanceLog, observed: Ma
     first, allowed = decision(history, shape.first), decision(history, shape.allowed)
     if first.governance.position > allowed.governance.position:
         raise Unproven("a decision was made on older governance than the one before it")
+    if first.policy.policy_hash != allowed.policy.policy_hash:
+        raise Unproven("policy changed between what was reserved and what was approved")
     return Case(dossier, shape, first, allowed, Moment(today, today.policy), wallet, observed, history, now)
 
 

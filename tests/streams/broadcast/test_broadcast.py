@@ -11,8 +11,9 @@ from structlog.testing import capture_logs
 
 from infra.chain.node import Node
 from infra.chain.transaction import Transaction
-from schemas.events.base import Event, OrderEvent
+from schemas.events.base import OrderEvent
 from schemas.events.lifecycle import Approved, Broadcast, Confirmed, Reverted, Signed
+from schemas.events.observations import PriceObserved
 from schemas.examples import example
 from schemas.values import Instant, Record
 from streams.broadcast.decider import BroadcastDecider, Sent
@@ -40,7 +41,7 @@ class Sender:
         self.references = References()
         self.observer = BroadcastObserver(self.references, self.nodes, lambda: self.now)
 
-    def hear(self, *events: Event, after_ms: int = 0) -> None:
+    def hear(self, *events: Record, after_ms: int = 0) -> None:
         """Let time pass, and events arrive."""
         self.now += after_ms * MS
         self.references.arrived += [received(event) for event in events]
@@ -221,7 +222,7 @@ def test_a_node_that_is_away_is_looked_at_again_when_it_is_back(scene: ChainScen
 
 def test_records_that_are_no_links_are_passed_over() -> None:
     at_work = sender()
-    at_work.hear(*firm_events()[:1], of_order(Approved, example(Signed)))
+    at_work.hear(*firm_events()[:1], example(PriceObserved), of_order(Approved, example(Signed)))
     assert list(at_work.observer._flights.under_way(NOW)) == []
 
 

@@ -10,8 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.commands import CancelOrder
-from schemas.events.base import Event, OrderEvent
-from schemas.events.lifecycle import Approved, OrderClosed, OrderInitiated, Signed, SigningRefused, Simulated
+from schemas.events.base import DeskEvent, Event, OrderEvent
+from schemas.events.lifecycle import (
+    ApprovalWithdrawn,
+    Approved,
+    CancellationRequested,
+    OrderClosed,
+    OrderInitiated,
+    Signed,
+    SigningRefused,
+    Simulated,
+)
 from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
 from schemas.examples import example
 from schemas.topics import TOPIC_OF
@@ -101,6 +110,12 @@ def test_records_that_are_read_again_change_nothing(agreed: Line) -> None:
         fold.accept(each)
     assert once is not None
     assert fold.dossier(received, received.record) == once
+
+
+@pytest.mark.parametrize("kind", [CancellationRequested, ApprovalWithdrawn])
+def test_what_is_said_of_an_order_that_is_not_there_changes_nothing(paid: Line, kind: type[DeskEvent]) -> None:
+    stray = example(kind).model_copy(update={"desk_id": DESK, "order_id": NEVER_ORDERED, "decided_at": paid.now})
+    assert examined(resealed(paid.records, stray), paid.now).of("o1") == "signed"
 
 
 # Tampering ----------------------------------------------------------------------------------------------------------------

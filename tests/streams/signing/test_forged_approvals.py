@@ -75,6 +75,11 @@ def given_by(line: Line, by: str) -> Change:
     return change
 
 
+def before_it_was_allowed(make: Callable[[PolicyEvaluated], OrderEvent]) -> Change:
+    """One link more, right before the evaluation that let the order pass."""
+    return where(PolicyEvaluated, "o1", lambda e: [make(e), e] if e.outcome == "allowed" else e)
+
+
 ATTACKS: dict[str, tuple[Callable[[Line], Change], str]] = {
     "approved without a single approval": (lambda _: without_approvals, "approvals"),
     "approved without claiming any": (lambda _: without_claims, "policy"),
@@ -98,33 +103,19 @@ ATTACKS: dict[str, tuple[Callable[[Line], Change], str]] = {
         "approvals",
     ),
     "declined, and approved all the same": (
-        lambda _: where(
-            Approved,
-            "o1",
-            lambda a: [
-                example(ApprovalDeclined).model_copy(
-                    update={"desk_id": a.desk_id, "order_id": a.order_id, "decided_at": a.decided_at}
-                ),
-                a,
-            ],
+        lambda _: before_it_was_allowed(
+            lambda a: example(ApprovalDeclined).model_copy(
+                update={"desk_id": a.desk_id, "order_id": a.order_id, "decided_at": a.decided_at}
+            )
         ),
         "chain-shape",
     ),
     "under other rules than policy has": (lambda _: where(PolicyEvaluated, "o1", fields(rules=[])), "policy"),
     "after its reservation was released": (
-        lambda _: where(
-            Approved,
-            "o1",
-            lambda a: [
-                LimitReleased(
-                    desk_id=a.desk_id,
-                    order_id=a.order_id,
-                    decided_at=a.decided_at,
-                    released=[],
-                    reason="superseded",
-                ),
-                a,
-            ],
+        lambda _: before_it_was_allowed(
+            lambda a: LimitReleased(
+                desk_id=a.desk_id, order_id=a.order_id, decided_at=a.decided_at, released=[], reason="superseded"
+            )
         ),
         "chain-shape",
     ),

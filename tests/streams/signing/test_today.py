@@ -9,7 +9,7 @@ import pytest
 
 from schemas.commands import CancelOrder, GiveApproval, InitiateOrder, WithdrawApproval
 from schemas.events.base import Event, FirmEvent
-from schemas.events.governance import BreakerTripped
+from schemas.events.governance import AssetListed, BreakerTripped
 from schemas.events.lifecycle import (
     ApprovalGiven,
     Approved,
@@ -22,13 +22,16 @@ from schemas.events.lifecycle import (
 )
 from schemas.firm import BreakerScope, BreakerState
 from schemas.firm_commands import ProposeAccess, ProposeReset, TripBreaker
+from streams.governance.view import GovernanceFold
 from streams.policy import starter
+from streams.signing.dossier import EVIDENCE_TOPICS, EvidenceFold
+from streams.signing.evidence.verdict import Verdict, judge
 from tests.streams.desk.firm import Fido2Key
 from tests.streams.governance import firm
 from tests.streams.governance.changes.specification import access, policy_proposal
 from tests.streams.governance.firm import CUSTODIAN, VENUE
 from tests.streams.signing.forgery import everywhere, examined, facts, fields, rewritten
-from tests.streams.signing.line import Line
+from tests.streams.signing.line import Line, simulated_of
 from tests.streams.signing.scenery import DESK, LIMITS, STRANGER, genesis, limit, pay, swap, wallet
 
 PERSONS = [*firm.document().persons, firm.person("sara", "senior-risk-officer")]
@@ -272,6 +275,45 @@ def test_decisions_whose_governance_runs_backwards_are_refused() -> None:
         return fields(governance_position=before)(event) if isinstance(event, Approved) else event
 
     assert examined(rewritten(line.records, back), line.now).of("o1") == "governance"
+
+
+def test_approvals_of_an_earlier_policy_do_not_count_under_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desk that was taken over does not evaluate anew what was reserved under the policy before."""
+    line = waiting("sven", "carl")
+    shown = line.events(PolicyEvaluated, "o1")[-1].approval_hash
+    activated(limits=[*LIMITS, limit("wide", "9000000")])(line)
+    line.approve("o1", "cora")
+    with monkeypatch.context() as taken_over:
+        taken_over.setattr("streams.desk.orders.approvals.hash_now", lambda *_: shown)
+        line.run("desk", "execution")
+    assert len(line.events(Approved)) == 1
+    assert examined(line.records, line.now).of("o1") == "governance"
+
+
+def test_an_order_that_would_do_something_else_today_is_refused() -> None:
+    line = approved(*PAYING)
+    assert judged(line).refusal is None
+    usdc = next(r.record for r in line.records if isinstance(r.record, AssetListed) and r.record.asset_id == "USDC")
+    refusal = judged(line, fields(decimals=18)(usdc)).refusal
+    assert refusal is not None
+    assert refusal.check == "rights"
+
+
+def judged(line: Line, *more: FirmEvent) -> Verdict:
+    """The verdict on `o1` of somebody who believes governance's log, and sees more of it."""
+    evidence, governance = EvidenceFold(), GovernanceFold()
+    for received in line.records:
+        if received.topic in EVIDENCE_TOPICS:
+            evidence.accept(received)
+        elif isinstance(received.record, FirmEvent):
+            governance.accept(received.record)
+    for event in more:
+        governance.accept(event.model_copy(update={"position": governance.view.position + 1}))
+    received = simulated_of(line, "o1")
+    assert isinstance(received.record, Simulated)
+    dossier = evidence.dossier(received, received.record)
+    assert dossier is not None
+    return judge(dossier, governance, {}, line.now)
 
 
 def test_an_order_that_a_taken_over_desk_lets_pass_a_breaker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
