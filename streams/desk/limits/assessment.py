@@ -144,6 +144,10 @@ def _gauge(  # noqa: PLR0913, PLR0917 - all that is the same, as the key of the 
         exceeded=False,
         measure=measure,
         cap_count=cap_count if counts else 0,
+        used_count=0,
+        requested_count=0,
+        counted_from=0,
+        frees_at=0,
         zone=zone if kind in CALENDAR else "",
     )
     cap = cap_count if counts else micros(cap_usd)
@@ -152,11 +156,11 @@ def _gauge(  # noqa: PLR0913, PLR0917 - all that is the same, as the key of the 
 
 @lru_cache(maxsize=GAUGES_REMEMBERED_MAX)
 def _nothing_of(limit_id: str, scope_key: str) -> ReservedAmount:
-    return ReservedAmount(limit_id=limit_id, scope_key=scope_key, amount_usd=Decimal(0))
+    return ReservedAmount(limit_id=limit_id, scope_key=scope_key, amount_usd=Decimal(0), count=0)
 
 
 def _with(record: R, values: dict[str, object]) -> R:
-    """`record.model_copy(update=values)` in half the time: twelve of an order's records are made so."""
+    """`record.model_copy(update=values)` in half the time, for records that have all their fields set: an order has twelve."""
     copy = record.__class__.__new__(record.__class__)
     object.__setattr__(copy, "__dict__", record.__dict__ | values)
     object.__setattr__(copy, "__pydantic_fields_set__", record.__pydantic_fields_set__)
@@ -190,5 +194,5 @@ def _refusal(fact: LimitFact) -> Refusal:
 def _free_again(frees_at: Instant) -> str:
     if frees_at == 0:
         return "orders that hold it have closed"
-    moment = datetime.fromtimestamp(-(-frees_at // MICROS_PER_SECOND), UTC)
+    moment = datetime.fromtimestamp(frees_at // MICROS_PER_SECOND, UTC)
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC, when enough of it has left the window"

@@ -6,7 +6,7 @@ months of 28 to 31 days are as long as the calendar says. The zones are those of
 machine's: whoever decides again decides by the same rules.
 Postings are counted in buckets, and a bucket counts until its end has left the window: what is posted may count a little
 longer than said, by at most a bucket, and never shorter. Calendar buckets are quarters of an hour, on which every zone's
-days have begun since 1972, so that nothing counts on a day it was not posted on.
+days have begun since 1973, so that nothing counts on a day it was not posted on.
 Pure, but that a zone's rules are read once. Left out: a clock that runs backwards; the engine's never does.
 """
 

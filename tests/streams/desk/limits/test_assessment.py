@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import time
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 
 from schemas.events.facts import LimitFact
 from schemas.firm import Allotment, Limit
+from schemas.values import Record
 from streams.desk.limits.assessment import Breach, breaches, limit_facts, refusals, reservation
 from streams.desk.limits.ledger import Adjustment, Ledger
 from streams.desk.limits.subjects import applied
@@ -22,8 +26,15 @@ def counting(cap: int, **changes: Any) -> Limit:
 
 def facts(each: Limit, amount: str, ledger: Ledger, adjustment: Adjustment) -> LimitFact:
     (fact,) = limit_facts(ledger, applied([each], SUBJECTS), Decimal(amount), NOW, adjustment)
-    assert LimitFact.model_validate(fact.model_dump()) == fact, "made as if it had been validated"
+    assert_whole(fact)
     return fact
+
+
+def assert_whole(record: Record) -> None:
+    """It is as it would be if it had been made with validation."""
+    again = type(record).model_validate(record.model_dump())
+    assert again == record == pickle.loads(pickle.dumps(record))  # noqa: S301 - our own bytes
+    assert again.model_fields_set == record.model_fields_set == set(type(record).model_fields)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +67,12 @@ def test_a_fact_about_a_count_has_counts_and_no_dollars() -> None:
     assert [fact.cap_usd, fact.used_usd, fact.requested_usd] == 3 * [Decimal(0)]
 
 
+@pytest.mark.parametrize(("amount", "exceeded"), [("59.999999", False), ("60", False), ("60.000001", True)])
+def test_a_single_order_may_be_as_large_as_the_cap(amount: str, *, exceeded: bool) -> None:
+    fact = facts(limit("single", "60", kind="per-transaction", window_seconds=0), amount, Ledger(), Adjustment())
+    assert fact.exceeded == exceeded
+
+
 ADJUSTED = [
     # held by all, moved, kept        amount   used, requested, exceeded
     (100, {}, {}, "1", 100, 1, True),
@@ -84,6 +101,8 @@ def test_every_limit_with_a_window_is_reserved_that_something_is_asked_of() -> N
         counting(5),
     )
     some = [(each.limit_id, each.scope_key, int(each.amount_usd), each.count) for each in reservation(table.facts("7"))]
+    for each in reservation(table.facts("7")):
+        assert_whole(each)
     assert some == [("day", "trader:alice", 7, 0), ("month", "desk:d1", 7, 0), ("few", "trader:alice", 0, 1)]
     assert [each.limit_id for each in reservation(table.facts("0"))] == ["few"]
 
@@ -106,6 +125,16 @@ def test_each_scope_and_kind_refuses_on_its_own() -> None:
             allotments=[Allotment(desk_id="d1", cap_usd=Decimal(15)), Allotment(desk_id="d2", cap_usd=Decimal(15))],
         ),
     )
+
+
+@pytest.fixture
+def in_tokyo() -> Iterator[None]:
+    """The machine's time zone is not UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 WORDS = [
@@ -136,6 +165,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.usefixtures("in_tokyo")
 @pytest.mark.parametrize(("limits", "amount", "message", "remedy"), WORDS)
 def test_a_refusal_says_what_is_left_and_what_to_wait_for(limits: list[Limit], amount: str, message: str, remedy: str) -> None:
     table = Table(*limits)

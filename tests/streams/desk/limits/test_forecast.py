@@ -69,7 +69,8 @@ def test_enough_is_free_when_it_is_said_to_be_and_not_before(
     window: Window, postings: list[tuple[int, int]], needed: int
 ) -> None:
     account, now = Account(), NOW
-    account.learn(reach(window.kind, window.seconds))
+    account.learn(reach("rolling", 86_400 * 366))
+    account.width_seconds = reach(window.kind, window.seconds).width_seconds
     for later, amount in postings:
         now += later
         account.post(amount, now)

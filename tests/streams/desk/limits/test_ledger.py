@@ -8,7 +8,7 @@ import pytest
 
 from schemas.firm import Limit
 from schemas.orders import ReservedAmount
-from streams.desk.limits.ledger import Ledger, LedgerBroken, amounts, dollars, micros
+from streams.desk.limits.ledger import Account, Ledger, LedgerBroken, amounts, dollars, micros
 from tests.streams.desk.firm import SECOND, limit
 from tests.streams.desk.limits.table import Table, check
 
@@ -67,6 +67,8 @@ def test_an_order_reserves_once() -> None:
     ledger.reserve("o1", [])
     with pytest.raises(LedgerBroken, match="o1 reserves twice"):
         ledger.reserve("o1", [])
+    with pytest.raises(LedgerBroken, match="o9 holds no reservation"):
+        ledger.release("o9")
 
 
 def test_all_limits_are_reserved_or_none() -> None:
@@ -129,6 +131,54 @@ def test_a_bucket_is_remembered_once_however_much_was_posted_in_it() -> None:
     for n in range(5):
         table.run(f"reserve o{n} 1 -> ok \n wait 1.5 -> ok \n post o{n} -> ok")
     assert table.ledger.accounts["day|trader:alice"].sums == [5_000_000]
+
+
+def test_what_has_left_is_dropped_and_the_rest_still_adds_up() -> None:
+    table = Table(DAILY)
+    table.run("""
+        reserve  o1  1  -> ok
+        reserve  o2  2  -> ok
+        reserve  o3  4  -> ok
+        reserve  o4  8  -> ok
+        post     o1     -> ok
+        wait     3_600  -> ok
+        post     o2     -> ok
+        wait     3_600  -> ok
+        post     o3     -> ok
+        wait     79_210 -> ok
+        used     day trader:alice -> 14
+        post     o4     -> ok
+        used     day trader:alice -> 14
+        wait     3_600  -> ok
+        reserve  o5  16 -> ok
+        used     day trader:alice -> 28
+        wait     3_600  -> ok
+        post     o5     -> ok
+        used     day trader:alice -> 24
+        wait     86_410 -> ok
+        reserve  o6  32 -> ok
+        post     o6     -> ok
+        used     day trader:alice -> 32
+    """)
+    assert table.ledger.accounts["day|trader:alice"] == Account(0, 86_400, 10, [1_760_180_030], [32_000_000], 0)
+
+
+def test_a_calendar_limit_remembers_its_day() -> None:
+    check(
+        """
+        clock    2026-03-29T00:30:00+01:00 -> ok
+        reserve  o1  1_000_000             -> ok
+        post     o1                        -> ok
+        clock    2026-03-29T23:00:00+02:00 -> ok
+        reserve  o2  0                     -> ok
+        reserve  o3  1                     -> over today
+        clock    2026-03-29T23:59:59+02:00 -> ok
+        reserve  o3  1                     -> over today
+        clock    2026-03-30T00:00:00+02:00 -> ok
+        reserve  o3  1_000_000             -> ok
+        """,
+        limit("today", "1000000", kind="calendar-day", window_seconds=0, zone="Europe/Zurich"),
+    )
 
 
 def test_a_split_leaves_no_gap_and_its_parts_end_each_in_its_own_way() -> None:
@@ -250,6 +300,12 @@ def test_what_can_never_count_again_leaves_memory() -> None:
         """,
         DAILY,
     )
+
+
+def test_each_evaluation_looks_at_one_account_more_than_it_can_have_added() -> None:
+    table = Table(limit("once", "10", scope="destination", window_seconds=60))
+    table.run("\n".join(f"reserve o{number} 1 destination=0x{number} -> ok \n post o{number} -> ok" for number in range(9)))
+    table.run("wait 61 -> ok \n accounts - -> 9 \n reserve o9 1 destination=0x9 -> ok \n accounts - -> 8")
 
 
 def test_accounts_are_dropped_as_fast_as_they_are_made() -> None:
