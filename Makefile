@@ -52,7 +52,7 @@ lock: $(TOOLCHAIN) ## resolve the newest dependencies and pin them with hashes
 	    --no-emit-index-url --no-emit-find-links $(ARGS) pyproject.toml -o requirements.lock
 	.runtime/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
-	for peer in quix faust; do .runtime/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for peer in quix faust eventsourcing; do .runtime/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --no-emit-find-links $(ARGS) tests/bench/requirements-$$peer.in \
 	    -o tests/bench/requirements-$$peer.lock || exit 1; done
 	.runtime/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -32,7 +32,7 @@ console = Console(stderr=True, highlight=False)
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A module with `run(description) -> Result`, and what the cluster must have."""
+    """A module with `run(description) -> list[Result]`, and what the cluster must have."""
 
     module: str
     services: tuple[Service, ...]
@@ -40,7 +40,8 @@ class Benchmark:
 
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
-    "desk-decisions": Benchmark("tests.bench.desk.benchmark", ("kafka",)),
+    "engine": Benchmark("tests.bench.window.benchmark", ("kafka",)),
+    "desk": Benchmark("tests.bench.desk.benchmark", ("kafka", "postgres")),
     "projection-rebuild": Benchmark("tests.bench.projection", ("kafka", "postgres")),
     "order-latency": Benchmark("tests.bench.latency", SERVICES, PROCESSES),
 }
@@ -57,7 +58,7 @@ def main(name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS
         benchmark = BENCHMARKS[each]
         with _cluster(benchmark) as description:
             console.print(f"{each}: running")
-            results.append(importlib.import_module(benchmark.module).run(description))
+            results += importlib.import_module(benchmark.module).run(description)
     show(results, LOG)
 
 

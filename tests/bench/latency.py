@@ -40,7 +40,7 @@ class OrderFailed(Exception):
     """An order did not reach confirmation: there is nothing to measure."""
 
 
-def run(description: ClusterDescription) -> Result:
+def run(description: ClusterDescription) -> list[Result]:
     """Orders one after the other; medians of each run."""
     course = Course(description)
     for _ in range(WARM_UP_ORDERS):
@@ -52,7 +52,7 @@ def run(description: ClusterDescription) -> Result:
         runs["ours"].append(median(confirmed for _, confirmed in timed))
         runs["to policy-evaluated"].append(median(evaluated for evaluated, _ in timed))
         runs["floor"].append(median(course.record() for _ in range(ORDERS_A_RUN)))
-    return Result.of("order-latency", "ms p50", runs, "ours: command to confirmed; floor: a record written and read back")
+    return [Result.of("order-latency", "ms p50", runs, "ours: command to confirmed; floor: a record written and read back")]
 
 
 class Course:

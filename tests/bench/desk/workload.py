@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import cycle, islice
 from typing import Final
@@ -26,6 +25,7 @@ from schemas.topics import DESK_PARTITIONS
 from schemas.values import DeskId, Instant
 from streams.policy import starter
 from streams.policy.ruleset import ready
+from tests.bench.racing.course import Keyed
 from tests.streams.desk.firm import CHAIN, SETTINGS, TREASURY, USDC, VENUE, WETH, MachineKey, limit, policy, system
 
 DESKS_PER_PARTITION: Final = 2
@@ -35,14 +35,6 @@ COMMAND_AGE_SECONDS: Final = 3_600
 """As old as a policy lets a command be: they are all signed before the first round."""
 CAP_USD: Final = "900000000000"
 EVENTS_PER_COMMAND: Final = ("order-initiated", "limit-reserved", "policy-evaluated", "approved")
-
-
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """A record with its key."""
-
-    key: bytes
-    value: bytes
 
 
 def desks() -> list[DeskId]:

@@ -19,9 +19,8 @@ from typing import Final
 
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from tests.bench import ROOT
-from tests.bench.desk.workload import EVENTS_PER_COMMAND
 
-FLOOR_EVENTS: Final = ("limit-reserved",)
+INSTANCE_VARIABLE: Final = "PROOFDESK_INSTANCE"
 STOP_SECONDS_MAX: Final = 20
 INSTALL_SECONDS_MAX: Final = 600
 
@@ -32,27 +31,19 @@ class ContenderFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way of running the desk."""
+    """One way of doing the work."""
 
     name: str
     module: str
-    commands: int
+    records: int
     """How many it is given: fewer where they would take too long."""
     warm_up: int
     """The first outputs, which do not count."""
-    events: tuple[str, ...] = EVENTS_PER_COMMAND
-    """The topics on which each command must have led to exactly one event."""
+    events: tuple[str, ...]
+    """The topics on which each record must have led to exactly one event; none for who writes elsewhere and tells."""
     environment: str | None = None
     """Its virtual environment under `.runtime/`, locked in `requirements-<name>.lock`; None: the product's own."""
-
-
-FLOOR: Final = Contender("floor", "tests.bench.desk.with_nothing", 20_000, 5_000, FLOOR_EVENTS)
-CONTENDERS: Final = (
-    Contender("ours", "tests.bench.desk.with_engine", 10_000, 2_000),
-    FLOOR,
-    Contender("quixstreams", "tests.bench.desk.with_quix", 10_000, 2_000, environment="quix"),
-    Contender("faust-streaming", "tests.bench.desk.with_faust", 3_000, 1_000, environment="faust"),
-)
+    workers: int = 1
 
 
 def install(contenders: Sequence[Contender]) -> None:
@@ -78,20 +69,33 @@ def _folder(environment: str) -> Path:
 
 
 @contextmanager
-def running(contender: Contender, description: ClusterDescription, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The contender as one process, stopped at the end whatever happens."""
+def running(contender: Contender, description: ClusterDescription, log: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The contender's processes, stopped at the end whatever happens."""
     python = sys.executable if contender.environment is None else str(_folder(contender.environment) / "bin" / "python")
-    environment = {**os.environ, RUNTIME_VARIABLE: str(description.runtime), "PYTHONPATH": str(ROOT)}
+    shared = {**os.environ, RUNTIME_VARIABLE: str(description.runtime), "PYTHONPATH": str(ROOT)}
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [python, "-m", contender.module], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
+        processes = [
+            subprocess.Popen(
+                [python, "-m", contender.module],
+                cwd=ROOT,
+                env={**shared, INSTANCE_VARIABLE: str(number)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            for number in range(contender.workers)
+        ]
         try:
-            yield process
+            yield processes
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_SECONDS_MAX)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            for process in processes:
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(STOP_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

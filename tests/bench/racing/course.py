@@ -2,6 +2,7 @@
 
 The clock is the broker's (`LogAppendTime`), the same for everybody. A command counts when its reservation stands on the
 log in a committed transaction; the first `warm_up` of them do not, since processes and the broker are still getting warm.
+Who writes elsewhere than to Kafka times itself in the same way, and says what it found as the last line it prints.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +24,7 @@ from schemas import wire
 from schemas.events.base import FirmEvent
 from schemas.topics import DESK_PARTITIONS, FIRM_KEY, TOPIC_OF, snapshots, written_by
 from streams.engine.reading import check
-from tests.bench.desk.contenders import Contender, ContenderFailed, running
-from tests.bench.desk.workload import Keyed
+from tests.bench.racing.contenders import Contender, ContenderFailed, running
 
 COUNTED: Final = "limit-reserved"
 """The one small event that every contender writes for every command."""
@@ -38,10 +39,19 @@ MS_PER_SECOND: Final = 1_000
 LOG_BYTES_SHOWN: Final = 2_000
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A record with its key."""
+
+    key: bytes
+    value: bytes
+
+
 class Course:
     """One cluster on which contenders run, one after another."""
 
-    def __init__(self, description: ClusterDescription, firm: Sequence[FirmEvent]) -> None:
+    def __init__(self, description: ClusterDescription, firm: Sequence[FirmEvent] = ()) -> None:
+        """`firm`: what governance has said, once for all."""
         self._description = description
         self._admin = clients.admin(description, "admin")
         producer = self._producer()
@@ -49,19 +59,34 @@ class Course:
             producer.produce(TOPIC_OF[type(event)].name, wire.encode(event), FIRM_KEY.encode(), partition=0)
         producer.flush(REQUEST_SECONDS_MAX)
 
+    def rounds(self, contenders: Sequence[Contender], commands: Sequence[Keyed], rounds: int) -> dict[str, list[float]]:
+        """Commands per second of each contender in each round; nobody is always first, when the broker is least warm."""
+        rates: dict[str, list[float]] = {each.name: [] for each in contenders}
+        for round_ in range(rounds):
+            first = round_ % len(contenders)
+            for each in (*contenders[first:], *contenders[:first]):
+                rates[each.name].append(self.run(each, commands[: each.records]))
+        return rates
+
     def run(self, contender: Contender, commands: Sequence[Keyed]) -> float:
         """Commands per second.
 
         Raises:
             ContenderFailed: it stopped, took too long, or did not write exactly what it should.
         """
-        self._renew()
-        self._preload(commands)
+        self.lay(commands)
         log = self._description.runtime / "logs" / f"{contender.name}.log"
-        with running(contender, self._description, log) as process:
-            counted = self._counted(contender, process, len(commands), log)
+        with running(contender, self._description, log) as processes:
+            if not contender.events:
+                return _told(contender, processes, log)
+            counted = self._counted(contender, processes, len(commands), log)
         self._check(contender, len(commands))
         return (len(commands) - contender.warm_up) / (counted[-1] - counted[contender.warm_up - 1])
+
+    def lay(self, commands: Iterable[Keyed]) -> None:
+        """Fresh topics, with `commands` on theirs."""
+        self._renew()
+        self._preload(commands)
 
     def _renew(self) -> None:
         """Topics anew; with them go the offsets that groups have committed on them."""
@@ -83,7 +108,7 @@ class Course:
     def _producer(self) -> Producer:
         return clients.producer(self._description, "admin", {"linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
 
-    def _counted(self, contender: Contender, process: subprocess.Popen[bytes], count: int, log: Path) -> list[float]:
+    def _counted(self, contender: Contender, processes: list[subprocess.Popen[bytes]], count: int, log: Path) -> list[float]:
         """When each command was answered, in seconds, in order."""
         appended: list[float] = []
         deadline = time.monotonic() + RUN_SECONDS_MAX
@@ -91,9 +116,10 @@ class Course:
         while len(appended) < count:
             seen = _look(consumer)
             appended += [message.timestamp()[1] / MS_PER_SECOND for message in seen]
-            if not seen and (process.poll() is not None or time.monotonic() > deadline):
-                last = log.read_bytes()[-LOG_BYTES_SHOWN:].decode(errors="replace")
-                raise ContenderFailed(f"{contender.name} stopped, or hung, after {len(appended)} of {count} commands:\n{last}")
+            if not seen and (any(each.poll() is not None for each in processes) or time.monotonic() > deadline):
+                raise ContenderFailed(
+                    f"{contender.name} stopped, or hung, after {len(appended)} of {count} commands:\n{_last(log)}"
+                )
         consumer.close()
         return sorted(appended)
 
@@ -122,3 +148,17 @@ class Course:
 def _look(consumer: Consumer) -> list[Message]:
     messages = consumer.consume(LOOK_RECORDS_MAX, LOOK_SECONDS)
     return [message for message in messages if check(message) is not None]
+
+
+def _told(contender: Contender, processes: list[subprocess.Popen[bytes]], log: Path) -> float:
+    """What a contender found that times itself."""
+    try:
+        for process in processes:
+            process.wait(RUN_SECONDS_MAX)
+        return float(_last(log).splitlines()[-1])
+    except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
+        raise ContenderFailed(f"{contender.name} told nothing:\n{_last(log)}") from error
+
+
+def _last(log: Path) -> str:
+    return log.read_bytes()[-LOG_BYTES_SHOWN:].decode(errors="replace")

@@ -11,12 +11,12 @@ from importlib.metadata import packages_distributions
 import pytest
 
 from tests.bench import ROOT
-from tests.bench.desk.contenders import CONTENDERS
+from tests.bench.desk.entrants import ENTRANTS
 
-ENVIRONMENTS = [each.environment for each in CONTENDERS if each.environment is not None]
+ENVIRONMENTS = [each.environment for each in ENTRANTS if each.environment is not None]
 IMPORTED = "import json, sys, tests.bench.desk.peer; print(json.dumps(sorted({n.partition('.')[0] for n in sys.modules})))"
-OPTIONAL = {"rich", "pygments", "setuptools"}
-"""Taken where they are there, by structlog for colours and by the interpreter at its start."""
+OPTIONAL = {"attrs", "rich", "pygments", "setuptools"}
+"""Taken where they are there, by structlog for colours, by rich, and by the interpreter at its start."""
 
 
 def needed() -> set[str]:

@@ -1,0 +1,100 @@
+"""How long a decision takes when commands come at a steady pace: from writing one to reading its answer back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from infra.cluster.description import ClusterDescription
+from infra.kafka import clients
+from schemas import wire
+from schemas.commands import Command
+from schemas.events.base import Event
+from schemas.topics import DESK_PARTITIONS
+from tests.bench.racing.contenders import Contender, ContenderFailed, running
+from tests.bench.racing.course import Course, Keyed
+
+COMMANDS_PER_SECOND: Final = 200
+WARM_UP_COMMANDS: Final = 400
+RUNS: Final = 3
+RUN_COMMANDS: Final = 2_000
+ANSWER_SECONDS_MAX: Final = 60
+LOOK_SECONDS: Final = 0.0005
+COMMANDS: Final = WARM_UP_COMMANDS + RUNS * RUN_COMMANDS
+MS_PER_SECOND: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds that half, and that all but one in a hundred, of the answers took at most."""
+
+    p50: float
+    p99: float
+
+
+def latencies(
+    course: Course, contender: Contender, description: ClusterDescription, commands: Sequence[Keyed]
+) -> list[Latency]:
+    """One worker under `COMMANDS_PER_SECOND`, `RUNS` times."""
+    course.lay([])
+    answer = "policy-evaluated" if "policy-evaluated" in contender.events else contender.events[0]
+    log = description.runtime / "logs" / f"{contender.name}-at-a-pace.log"
+    with running(contender, description, log):
+        pacing = _Pacing(description, answer)
+        pacing.run(commands[:WARM_UP_COMMANDS])
+        rest = commands[WARM_UP_COMMANDS:COMMANDS]
+        return [_latency(pacing.run(rest[start : start + RUN_COMMANDS])) for start in range(0, len(rest), RUN_COMMANDS)]
+
+
+class _Pacing:
+    """One sender and one reader, connected once."""
+
+    def __init__(self, description: ClusterDescription, answer: str) -> None:
+        self._producer: Producer = clients.producer(description, "system")
+        self._answers: Consumer = clients.consumer(description, "client")
+        self._answers.assign([TopicPartition(answer, number, 0) for number in range(DESK_PARTITIONS)])
+
+    def run(self, commands: Sequence[Keyed]) -> list[float]:
+        """Milliseconds from writing each command to its answer.
+
+        Raises:
+            ContenderFailed: an answer did not come.
+        """
+        ids = [_id_of(command) for command in commands]
+        sent: dict[str, float] = {}
+        took: list[float] = []
+        begun = time.perf_counter()
+        while len(took) < len(commands):
+            now = time.perf_counter()
+            while len(sent) < len(commands) and now - begun >= len(sent) / COMMANDS_PER_SECOND:
+                command = commands[len(sent)]
+                sent[ids[len(sent)]] = time.perf_counter()
+                self._producer.produce("commands", command.value, command.key)
+                self._producer.poll(0)
+            took += [(at - sent[cause]) * MS_PER_SECOND for cause, at in self._answered()]
+            if now - begun > len(commands) / COMMANDS_PER_SECOND + ANSWER_SECONDS_MAX:
+                raise ContenderFailed(f"{len(took)} of {len(commands)} commands were answered")
+        return took
+
+    def _answered(self) -> Iterator[tuple[str, float]]:
+        message = self._answers.poll(LOOK_SECONDS)
+        if message is not None and message.error() is None:
+            at = time.perf_counter()
+            event = wire.decode(str(message.topic()), message.value() or b"")
+            assert isinstance(event, Event), "these topics hold events"
+            yield event.causation_id, at
+
+
+def _id_of(command: Keyed) -> str:
+    record = wire.decode("commands", command.value)
+    assert isinstance(record, Command), "this topic holds commands"
+    return record.command_id
+
+
+def _latency(took: Sequence[float]) -> Latency:
+    ranked = sorted(took)
+    return Latency(ranked[len(ranked) // 2], ranked[len(ranked) * 99 // 100])
