@@ -253,6 +253,14 @@ class AmountsDiffer(Refused):
     remedy = "give parts that add up to {amount}"
 
 
+class CallIndivisible(Refused):
+    """The parts of a call would each make the whole call again: its arguments say what it does, not the amount."""
+
+    check = "split-of-a-call"
+    says = "order {order_id} is a call, which its arguments decide: parts of it would make the same call several times"
+    remedy = "cancel it, and place the calls that you mean one by one"
+
+
 # Approvals ------------------------------------------------------------------------------------------------------
 
 

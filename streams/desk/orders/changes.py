@@ -19,7 +19,7 @@ from schemas.commands import CancelOrder, SplitOrder
 from schemas.events.base import Event
 from schemas.events.lifecycle import CancellationRequested, OrderClosed
 from schemas.events.limits import LimitReleased
-from schemas.orders import Order
+from schemas.orders import Call, Order
 from schemas.values import Instant, plain
 from streams.desk import refusals
 from streams.desk.intake import Accepted
@@ -61,6 +61,8 @@ def split(
     found = with_desk(state, command.desk_id, body.order_id, now)
     _check_initiator(found, accepted, "split")
     order, held = found.order, state.reserved(found.order)
+    if isinstance(order.action, Call):
+        raise refusals.CallIndivisible(order_id=order.order_id)
     total = exact_sum(body.amounts)
     if total != order.action.amount:
         raise refusals.AmountsDiffer(total=plain(total), amount=plain(order.action.amount))

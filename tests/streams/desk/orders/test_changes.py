@@ -11,6 +11,7 @@ from tests.streams.desk.firm import FIRM, limit, price
 from tests.streams.desk.specification import (
     again,
     approve,
+    call,
     cancel,
     chain_of,
     given,
@@ -71,6 +72,13 @@ def test_a_part_that_was_refused_takes_no_room_from_the_next() -> None:
 def test_a_split_at_a_stale_price_leaves_the_order_as_it_was() -> None:
     spec = given(FIRM, initiate("o1", transfer("20", "ETH"))).after(61)
     spec.when(split("o1", "10", "10")).then_rejected(refusals.PriceStale)
+    assert spec.is_open("o1")
+
+
+def test_a_call_has_no_parts() -> None:
+    """Each part would make the whole call again."""
+    spec = given(FIRM, initiate("o1", call(amount="20"))).when(split("o1", "10", "10"))
+    spec.then_rejected(refusals.CallIndivisible, "call")
     assert spec.is_open("o1")
 
 
