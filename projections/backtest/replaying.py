@@ -45,7 +45,7 @@ def replay(policy: PolicyActivated, history: Iterable[OrderEvent]) -> Replayed:
         desks.setdefault(event.desk_id, _Desk(policy)).take(event)
     found = [each for desk in desks.values() for each in desk.otherwise.values()]
     orders = sum(len(desk.judged) for desk in desks.values())
-    return Replayed(orders, sorted(found, key=lambda each: (each.decided_at, each.order_id)))
+    return Replayed(orders, sorted(found, key=lambda each: each.decided_at))
 
 
 @dataclass(slots=True)

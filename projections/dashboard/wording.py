@@ -67,8 +67,10 @@ class Bar:
         if limit.kind == "per-transaction":
             return usd(limit.cap_usd)
         if limit.measure == "count":
-            return f"{limit.posted_count} done, {limit.reserved_count} under way of {limit.cap_count} orders"
-        return f"{usd(limit.posted_usd)} used, {usd(limit.reserved_usd)} reserved of {usd(limit.cap_usd)}"
+            used = f"{limit.posted_count} done, {limit.reserved_count} under way of {limit.cap_count} orders"
+            return f"{used}, {limit.headroom_count} left"
+        used = f"{usd(limit.posted_usd)} used, {usd(limit.reserved_usd)} reserved of {usd(limit.cap_usd)}"
+        return f"{used}, {usd(limit.headroom_usd)} left"
 
     def freed(self, freed: Freed) -> str:
         """What will be free, in the limit's unit."""

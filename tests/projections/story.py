@@ -16,6 +16,7 @@ from schemas.events import answers, governance, lifecycle, limits
 from schemas.events.base import DeskEvent, Event, OrderEvent
 from schemas.examples import example as made_example
 from schemas.firm import Limit
+from schemas.firm_commands import FirmCommand, ProposePolicy
 from schemas.hash_chain import Link, digest_of
 from schemas.orders import ReservedAmount
 from schemas.topics import TOPIC_OF
@@ -179,6 +180,34 @@ def firm_events() -> list[Event]:
     genesis = example(governance.GenesisAccepted).model_copy(update={"document": "{}"})
     listed = [example(each) for each in (governance.AccessChanged, governance.AssetListed, governance.WalletAssigned)]
     return [genesis, *listed, example(governance.ContractListed), policy]
+
+
+PROPOSAL = "6d0b0c52-9d1c-5a8e-9a33-2f2f0a3a7c10"
+OPEN_PROPOSAL = "6d0b0c52-9d1c-5a8e-9a33-2f2f0a3a7c11"
+
+
+def change_events() -> list[Event]:
+    """A breaker that is tripped, another that a quorum reset, and a proposal that still waits."""
+    tripped, approved = example(governance.BreakerTripped), example(governance.ProposalApproved)
+    proposed, closed = example(governance.ResetProposed), example(governance.ProposalClosed)
+    policy = example(FirmCommand).model_copy(update={"body": example(ProposePolicy).model_copy(update={"cedar": "other"})})
+    said = [
+        tripped.model_copy(update={"scope": "asset", "subject": "USDC", "state": "open"}),
+        tripped.model_copy(update={"scope": "desk", "subject": "macro", "state": "reducing"}),
+        proposed.model_copy(update={"proposal_id": PROPOSAL, "requires": ["risk-officer:2"]}),
+        approved.model_copy(update={"proposal_id": PROPOSAL, "approver": "carol", "requires": ["risk-officer:1"]}),
+        approved.model_copy(update={"proposal_id": PROPOSAL, "approver": "dave", "requires": []}),
+        closed.model_copy(update={"proposal_id": PROPOSAL, "reason": "enacted", "command": None}),
+        example(governance.BreakerReset).model_copy(
+            update={"scope": "desk", "subject": "macro", "proposal_id": PROPOSAL, "reason": "looked at"}
+        ),
+        proposed.model_copy(update={"proposal_id": OPEN_PROPOSAL, "requires": ["risk-officer:2"]}),
+        approved.model_copy(update={"proposal_id": OPEN_PROPOSAL, "approver": "carol", "requires": ["risk-officer:1"]}),
+        example(governance.PolicyProposed).model_copy(update={"proposal_id": order_id_of(77), "command": policy}),
+        example(governance.AccessProposed).model_copy(update={"proposal_id": order_id_of(78)}),
+        example(governance.FirmCommandRejected),
+    ]
+    return [each for each in said if isinstance(each, Event)]
 
 
 def answer_events() -> list[DeskEvent]:

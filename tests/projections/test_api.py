@@ -14,7 +14,7 @@ from projections.api.database import Database
 from projections.api.database import database as of_this_process
 from projections.projector.projecting import rebuild
 from projections.storage.tables import Writer
-from schemas.events import answers, lifecycle
+from schemas.events import answers, governance, lifecycle
 from schemas.examples import example
 from tests.projections import story
 from tests.projections.memory_log import Stage
@@ -22,6 +22,7 @@ from tests.projections.story import Story, life, made, order_id_of
 
 REJECTED_COMMAND = "0b9f4f0e-5b0c-5d3f-9c7e-2f1f3f0a9d12"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
+PAGES = ("/", "/limits", "/breakers", "/policies", "/proposals", f"/proposals/{UNKNOWN}")
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
@@ -33,6 +34,8 @@ def told() -> Story:
         story.rejected(order_id_of(4)),
     )
     rejection = example(answers.CommandRejected)
+    for event in story.change_events():
+        told.tell(event)
     for moment in (1, 2):
         told.tell(rejection.model_copy(update={"command_id": REJECTED_COMMAND, "command_hash": f"{moment}" * 64}))
     return told
@@ -127,9 +130,57 @@ def test_contracts_policies_and_rejections(client: TestClient) -> None:
     assert get(client, f"/v1/rejections/{REJECTED_COMMAND}", command_hash="1" * 64)["command_hash"] == "1" * 64
 
 
+def test_breakers_that_are_tripped_come_first_and_those_that_were_only_if_asked(client: TestClient) -> None:
+    [open_now] = get(client, "/v1/breakers")["breakers"]
+    assert (open_now["scope"], open_now["subject"], open_now["state"]) == ("asset", "USDC", "open")
+    both = get(client, "/v1/breakers", all=True)["breakers"]
+    assert [(each["subject"], each["state"]) for each in both] == [("USDC", "open"), ("macro", "closed")]
+    assert (both[1]["reason"], both[1]["tripped_by"], both[1]["proposal_id"]) == ("looked at", "", story.PROPOSAL)
+
+
+def test_a_proposal_is_put_together_from_all_that_was_said_of_it(client: TestClient) -> None:
+    enacted = get(client, f"/v1/proposals/{story.PROPOSAL}")
+    assert (enacted["kind"], enacted["state"], enacted["requires"]) == ("reset", "enacted", [])
+    assert [each["approver"] for each in enacted["approvals"]] == ["carol", "dave"]
+    assert enacted["closed_at"] is not None
+    waiting = get(client, "/v1/proposals", state="awaiting-approval")["proposals"]
+    assert [each["kind"] for each in waiting] == ["access", "policy", "reset"]
+    assert (waiting[2]["proposal_id"], waiting[2]["requires"]) == (story.OPEN_PROPOSAL, ["risk-officer:1"])
+    assert len(get(client, "/v1/proposals")["proposals"]) == 4
+    assert client.get(f"/v1/proposals/{UNKNOWN}").status_code == 404
+
+
+def test_rights_policies_and_what_governance_refused_can_be_read(client: TestClient) -> None:
+    [principal] = get(client, "/v1/access")["principals"]
+    assert principal["principal"] == example(governance.AccessChanged).principal
+    assert get(client, "/v1/policies/active")["version"] == 1
+    refused = example(governance.FirmCommandRejected)
+    found = get(client, f"/v1/rejections/{refused.command_id}", command_hash=refused.command_hash)
+    assert (found["desk_id"], found["proposal_id"]) == (None, refused.proposal_id)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/limits", ["trader:alice", "rolling 1 day", "$600,000.25 reserved of $1,000,000.00"]),
+        ("/breakers", ["asset", "USDC", "open", "macro", "looked at", "trip-breaker", "reset-breaker"]),
+        ("/policies", ["Policy 1", "in force", "Agreed to in"]),
+        ("/proposals", ["reset", "policy", "access", "awaiting-approval", "enacted"]),
+        (f"/proposals/{story.OPEN_PROPOSAL}", ["approve-proposal", "risk-officer:1", "carol"]),
+        (f"/proposals/{order_id_of(77)}", ["cedar proposed", "+other", "approve-proposal"]),
+        (f"/proposals/{story.PROPOSAL}", ["enacted", "dave"]),
+        ("/", ["Stopped", "Proposed changes", "Fullest limits"]),
+    ],
+)
+def test_a_page_shows_what_it_is_for(client: TestClient, path: str, words: list[str]) -> None:
+    page = client.get(path)
+    assert page.status_code == 200
+    assert [word for word in words if word not in page.text] == []
+
+
 def test_without_tables_the_answer_is_503_and_never_an_empty_list(database: str) -> None:
     with client_of(database) as client:
-        for path in ("/v1/orders", "/v1/limits", f"/v1/orders/{UNKNOWN}", "/"):
+        for path in ("/v1/orders", "/v1/limits", "/v1/breakers", f"/v1/orders/{UNKNOWN}", *PAGES):
             answer = client.get(path)
             assert (answer.status_code, "projector" in answer.text) == (503, True)
 

@@ -39,7 +39,7 @@ def use(cap: str, posted: str, reserved: str, **changes: Any) -> LimitUse:
     )
 
 
-COUNTED = use("0", "0", "0", measure="count", cap_count=40, posted_count=10, reserved_count=2)
+COUNTED = use("0", "0", "0", measure="count", cap_count=40, posted_count=10, reserved_count=2, headroom_count=28)
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_a_bar_never_leaves_its_frame(limit: LimitUse, posted: str, reserved: st
 
 def test_a_bar_says_what_is_used_and_freed_in_its_limits_own_unit() -> None:
     freed = Freed(at=0, amount_usd=Decimal(5), count=3)
-    dollars = Bar.of(use("1000", "250", "125"))
-    assert (dollars.caption, dollars.freed(freed)) == ("$250.00 used, $125.00 reserved of $1,000.00", "$5.00")
+    dollars = Bar.of(use("1000", "250", "125", headroom_usd="625"))
+    assert (dollars.caption, dollars.freed(freed)) == ("$250.00 used, $125.00 reserved of $1,000.00, $625.00 left", "$5.00")
     counted = Bar.of(COUNTED)
-    assert (counted.caption, counted.freed(freed)) == ("10 done, 2 under way of 40 orders", "3 orders")
+    assert (counted.caption, counted.freed(freed)) == ("10 done, 2 under way of 40 orders, 28 left", "3 orders")
     assert Bar.of(use("1000", "0", "0", kind="per-transaction")).caption == "$1,000.00"
 
 

@@ -14,7 +14,7 @@ from commands.cli.output import EXIT_REFUSED, answering, fields, print_json, std
 from commands.client import PolicyDraft
 
 BACKTESTED_ORDERS: Final = 1_000
-BACKTESTED_ORDERS_MAX: Final = 10_000
+BACKTESTED_ORDERS_MAX: Final = 5_000
 
 app = typer.Typer(help="The firm's policy, limits and settings.", no_args_is_help=True)
 

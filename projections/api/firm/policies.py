@@ -28,7 +28,7 @@ from streams.policy.conformity import fitting
 from streams.policy.ruleset import PolicyInvalid
 
 BACKTESTED_ORDERS: Final = 1_000
-BACKTESTED_ORDERS_MAX: Final = 10_000
+BACKTESTED_ORDERS_MAX: Final = 5_000
 REVIEWS_AT_ONCE_MAX: Final = 1
 """Each is work for a processor that also answers commands."""
 

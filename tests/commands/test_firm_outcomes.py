@@ -1,0 +1,125 @@
+"""What a command to governance led to, from its events in whatever order they come, and from nobody else's."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from commands.answers import FirmAnswer
+from commands.outcomes import asked_of_firm, outcome_of, spent_otherwise
+from schemas import canonical
+from schemas.commands import Ed25519Signature
+from schemas.events.base import Event
+from schemas.events.governance import (
+    AccessProposed,
+    BreakerTripped,
+    FirmCommandRejected,
+    PolicyActivated,
+    PolicyProposed,
+    ProposalApproved,
+    ProposalClosed,
+    ResetProposed,
+)
+from schemas.examples import example
+from schemas.firm_commands import (
+    ApproveProposal,
+    DeclineProposal,
+    FirmCommand,
+    ProposeAccess,
+    ProposePolicy,
+    ProposeReset,
+    TripBreaker,
+    WithdrawProposal,
+)
+from schemas.values import Record
+
+ID = "0b9f4f0e-5b0c-5d3f-9c7e-2f1f3f0a9d11"
+PROPOSAL = "6d0b0c52-9d1c-5a8e-9a33-2f2f0a3a7c10"
+OTHER = "6d0b0c52-9d1c-5a8e-9a33-2f2f0a3a7c11"
+
+
+def command(body: Record) -> FirmCommand:
+    signature = Ed25519Signature(key_id="k", signature="")
+    return FirmCommand.model_validate(
+        {"command_id": ID, "principal": "rosa", "issued_at": 1, "body": body, "authorization": signature}
+    )
+
+
+def said(record: type[Event], cause: FirmCommand | None = None, **fields: Any) -> Event:
+    held = {} if cause is None else {"command": cause}
+    return example(record).model_copy(update={"causation_id": ID, **held, **fields})
+
+
+TRIP = command(TripBreaker(scope="asset", subject="USDC", state="open", reason="odd"))
+RESET = command(ProposeReset(scope="asset", subject="USDC", reason="was a drill"))
+POLICY = command(example(ProposePolicy))
+ACCESS = command(example(ProposeAccess))
+APPROVE = command(ApproveProposal(proposal_id=PROPOSAL, proposal_hash="ab" * 32))
+DECLINE = command(DeclineProposal(proposal_id=PROPOSAL, reason="no"))
+WITHDRAW = command(WithdrawProposal(proposal_id=PROPOSAL))
+QUORUM = ["risk-officer:1"]
+
+ANSWERED = [
+    (TRIP, [said(BreakerTripped, TRIP), said(ProposalClosed, proposal_id=OTHER, reason="outdated", command=None)], "tripped"),
+    (RESET, [said(ResetProposed, RESET)], "awaiting-approval"),
+    (POLICY, [said(PolicyProposed, POLICY)], "awaiting-approval"),
+    (ACCESS, [said(AccessProposed, ACCESS)], "awaiting-approval"),
+    (APPROVE, [said(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=QUORUM)], "awaiting-approval"),
+    (
+        APPROVE,
+        [
+            said(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=[]),
+            said(ProposalClosed, proposal_id=PROPOSAL, reason="enacted", command=None),
+            said(PolicyActivated, proposal_id=PROPOSAL),
+            said(ProposalClosed, proposal_id=OTHER, reason="outdated", command=None),
+        ],
+        "enacted",
+    ),
+    (DECLINE, [said(ProposalClosed, DECLINE, proposal_id=PROPOSAL, reason="declined")], "declined"),
+    (WITHDRAW, [said(ProposalClosed, WITHDRAW, proposal_id=PROPOSAL, reason="withdrawn")], "withdrawn"),
+]
+IDS = [f"{sent.body.kind}-{state}" for sent, _, state in ANSWERED]
+
+
+@pytest.mark.parametrize(("sent", "events", "state"), ANSWERED, ids=IDS)
+def test_the_answer_is_the_same_in_whatever_order_its_events_come(sent: FirmCommand, events: list[Event], state: str) -> None:
+    shuffled, answers = list(events), set()
+    for seed in range(10):
+        random.Random(seed).shuffle(shuffled)
+        answer = outcome_of(asked_of_firm(sent), shuffled)
+        assert isinstance(answer, FirmAnswer), f"seed {seed}"
+        assert answer.state == state, f"seed {seed}"
+        answers.add(answer.model_dump_json())
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(("sent", "events", "state"), ANSWERED, ids=IDS)
+def test_another_command_under_the_same_id_is_not_answered_by_them(sent: FirmCommand, events: list[Event], state: str) -> None:
+    other = asked_of_firm(sent.model_copy(update={"issued_at": 2}))
+    assert outcome_of(other, events) is None, state
+    assert spent_otherwise(other, events)
+    assert not spent_otherwise(asked_of_firm(sent), events)
+
+
+def test_an_approval_that_completes_a_quorum_is_answered_once_it_is_said_what_came_of_it() -> None:
+    approved = said(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=[])
+    assert outcome_of(asked_of_firm(APPROVE), [approved]) is None
+    ended = said(ProposalClosed, proposal_id=PROPOSAL, reason="outdated", message="too late", command=None)
+    answer = outcome_of(asked_of_firm(APPROVE), [approved, ended])
+    assert isinstance(answer, FirmAnswer)
+    assert (answer.state, answer.message, answer.proposal_id) == ("outdated", "too late", PROPOSAL)
+
+
+def test_what_was_proposed_is_found_under_the_id_that_its_command_gives_it() -> None:
+    assert asked_of_firm(RESET).proposal_id == canonical.proposal_id(RESET)
+    assert asked_of_firm(APPROVE).proposal_id == PROPOSAL
+    assert asked_of_firm(TRIP).proposal_id is None
+
+
+def test_a_rejection_answers_the_one_record_that_it_names() -> None:
+    question = asked_of_firm(TRIP)
+    rejected = said(FirmCommandRejected, command_id=ID, command_hash=question.record_hash)
+    assert outcome_of(question, [rejected]) is rejected
+    assert outcome_of(asked_of_firm(TRIP.model_copy(update={"issued_at": 2})), [rejected]) is None
