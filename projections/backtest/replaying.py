@@ -78,8 +78,8 @@ class _Desk:
             return  # it would never have come so far
         facts = self._facts(event.facts, order)
         after = _verdict(self.policy, order, facts)
-        self.ledger.evaluated(facts.limits, facts.evaluated_at)
         self._hold(order.order_id, facts, event, after)
+        self.ledger.evaluated(facts.limits, facts.evaluated_at)
         self.judged[order.order_id] = after
         before = _said(event)
         if order.order_id not in self.otherwise and not after.agrees_with(before):

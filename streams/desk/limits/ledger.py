@@ -152,7 +152,10 @@ class Ledger:
             account.forget(at)
 
     def evaluated(self, facts: Iterable[LimitFact], at: Instant) -> None:
-        """Learn the windows that limits were evaluated with, and drop what has left them."""
+        """Learn the windows that limits were evaluated with, and drop what has left them.
+
+        Comes after the order's reservation: an account that nobody has learned a window for keeps nothing.
+        """
         looked_at = 1
         for fact in facts:
             looked_at += 1
