@@ -8,11 +8,12 @@ import pytest
 
 from projections.api.changes import QUEUED_CHANGES_MAX, RELOAD, Change, Changes
 from projections.api.database import Database
+from projections.api.shapes import Order
 from projections.storage import versions
 from projections.storage.announcements import CHANNEL, NAMED_IDS_MAX, Announcement, parse
 from projections.storage.projection import Projection
 from projections.storage.tables import Writer
-from schemas.events import answers
+from schemas.events import answers, lifecycle
 from schemas.examples import example
 from tests.projections import story
 from tests.projections.story import Story, life, order_id_of
@@ -58,6 +59,22 @@ def test_listeners_hear_what_a_batch_changed_once_they_can_see_it(database: str,
         assert order.content is not None
         assert (order.kind, order.content.desk_id) == ("order", "newswap")
         assert (rejection.kind, rejection.concerns("treasury-1"), rejection.concerns("macro")) == ("rejection", True, False)
+
+    heard(database, scenario)
+
+
+def test_what_is_said_beside_a_chain_is_heard_as_a_change_of_its_order(database: str, projection: Projection) -> None:
+    told = life(story.waiting(order_id_of(1)), firm=False)
+    withdrawn = example(lifecycle.ApprovalWithdrawn).model_copy(update={"order_id": order_id_of(1), "approver": "carol"})
+
+    async def scenario(_: Changes, queue: asyncio.Queue[Change]) -> None:
+        await asyncio.to_thread(projection.apply, told.arrivals())
+        await following(queue, 1)
+        told.tell(withdrawn)
+        await asyncio.to_thread(projection.apply, told.arrivals())
+        [order] = await following(queue, 1)
+        assert isinstance(order.content, Order)
+        assert [each.approver for each in order.content.withdrawals] == ["carol"]
 
     heard(database, scenario)
 

@@ -35,6 +35,8 @@ EVERYTHING = life(
 )
 for answer in story.answer_events():
     EVERYTHING.tell(answer)
+for change in story.change_events():
+    EVERYTHING.tell(change)
 
 
 def opened(connection: Writer) -> tuple[Projection, Version]:
