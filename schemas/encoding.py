@@ -9,18 +9,17 @@ Left out: what no schema of ours has (floats, bytes, maps, unions of more than n
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable
 from operator import call, itemgetter
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import PlainSerializer
 
 from schemas.avro import CHOICE, UnmappedType
+from schemas.hints import bare, members, present
+from schemas.remembering import Remembered
 from schemas.values import Record
 
-REMEMBERED_MAX: Final = 20_000
-"""Values of one form that are remembered with their bytes; then all are forgotten."""
 LONG_BITS: Final = 64
 
 Encoder = Callable[[Any], bytes]
@@ -30,8 +29,6 @@ _NOTHING: Final = b"\x00"
 """Null, the end of an array, an empty one, and the first symbol of an enum."""
 _SOMETHING: Final = b"\x02"
 """What stands before a value that could have been null."""
-
-V = TypeVar("V")
 
 
 def encoder_of(record_type: type[Record], schema: Any) -> Encoder:
@@ -63,24 +60,8 @@ def text(characters: str) -> bytes:
     return long(len(encoded)) + encoded
 
 
-class _Remembered(dict[V, bytes], Generic[V]):
-    """Bytes by value: looked up as a dictionary, and made where they are not there. Equal values have equal bytes."""
-
-    __slots__ = ("_form",)
-
-    def __init__(self, form: Callable[[V], bytes]) -> None:
-        self._form = form
-
-    def __missing__(self, value: V) -> bytes:
-        encoded = self._form(value)
-        if len(self) >= REMEMBERED_MAX:
-            self.clear()
-        self[value] = encoded
-        return encoded
-
-
-_LONGS: Final = _Remembered(long)
-_TEXTS: Final = _Remembered(text)
+_LONGS: Final = Remembered(long)
+_TEXTS: Final = Remembered(text)
 _SIMPLE: Final[dict[str, Encoder]] = {"long": _LONGS.__getitem__, "boolean": (b"\x00", b"\x01").__getitem__}
 
 
@@ -91,24 +72,23 @@ class _Composition:
         self._records: dict[str, Encoder] = {}
 
     def of(self, schema: Any, hint: Any) -> Encoder:
-        bare, serialize = _told(hint)
         if isinstance(schema, list):
-            return _optional(self.of(_present(schema), bare))
+            return _optional(self.of(present(schema), bare(hint)))
         kind = schema if isinstance(schema, str) else schema["type"]
         if kind == "string":
-            return _text_of(bare, serialize)
+            return _text_of(hint)
         if kind in _SIMPLE:
             return _SIMPLE[kind]
-        return self._composed(kind, schema, bare)
+        return self._composed(kind, schema, bare(hint))
 
-    def _composed(self, kind: str, schema: Any, bare: Any) -> Encoder:
+    def _composed(self, kind: str, schema: Any, plain: Any) -> Encoder:
         match kind:
             case "enum":
                 return {schema["symbols"][0]: _NOTHING}.__getitem__
             case "array":
-                return _array(self.of(schema["items"], get_args(bare)[0]))
+                return _array(self.of(schema["items"], get_args(plain)[0]))
             case "record":
-                encode = self._choice(schema, bare) if schema.get(CHOICE) else self._record(schema, bare)
+                encode = self._choice(schema, plain) if schema.get(CHOICE) else self._record(schema, plain)
                 self._records[f"{schema['namespace']}.{schema['name']}"] = encode
                 return encode
             case name:
@@ -125,11 +105,11 @@ class _Composition:
 
     def _choice(self, schema: Any, union: Any) -> Encoder:
         """Null for every kind but the one that is there."""
-        types_by_kind = {get_args(member.model_fields["kind"].annotation)[0]: member for member in _members(union)}
+        types_by_kind = {get_args(member.model_fields["kind"].annotation)[0]: member for member in members(union)}
         last = len(schema["fields"]) - 1
         parts: dict[str, tuple[bytes, Encoder, bytes]] = {}
         for place, field in enumerate(schema["fields"]):
-            encode = self.of(_present(field["type"]), types_by_kind[field["name"]])
+            encode = self.of(present(field["type"]), types_by_kind[field["name"]])
             parts[field["name"]] = (_NOTHING * place + _SOMETHING, encode, _NOTHING * (last - place))
 
         def chosen(record: Any) -> bytes:
@@ -139,36 +119,22 @@ class _Composition:
         return chosen
 
 
-def _told(hint: Any) -> tuple[Any, Callable[[Any], str] | None]:
-    """A hint without its annotations and without null, and what turns its values into text, if anything must."""
-    serialize = None
+def _text_of(hint: Any) -> Encoder:
+    serialize = _serializer(hint)
+    if serialize is not None:
+        return Remembered(lambda value: text(serialize(value))).__getitem__
+    if bare(hint) is not str and get_origin(bare(hint)) is not Literal:
+        raise UnmappedType(f"{hint} is no text and says not how it becomes one")
+    return _TEXTS.__getitem__
+
+
+def _serializer(hint: Any) -> Callable[[Any], str] | None:
+    """What turns a type's values into text, if anything must."""
+    found = None
     while get_origin(hint) is Annotated:
         hint, *annotations = get_args(hint)
-        serialize = next((each.func for each in annotations if isinstance(each, PlainSerializer)), serialize)
-    members = _members(hint)
-    if get_origin(hint) in (Union, types.UnionType) and len(members) == 1:
-        return members[0], None
-    return hint, serialize  # type: ignore[return-value] # every serializer of ours takes a value and gives its text
-
-
-def _members(union: Any) -> list[Any]:
-    return [member for member in get_args(union) if member is not types.NoneType]
-
-
-def _present(union: list[Any]) -> Any:
-    """What may stand where null may, too."""
-    if len(union) != 2 or union[0] != "null":  # noqa: PLR2004 - null and one other
-        raise UnmappedType(f"no encoder for a union of {union}")
-    return union[1]
-
-
-def _text_of(bare: Any, serialize: Callable[[Any], str] | None) -> Encoder:
-    if serialize is not None:
-        form = serialize
-        return _Remembered(lambda value: text(form(value))).__getitem__
-    if bare is not str and get_origin(bare) is not Literal:
-        raise UnmappedType(f"{bare} is no text and says not how it becomes one")
-    return _TEXTS.__getitem__
+        found = next((each.func for each in annotations if isinstance(each, PlainSerializer)), found)
+    return found  # type: ignore[return-value] # every serializer of ours takes a value and gives its text
 
 
 def _optional(encode: Encoder) -> Encoder:

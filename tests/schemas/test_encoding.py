@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import PlainSerializer
 
-from schemas import catalogue, encoding, wire
+from schemas import catalogue, remembering, wire
 from schemas.avro import CHOICE, UnmappedType
 from schemas.encoding import encoder_of, long, text
 from schemas.events.limits import LimitReserved
@@ -113,7 +113,7 @@ def test_texts(characters: str) -> None:
 
 
 def test_more_values_than_are_remembered_are_written_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoding, "REMEMBERED_MAX", 3)
+    monkeypatch.setattr(remembering, "REMEMBERED_MAX", 3)
     schema = {"type": "record", "name": "R", "namespace": "n", "fields": [{"name": "reserved", "type": "string"}]}
 
     class R(Record):
