@@ -19,6 +19,7 @@ from infra.cluster.description import ClusterDescription
 from infra.cluster.local import Cluster
 from infra.kafka import clients
 from schemas import hash_chain, wire
+from schemas.canonical import command_digest
 from schemas.canonical import order_id as order_id_of
 from schemas.commands import Command, InitiateOrder
 from schemas.events.base import Event, OrderEvent
@@ -196,7 +197,7 @@ def transfer(amount: str) -> Transfer:
 
 def order_of(command: Command) -> str:
     """The id of the order that a command initiates."""
-    return order_id_of(command.desk_id, command.command_id)
+    return order_id_of(command.desk_id, command_digest(command))
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:

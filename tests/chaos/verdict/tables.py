@@ -25,7 +25,9 @@ _LINKS: Final[LiteralString] = (
 _TAILS: Final[LiteralString] = (
     "SELECT order_id::text, tail_sequence, tail_digest FROM projection.orders WHERE chain_broken IS NULL"
 )
-_REJECTED: Final[LiteralString] = "SELECT partition, log_offset, command_id::text FROM projection.rejected_commands"
+_REJECTED: Final[LiteralString] = (
+    "SELECT partition, log_offset, command_id::text FROM projection.rejected_commands WHERE topic = 'command-rejected'"
+)
 _HELD: Final[LiteralString] = "SELECT order_id::text, limit_id, scope_key, amount_usd FROM projection.reservations"
 
 

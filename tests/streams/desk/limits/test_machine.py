@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
@@ -27,6 +28,8 @@ from tests.streams.desk.limits.table import SUBJECTS, at
 
 BEGUN: Final = at("2026-03-27T09:00")
 """Two days before clocks are put forward in Zurich, five before the month ends."""
+LIFE_SECONDS_MAX: Final = 900
+"""A bound for a machine that does much else; on a quiet one it takes half a minute."""
 ZURICH: Final = {"window_seconds": 0, "zone": "Europe/Zurich"}
 LIMITS: Final = (
     limit("hour", "300", window_seconds=3_600),
@@ -228,7 +231,7 @@ class Changing(Lives):
             self.asked[place_of(fact)] = asked
 
 
-TestExact = Exact.TestCase
+TestExact = pytest.mark.timeout(LIFE_SECONDS_MAX)(Exact.TestCase)
 TestExact.settings = settings(max_examples=750, stateful_step_count=100, deadline=None)
-TestChanging = Changing.TestCase
+TestChanging = pytest.mark.timeout(LIFE_SECONDS_MAX)(Changing.TestCase)
 TestChanging.settings = settings(max_examples=500, stateful_step_count=100, deadline=None)
