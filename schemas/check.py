@@ -14,7 +14,8 @@ from itertools import permutations
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from avro.schema import parse
 
-from schemas import avro, catalogue, wire
+from schemas import catalogue, wire
+from schemas.avro import declaration
 from schemas.topics import TOPICS, Topic
 
 
@@ -37,7 +38,7 @@ def _problems_of(topic: Topic) -> Iterator[str]:
     if not versions:
         yield f"{topic.subject}: not published; run `python -m schemas.publish`"
         return
-    if avro.schema_of(topic.record) != versions[-1].schema:
+    if declaration.schema_of(topic.record) != versions[-1].schema:
         yield f"{topic.subject}: the model differs from version {versions[-1].version}; run `python -m schemas.publish`"
     for reader, writer in permutations(versions, 2):
         yield from (

@@ -6,14 +6,15 @@ import json
 import sys
 from typing import Any
 
-from schemas import avro, catalogue, examples, wire
+from schemas import catalogue, examples, wire
+from schemas.avro import declaration
 from schemas.check import incompatibilities
 from schemas.topics import TOPICS, Topic
 
 
 def main() -> int:
     """Publish every changed model; refuse all of it if one would break an older reader or writer."""
-    changed = [(t, avro.schema_of(t.record)) for t in TOPICS.values() if t.record is not None]
+    changed = [(t, declaration.schema_of(t.record)) for t in TOPICS.values() if t.record is not None]
     changed = [(t, s) for t, s in changed if not _is_newest(t, s)]
     broken = [line for topic, schema in changed for line in _breaks(topic, schema)]
     for line in broken:

@@ -16,9 +16,9 @@ import fastavro
 from pydantic import ValidationError
 
 from schemas import catalogue
-from schemas.branches import NotOne, Translation, to_json
-from schemas.decoding import Decoder, decoder_of
-from schemas.encoding import Encoder, encoder_of
+from schemas.avro.branches import NotOne, Translation, to_json
+from schemas.avro.decoding import Decoder, decoder_of
+from schemas.avro.encoding import Encoder, encoder_of
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.values import Record
 

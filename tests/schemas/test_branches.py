@@ -9,8 +9,9 @@ from typing import Any, get_args
 import fastavro
 import pytest
 
-from schemas import avro, catalogue, wire
-from schemas.branches import NotOne, to_json
+from schemas import catalogue, wire
+from schemas.avro import declaration
+from schemas.avro.branches import NotOne, to_json
 from schemas.check import incompatibilities
 from schemas.commands import Body, Command, Ed25519Signature, InitiateOrder, SplitOrder, WebAuthnAssertion
 from schemas.events.lifecycle import OrderClosed, PolicyEvaluated
@@ -126,7 +127,7 @@ def test_a_kind_that_an_older_reader_does_not_know_is_refused_not_lost() -> None
 
 
 def test_every_choice_of_a_model_is_one_in_its_schema() -> None:
-    schema = avro.schema_of(Command)
+    schema = declaration.schema_of(Command)
     (body,) = (field["type"] for field in schema["fields"] if field["name"] == "body")
-    assert body[avro.CHOICE] is True
+    assert body[declaration.CHOICE] is True
     assert [field["name"] for field in body["fields"]] == [kind.model_fields["kind"].default for kind in BODIES]

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
 from schemas import wire
-from schemas.avro import UnmappedType
+from schemas.avro.declaration import UnmappedType
+from schemas.avro.decoding import NotPlain, decoder_of
+from schemas.avro.encoding import encoder_of, long, text
 from schemas.commands import Command, InitiateOrder, SplitOrder
-from schemas.decoding import NotPlain, decoder_of
-from schemas.encoding import encoder_of, long, text
 from schemas.examples import example
 from schemas.topics import TOPIC_OF, TOPICS, Topic
 from schemas.values import Record

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import PlainSerializer
 
-from schemas import catalogue, remembering, wire
-from schemas.avro import CHOICE, UnmappedType
-from schemas.encoding import encoder_of, long, text
+from schemas import catalogue, wire
+from schemas.avro import remembering
+from schemas.avro.declaration import CHOICE, UnmappedType
+from schemas.avro.encoding import encoder_of, long, text
 from schemas.events.limits import LimitReserved
 from schemas.examples import example
 from schemas.topics import TOPIC_OF

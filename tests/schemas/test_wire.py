@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas import avro, catalogue, wire
+from schemas import catalogue, wire
+from schemas.avro import declaration
 from schemas.check import incompatibilities, problems
 from schemas.commands import Command
 from schemas.events.facts import PriceFact
@@ -153,8 +154,8 @@ def test_a_float_has_no_place_in_a_schema() -> None:
     class Loose(Record):
         amount: float
 
-    with pytest.raises(avro.UnmappedType, match=r"Loose\.amount has no Avro form"):
-        avro.schema_of(Loose)
+    with pytest.raises(declaration.UnmappedType, match=r"Loose\.amount has no Avro form"):
+        declaration.schema_of(Loose)
 
 
 @pytest.mark.parametrize("usd", ["1e3", "-1", "NaN", "1,000", "0.0000001", "", " 1", 1.5, "10000000000000000"])

@@ -1,7 +1,7 @@
 """Takes the one record out of a choice of several, as it was read from Avro: what is left is the record's JSON form.
 
 Where one of several records may stand, JSON has the record with its `kind`, and Avro a record with an optional field per kind
-(`schemas.avro`; docs/adr/0008). Exactly one must be there: none is a kind that this version does not know, and of two each
+(docs/adr/0008). Exactly one must be there: none is a kind that this version does not know, and of two each
 reader could take another one.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from schemas.avro import CHOICE
+from schemas.avro.declaration import CHOICE
 
 Translation = Callable[[Any], Any]
 """Takes a value as it was read and returns its JSON form; changes it in place where it can."""

@@ -1,6 +1,6 @@
 """Reads a record straight from its Avro, by a decoder that is put together once per type of record.
 
-It reads what `schemas.encoding` writes, in the newest schema and in that form alone; whatever else Avro allows (arrays in
+It reads what `schemas.avro.encoding` writes, in the newest schema and in that form alone; whatever else Avro allows (arrays in
 several blocks, lengths with leading zeros, older schemas) and whatever is wrong it leaves to the general decoder in
 `schemas.wire`, which also says what is wrong. So all that matters here is that it gives nothing but what the general one
 would give: each value goes through its field's own checks (the same pydantic types), and tests compare the two on every
@@ -16,9 +16,9 @@ from typing import Annotated, Any, Final, get_args, get_origin
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from schemas.avro import CHOICE, UnmappedType
-from schemas.hints import bare, members, present
-from schemas.remembering import Remembered
+from schemas.avro.declaration import CHOICE, UnmappedType
+from schemas.avro.hints import bare, members, present
+from schemas.avro.remembering import Remembered
 from schemas.values import Record, unchecked
 
 Decoder = Callable[[bytes, int], tuple[Any, int]]

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_typ
 
 from pydantic import PlainSerializer
 
-from schemas.avro import CHOICE, UnmappedType
-from schemas.hints import bare, members, present
-from schemas.remembering import Remembered
+from schemas.avro.declaration import CHOICE, UnmappedType
+from schemas.avro.hints import bare, members, present
+from schemas.avro.remembering import Remembered
 from schemas.values import Record
 
 LONG_BITS: Final = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from schemas.avro import UnmappedType
+from schemas.avro.declaration import UnmappedType
 
 
 def bare(hint: Any) -> Any:
