@@ -24,6 +24,7 @@ from eth_account.types import Language
 from infra.cluster.errors import ClusterError
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, create_private, read_private
 from infra.kafka.server import new_cluster_id
+from schemas.catalogue import GENERATION
 from schemas.topics import Principal
 
 ROOT: Final = Path(__file__).parents[2]
@@ -77,8 +78,13 @@ class Runtime:
         return self.folder / "secrets" / name
 
     def prepare(self) -> None:
-        """Make folders and secrets that are not there yet."""
+        """Make folders and secrets that are not there yet.
+
+        Raises:
+            ClusterError: its logs were written by a version whose records this one does not read.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._check_generation()
         self.folder.chmod(TRAVERSE_ONLY_MODE)
         brokers = [self.folder / name for name in self.brokers]
         for folder in (self.folder / "secrets", self.logs, *brokers, self.chain):
@@ -90,6 +96,18 @@ class Runtime:
         self._credentials("supervisor.json", "proofdesk")
         if not self.secret("chain-mnemonic").exists():
             create_private(self.secret("chain-mnemonic"), generate_mnemonic(MNEMONIC_WORDS, Language.ENGLISH).encode())
+
+    def _check_generation(self) -> None:
+        """Logs of another generation would be refused by every process, each in its own words: say it once, and first."""
+        mark = self.folder / "generation"
+        if not mark.exists() and not (self.folder / "secrets").exists():
+            mark.write_text(f"{GENERATION}\n", "ascii")
+        found = mark.read_text("ascii").strip() if mark.exists() else "1"
+        if found != str(GENERATION):
+            raise ClusterError(
+                f"{self.folder} holds logs of generation {found}, and this version reads generation {GENERATION} "
+                "(docs/adr/0008): forget them with make down ARGS=--delete, or go on with the version that wrote them"
+            )
 
     def password(self, name: str) -> str:
         """The password in the credentials file `name`."""
