@@ -1,4 +1,4 @@
-"""`make demo`: NewSwap's steps 4 to 6, from signed commands to confirmed transactions, with the refusals that matter.
+"""`make demo`: NewSwap's steps 4 to 7, from signed commands to confirmed transactions, with the refusals that matter.
 
 Everything is real but the people's authenticators, software that makes real WebAuthn assertions: Kafka, PostgreSQL, an
 HSM token, a chain with Circle's USDC and Uniswap v3. The system stays up afterwards.
@@ -14,12 +14,14 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, Message
 
 from commands.client import CommandRefused, ShownOrder, WantedApproval, wanted
+from infra.cluster.errors import ClusterError
 from infra.cluster.local import Cluster
 from infra.cluster.runtime import ROOT
 from infra.kafka import clients
 from schemas.canonical import approval_digest
 from schemas.commands import InitiateOrder
 from schemas.orders import ApproveToken, Swap, Transfer
+from tests.scenarios.newswap import alarm
 from tests.scenarios.newswap.cast import Cast, wait
 from tests.scenarios.newswap.institution import DESK, PAYEE, WALLET, establish
 from tests.scenarios.newswap.steps import NotHeld, Script, claim
@@ -27,7 +29,7 @@ from tests.scenarios.newswap.steps import NotHeld, Script, claim
 DEPOSIT: Final = Decimal(5_000_000)
 PARTS: Final = 5
 FUNDS_USDC: Final = 12_000_000 * 10**6
-STEPS: Final = 17 + PARTS
+STEPS: Final = 17 + PARTS + alarm.STEPS
 READY_SECONDS_MAX: Final = 60
 AUTHORIZATION_REFUSED: Final = (KafkaError.TOPIC_AUTHORIZATION_FAILED,)
 
@@ -272,6 +274,7 @@ def tell(script: Script, demo: Demo) -> None:
     script.step("The first order is superseded by its parts", demo.superseded)
     script.step("What was reserved is posted by the parts and released by the whole, each once", demo.limits)
     script.step("Every order is one verified hash chain", demo.evidence)
+    alarm.tell_alarm(script, alarm.Alarm(demo.cast))
     script.step("The dashboard shows it", lambda: f"open {demo.cast.description.http}/")
 
 
@@ -280,7 +283,11 @@ def main() -> int:
     script = Script()
     script.chapter("Starting the system")
     cluster = Cluster(ROOT / ".runtime" / "default", say=lambda line: script.console.print(f"  {line}"), found=establish)
-    demo = Demo(Cast(cluster.start()))
+    try:
+        demo = Demo(Cast(cluster.start()))
+    except ClusterError as refused:
+        script.console.print(f"\n{refused}", markup=False)
+        return script.close(STEPS)
     try:
         tell(script, demo)
     except NotHeld:
