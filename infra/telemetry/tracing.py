@@ -7,11 +7,11 @@ in batches from a thread of their own, and are dropped rather than waited for wh
 Leaves out baggage, and links: an event is caused by one input. Nothing may be decided on what headers say.
 """
 
-import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from random import Random
 from typing import Final, Protocol
 
 from opentelemetry import trace
@@ -30,6 +30,7 @@ TRACESTATE_BYTES_MAX: Final = 512
 FLUSH_MS_MAX: Final = 2_000
 VERSION: Final = b"00"
 _FORM: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_IDS: Final = Random()  # noqa: S311 - ids need to differ, not to be secret
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
@@ -80,6 +81,8 @@ def span(name: str, headers: Headers, begun_ns: int | None = None) -> AbstractCo
 
 def current() -> list[Header]:
     """The headers of the span that is open here, a web framework's for one; none if there is none."""
+    if trace.get_current_span() is trace.INVALID_SPAN:
+        return []
     outgoing: list[Header] = []
     _PROPAGATOR.inject(outgoing, setter=_WRITING)
     return outgoing
@@ -126,7 +129,7 @@ def _valid(parent: bytes | None) -> bytes | None:
 
 def _begun() -> bytes:
     """A new trace, not sampled since nobody records it here."""
-    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-00".encode()
+    return f"00-{_IDS.getrandbits(128):032x}-{_IDS.getrandbits(64):016x}-00".encode()
 
 
 class _Reading(Getter[Headers]):

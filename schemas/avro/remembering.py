@@ -14,6 +14,8 @@ REMEMBERED_MAX: Final = 8_192
 REMEMBERED_BYTES_MAX: Final = 100
 """Longer texts are rarely the same twice."""
 
+_SIZED: Final = (str, bytes)
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -31,7 +33,7 @@ class Remembered(dict[K, V], Generic[K, V]):
 
     def __missing__(self, key: K) -> V:
         made = self._make(key)
-        if isinstance(key, str | bytes) and len(key) > REMEMBERED_BYTES_MAX:
+        if isinstance(key, _SIZED) and len(key) > REMEMBERED_BYTES_MAX:
             return made
         if len(self) >= REMEMBERED_MAX:
             self.clear()

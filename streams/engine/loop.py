@@ -63,7 +63,7 @@ class Answer(Generic[S, I]):
 
     owner: Assigned[S, I]
     sealed: list[Sealed]
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, str | bytes | None]]
 
 
 class Loop(Generic[S, I]):
@@ -149,9 +149,7 @@ class Loop(Generic[S, I]):
             return
         with self._watchdog.watched(), self._metrics.transaction():
             self._producer.begin_transaction()
-            for answer in answers:
-                for sealed in answer.sealed:
-                    self._produce(answer, sealed)
+            self._write(answers)
             self._write_snapshots()
             self._producer.send_offsets_to_transaction(
                 [TopicPartition(topic, number, at) for number, topics in offsets.items() for topic, at in topics.items()],
@@ -180,22 +178,17 @@ class Loop(Generic[S, I]):
             self._metrics.wrote(topic, count)
         self._metrics.parked(sum(len(each.partition.parked()) for each in self._assigned.values()))
 
-    def _produce(self, answer: Answer[S, I], sealed: Sealed) -> None:
-        owner = answer.owner
-
-        def delivered(error: KafkaError | None, message: Message) -> None:
-            if error is None:  # an error fails the transaction, and committing raises
-                owner.own_offsets[sealed.topic] = int(message.offset() or 0) + 1
-
-        self._producer.produce(
-            sealed.topic,
-            sealed.value,
-            sealed.key,
-            partition=owner.partition.number,
-            headers=[*answer.headers],
-            on_delivery=delivered,
-        )
-        owner.events_since_snapshot += 1
+    def _write(self, answers: list[Answer[S, I]]) -> None:
+        """All events, in order. Of each place the last one's offset is noted: being told of every one costs too much."""
+        last = {(answer.owner.partition.number, sealed.topic): sealed for answer in answers for sealed in answer.sealed}
+        for answer in answers:
+            owner, number = answer.owner, answer.owner.partition.number
+            for sealed in answer.sealed:
+                noting = _noting(owner.own_offsets, sealed.topic) if last[number, sealed.topic] is sealed else None
+                self._producer.produce(
+                    sealed.topic, sealed.value, sealed.key, number, on_delivery=noting, headers=answer.headers
+                )
+            owner.events_since_snapshot += len(answer.sealed)
 
     def _write_snapshots(self) -> None:
         """Snapshots that are due, inside the open transaction; flushed first, so that all offsets are known."""
@@ -235,3 +228,13 @@ class Loop(Generic[S, I]):
     def _revoke(self, _: Consumer, places: list[TopicPartition]) -> None:
         for number in {place.partition for place in places}:
             self._assigned.pop(number, None)
+
+
+def _noting(offsets: dict[str, int], topic: str) -> Callable[[KafkaError | None, Message], None]:
+    """What notes where `topic` is to be read on from, once the record is written."""
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        if error is None:  # an error fails the transaction, and committing raises
+            offsets[topic] = int(message.offset() or 0) + 1
+
+    return delivered

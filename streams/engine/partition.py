@@ -152,6 +152,7 @@ class Partition(Generic[S, I]):
         """The later of what the decider knows and what the input said; the beginning for an order new to both."""
         if not isinstance(event, OrderEvent):
             return Link()
-        known = self._decider.tail(self.state, event.order_id)
-        candidates = [link for link in (known, tails.get(event.order_id)) if link is not None]
-        return max(candidates, key=lambda link: link.sequence, default=Link())
+        known, said = self._decider.tail(self.state, event.order_id), tails.get(event.order_id)
+        if known is None or said is None:
+            return known or said or Link()
+        return max(known, said, key=lambda link: link.sequence)

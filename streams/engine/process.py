@@ -30,6 +30,9 @@ TRANSACTION_TIMEOUT_MS: Final = 10_000
 TRANSACTION_SECONDS_MAX: Final = 15
 """Longer than any time-out inside it: a transaction that takes as long is waiting for what will not come."""
 SESSION_TIMEOUT_MS: Final = 6_000
+COLLECTED_OBJECTS: Final = 200_000
+"""Python looks for cycles after so many new objects: a batch holds as many, none of them in a cycle, and looking through them
+again and again took a quarter of an engine's time."""
 HEARTBEAT_MS: Final = 1_500
 
 log = structlog.get_logger(__name__)
@@ -49,6 +52,7 @@ def run(processor: Processor[S, I], description: ClusterDescription) -> NoReturn
     try:
         processor.observer.refresh()  # reads all references there are, before this worker takes partitions from another
         loop = loop_of(processor, description, outage)
+        gc.set_threshold(COLLECTED_OBJECTS)
         gc.freeze()  # looking through all that was imported holds a decision up by 40 ms whenever cycles are looked for
         loop.run(lambda: bool(stopping) or outage.seen)
     except KafkaException as error:
