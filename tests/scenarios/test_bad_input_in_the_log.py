@@ -13,6 +13,7 @@ import pytest
 
 from infra.kafka import clients
 from schemas import catalogue, wire
+from schemas.avro.branches import to_avro
 from schemas.canonical import command_digest
 from schemas.commands import Command, Ed25519Signature
 from schemas.events.answers import CommandRejected, Quarantined
@@ -36,7 +37,9 @@ def raw(command: Command, change: Callable[[dict[str, Any]], object]) -> bytes:
     newest = catalogue.newest(TOPIC_OF[Command].subject)
     out = io.BytesIO()
     out.write(struct.pack(">bI", wire.MAGIC, newest.schema_id))
-    fastavro.schemaless_writer(out, fastavro.parse_schema(newest.schema), content)
+    translate = to_avro(newest.schema)
+    assert translate is not None
+    fastavro.schemaless_writer(out, fastavro.parse_schema(newest.schema), translate(content))
     return out.getvalue()
 
 
