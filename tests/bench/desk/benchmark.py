@@ -39,7 +39,8 @@ def run(description: ClusterDescription) -> list[Result]:
     course = Course(description, firm)
     course.run(FLOOR, commands[: FLOOR.records])  # does not count: the broker has just started
     rates = course.rounds(ENTRANTS, commands, ROUNDS)
-    throughput = Result.of("desk", "commands/s", rates, profile(firm, commands, now, PROFILE))
+    notes = f"{course.processor_time()}\n{profile(firm, commands, now, PROFILE)}"
+    throughput = Result.of("desk", "commands/s", rates, notes)
     ours = pace.latencies(course, OURS, description, commands)
     floor = pace.latencies(course, FLOOR, description, commands)
     runs = {

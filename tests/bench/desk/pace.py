@@ -16,7 +16,8 @@ from schemas.commands import Command
 from schemas.events.base import Event
 from schemas.topics import DESK_PARTITIONS
 from tests.bench.racing.contenders import Contender, ContenderFailed, running
-from tests.bench.racing.course import Course, Keyed
+from tests.bench.racing.course import Course
+from tests.bench.racing.keyed import Keyed
 
 COMMANDS_PER_SECOND: Final = 200
 WARM_UP_COMMANDS: Final = 400

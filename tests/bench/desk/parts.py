@@ -29,7 +29,7 @@ from streams.desk.observer import DeskObserver, processor
 from streams.desk.state import DeskState
 from streams.engine.decider import Received
 from streams.engine.partition import Partition
-from tests.bench.racing.course import Keyed
+from tests.bench.racing.keyed import Keyed
 
 WARM_UP: Final = 300
 MEASURED: Final = 2_000

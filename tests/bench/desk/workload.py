@@ -25,7 +25,7 @@ from schemas.topics import DESK_PARTITIONS
 from schemas.values import DeskId, Instant
 from streams.policy import starter
 from streams.policy.ruleset import ready
-from tests.bench.racing.course import Keyed
+from tests.bench.racing.keyed import Keyed
 from tests.streams.desk.firm import CHAIN, SETTINGS, TREASURY, USDC, VENUE, WETH, MachineKey, limit, policy, system
 
 DESKS_PER_PARTITION: Final = 2

@@ -3,6 +3,8 @@
 The clock is the broker's (`LogAppendTime`), the same for everybody. A command counts when its reservation stands on the
 log in a committed transaction; the first `warm_up` of them do not, since processes and the broker are still getting warm.
 Who writes elsewhere than to Kafka times itself in the same way, and says what it found as the last line it prints.
+Beside the rate stands the processor time that a contender's own processes took a command: on a machine that others use, too,
+rates swing with what is left, and this hardly does.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Final
 
+import psutil
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
@@ -25,6 +28,7 @@ from schemas.events.base import FirmEvent
 from schemas.topics import DESK_PARTITIONS, FIRM_KEY, TOPIC_OF, snapshots, written_by
 from streams.engine.reading import check
 from tests.bench.racing.contenders import Contender, ContenderFailed, running
+from tests.bench.racing.keyed import Keyed
 
 COUNTED: Final = "limit-reserved"
 """The one small event that every contender writes for every command."""
@@ -36,15 +40,8 @@ LOOK_SECONDS: Final = 0.5
 """How often the log is looked at: seldom, since looking costs the contender some of the machine."""
 FETCH_BYTES_MIN: Final = 100_000
 MS_PER_SECOND: Final = 1_000
+MICROS_PER_SECOND: Final = 1_000_000
 LOG_BYTES_SHOWN: Final = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """A record with its key."""
-
-    key: bytes
-    value: bytes
 
 
 class Course:
@@ -54,6 +51,7 @@ class Course:
         """`firm`: what governance has said, once for all."""
         self._description = description
         self._admin = clients.admin(description, "admin")
+        self._spent: dict[str, list[float]] = {}
         producer = self._producer()
         for event in firm:
             producer.produce(TOPIC_OF[type(event)].name, wire.encode(event), FIRM_KEY.encode(), partition=0)
@@ -67,6 +65,11 @@ class Course:
             for each in (*contenders[first:], *contenders[:first]):
                 rates[each.name].append(self.run(each, commands[: each.records]))
         return rates
+
+    def processor_time(self) -> str:
+        """What each contender's processes took a command, in one line."""
+        each = ", ".join(f"{name} {median(micros):.0f}" for name, micros in self._spent.items())
+        return f"processor time of the contenders' own processes, µs a command, medians: {each}"
 
     def run(self, contender: Contender, commands: Sequence[Keyed]) -> float:
         """Commands per second.
@@ -111,17 +114,22 @@ class Course:
     def _counted(self, contender: Contender, processes: list[subprocess.Popen[bytes]], count: int, log: Path) -> list[float]:
         """When each command was answered, in seconds, in order."""
         appended: list[float] = []
+        clock = _ProcessorClock(processes)
         deadline = time.monotonic() + RUN_SECONDS_MAX
         consumer = self._consumer((COUNTED,))
         while len(appended) < count:
             seen = _look(consumer)
             appended += [message.timestamp()[1] / MS_PER_SECOND for message in seen]
+            clock.look()
             if not seen and (any(each.poll() is not None for each in processes) or time.monotonic() > deadline):
                 raise ContenderFailed(
                     f"{contender.name} stopped, or hung, after {len(appended)} of {count} commands:\n{_last(log)}"
                 )
         consumer.close()
-        return sorted(appended)
+        appended.sort()
+        spent = clock.at(appended[-1]) - clock.at(appended[contender.warm_up - 1])
+        self._spent.setdefault(contender.name, []).append(spent / (count - contender.warm_up) * MICROS_PER_SECOND)
+        return appended
 
     def _check(self, contender: Contender, commands: int) -> None:
         """One event of each kind for each command: nothing lost, nothing twice, nothing else."""
@@ -148,6 +156,27 @@ class Course:
 def _look(consumer: Consumer) -> list[Message]:
     messages = consumer.consume(LOOK_RECORDS_MAX, LOOK_SECONDS)
     return [message for message in messages if check(message) is not None]
+
+
+class _ProcessorClock:
+    """How much processor time some processes and all their threads had taken at any moment between two looks."""
+
+    def __init__(self, processes: Iterable[subprocess.Popen[bytes]]) -> None:
+        self._processes = [psutil.Process(each.pid) for each in processes]
+        self._looks: list[tuple[float, float]] = []
+        self.look()
+
+    def look(self) -> None:
+        """Note how much it is now."""
+        times = [each.cpu_times() for each in self._processes]
+        self._looks.append((time.time(), sum(each.user + each.system for each in times)))
+
+    def at(self, moment: float) -> float:
+        """Seconds of processor time at a moment on the broker's clock, which is this machine's."""
+        before = [look for look in self._looks if look[0] <= moment] or self._looks[:1]
+        after = [look for look in self._looks if look[0] > moment] or self._looks[-1:]
+        (begun, low), (ended, high) = before[-1], after[0]
+        return low if ended == begun else low + (high - low) * (moment - begun) / (ended - begun)
 
 
 def _told(contender: Contender, processes: list[subprocess.Popen[bytes]], log: Path) -> float:

@@ -36,4 +36,5 @@ def run(description: ClusterDescription) -> list[Result]:
     commands = list(work.commands(max(each.records for each in ENTRANTS)))
     course = Course(description)
     course.run(FLOOR, commands[: FLOOR.records])  # does not count: the broker has just started
-    return [Result.of("engine", "commands/s", course.rounds(ENTRANTS, commands, ROUNDS))]
+    rates = course.rounds(ENTRANTS, commands, ROUNDS)
+    return [Result.of("engine", "commands/s", rates, course.processor_time())]

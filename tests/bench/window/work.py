@@ -18,7 +18,7 @@ from schemas.commands import Command, Ed25519Signature, InitiateOrder
 from schemas.events.limits import LimitReserved
 from schemas.orders import ReservedAmount, Transfer
 from schemas.values import Instant
-from tests.bench.racing.course import Keyed
+from tests.bench.racing.keyed import Keyed
 
 DESKS: Final = 600
 DAY_MICROS: Final = 86_400 * 1_000_000
