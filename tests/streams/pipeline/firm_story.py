@@ -7,7 +7,14 @@ from collections.abc import Callable
 from typing import Final
 
 from schemas.canonical import firm_command_digest
-from schemas.events.governance import AccessProposed, PolicyProposed, ProposalClosed, Proposed, ResetProposed
+from schemas.events.governance import (
+    AccessProposed,
+    FirmCommandRejected,
+    PolicyProposed,
+    ProposalClosed,
+    Proposed,
+    ResetProposed,
+)
 from schemas.examples import example
 from schemas.firm import EVERYBODY, BreakerScope, BreakerState
 from schemas.firm_commands import (
@@ -51,7 +58,8 @@ class FirmStory:
     def resume(self) -> None:
         """Whatever is stopped goes on, so that the run can come to its end."""
         for _ in range(ROUNDS_MAX):
-            if not self._firm().breakers:
+            self._work()
+            if not self._firm().breakers and self.sent.keys() <= self._answered():
                 return
             for scope, subject in self._firm().breakers:
                 self._send(ProposeReset(scope=scope, subject=subject, reason="the run is over"), PROPOSER)
@@ -130,6 +138,12 @@ class FirmStory:
         for recorded in self.world.log.events(*GOVERNANCE_TOPICS):
             fold.accept(recorded.event)  # type: ignore[arg-type]
         return fold.view
+
+    def _answered(self) -> set[str]:
+        """Commands that nothing more comes of: an alarm may still be on its way."""
+        events = [recorded.event for recorded in self.world.log.events(*GOVERNANCE_TOPICS)]
+        rejected = {event.command_id for event in events if isinstance(event, FirmCommandRejected)}
+        return rejected | {event.causation_id for event in events}
 
     def _pending(self) -> list[Proposed]:
         events = [recorded.event for recorded in self.world.log.events(*GOVERNANCE_TOPICS)]
