@@ -23,9 +23,15 @@ PARTITIONER: Final = "murmur2_random"
 """Java's: librdkafka's own default would put a key on another partition than other clients do."""
 
 _LATENCY: Final = {"socket.nagle.disable": True, "retry.backoff.ms": 1, "retry.backoff.max.ms": 100}
+_RECOVERY: Final = {
+    "socket.timeout.ms": 6_000,
+    "reconnect.backoff.max.ms": 1_000,
+}
+"""A broker that stands still is given up for another after 6 s, not 60; one that was away is tried every second, not ten."""
 _READING: Final = {
     "isolation.level": "read_committed",
     "enable.auto.commit": False,
+    "auto.offset.reset": "error",  # a reader that is told that its place is gone must not jump to the end and say nothing
     "fetch.wait.max.ms": 500,
     "fetch.queue.backoff.ms": 5,
 }
@@ -62,4 +68,10 @@ def admin(description: ClusterDescription, principal: str) -> AdminClient:
 
 def _connected(description: ClusterDescription, principal: str) -> dict[str, Any]:
     """The settings, quick, and trouble told by us."""
-    return {**settings(description, principal), **_LATENCY, "log_level": LOG_CRITICAL, "error_cb": Troubles(principal)}
+    return {
+        **settings(description, principal),
+        **_LATENCY,
+        **_RECOVERY,
+        "log_level": LOG_CRITICAL,
+        "error_cb": Troubles(principal),
+    }

@@ -23,8 +23,11 @@ SEGMENT_INDEX_BYTES_MAX: Final = 1_048_576
 BROKER_SESSION_MS: Final = 4_000
 """A killed broker is let in again once its former session is over: after 7 s on an idle machine; with Kafka's 9,000, 14.
 Also how long what it led has no leader, so several brokers are given less: there, others take over."""
-BROKER_SESSION_AMONG_OTHERS_MS: Final = 3_000
+BROKER_SESSION_AMONG_OTHERS_MS: Final = 2_500
 HEARTBEAT_MS: Final = 500
+QUORUM_FETCH_MS: Final = 1_250
+"""After which controllers take their leader for dead; sessions of brokers begin anew with the next. Kafka's own: 2,000."""
+ELECTION_MS: Final = 500
 WORKER_SESSION_MS_MIN: Final = 3_000
 """The shortest session a worker may ask for; Kafka's own 6,000 is made for networks."""
 ABORT_LOOK_MS: Final = 500
@@ -80,6 +83,9 @@ def _quorum(seat: Seat, seats: Sequence[Seat]) -> dict[str, object]:
         "listeners": f"CLIENTS://{LOOPBACK}:{seat.port},CONTROLLERS://{LOOPBACK}:{seat.controller_port}",
         "advertised.listeners": f"CLIENTS://{LOOPBACK}:{seat.port}",
         "controller.listener.names": "CONTROLLERS",
+        "controller.quorum.fetch.timeout.ms": QUORUM_FETCH_MS,
+        "controller.quorum.election.timeout.ms": ELECTION_MS,
+        "controller.quorum.election.backoff.max.ms": ELECTION_MS,
         "inter.broker.listener.name": "CLIENTS",
         "broker.session.timeout.ms": BROKER_SESSION_MS if len(seats) == 1 else BROKER_SESSION_AMONG_OTHERS_MS,
         "broker.heartbeat.interval.ms": HEARTBEAT_MS,

@@ -21,7 +21,8 @@ from streams.engine.decider import Received
 from streams.engine.reading import check, received_of
 
 CATCH_UP_SECONDS_MAX: Final = 120
-REQUEST_SECONDS_MAX: Final = 10
+REQUEST_SECONDS_MAX: Final = 2
+"""Short: a request that waits for a leader that died is not sent to its successor."""
 POLL_RECORDS_MAX: Final = 1_000
 CATCH_UP_WAIT_SECONDS: Final = 0.02
 BROKER_WAIT_SECONDS_MAX: Final = 120

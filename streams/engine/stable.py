@@ -18,7 +18,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 STABLE_SECONDS_MAX: Final = 60
 STABLE_POLL_SECONDS: Final = 0.05
-REQUEST_SECONDS_MAX: Final = 10
+REQUEST_SECONDS_MAX: Final = 2
+"""Short: a request that waits for a leader that died is not sent to its successor."""
 
 Place = tuple[str, int]
 """A topic and a partition."""
@@ -28,6 +29,10 @@ log = structlog.get_logger(__name__)
 
 class NotStable(TimeoutError):
     """A transaction stays open, or no broker says where partitions end: exit, and be restarted."""
+
+
+class _NoAnswer(Exception):
+    """The client returned without an error what it was asked with instead of an offset, as it does while a leader changes."""
 
 
 def stable_ends(admin: AdminClient, places: Sequence[Place]) -> dict[Place, int]:
@@ -43,8 +48,8 @@ def stable_ends(admin: AdminClient, places: Sequence[Place]) -> dict[Place, int]
             stable = _latest(admin, asked, IsolationLevel.READ_COMMITTED)
             if stable == _latest(admin, asked, IsolationLevel.READ_UNCOMMITTED):
                 return stable
-        except KafkaException as error:
-            log.warning("offsets not to be had yet", error=error.args[0].str())
+        except (KafkaException, _NoAnswer) as error:
+            log.warning("offsets not to be had yet", error=str(error.args[0]))
             admin.list_topics(timeout=REQUEST_SECONDS_MAX)  # refreshes a stale leader epoch
         time.sleep(STABLE_POLL_SECONDS)
     topics = ", ".join(sorted({topic for topic, _ in places}))
@@ -57,4 +62,8 @@ def _latest(admin: AdminClient, places: Sequence[TopicPartition], isolation: Iso
         isolation_level=isolation,
         request_timeout=REQUEST_SECONDS_MAX,
     )
-    return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
+    ends = {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
+    unanswered = [place for place, end in ends.items() if end < 0]
+    if unanswered:
+        raise _NoAnswer(f"no end given of {unanswered}")
+    return ends

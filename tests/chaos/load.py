@@ -24,8 +24,8 @@ from schemas.events.observations import PriceObserved
 from schemas.orders import Transfer
 from tests.chaos.firm import DESKS, PAYEE, PEGGED, PRICED, SYSTEM, key_file
 
-COMMANDS_A_SECOND: Final = 120
-CATCH_UP_COMMANDS_MAX: Final = 120
+COMMANDS_A_SECOND: Final = 50
+CATCH_UP_COMMANDS_MAX: Final = 50
 DUPLICATE_RATE: Final = 0.05
 PRICED_RATE: Final = 0.2
 AMOUNT_USD_MAX: Final = 200

@@ -30,7 +30,7 @@ class Plan:
     @property
     def interval_seconds(self) -> float:
         """The mean time between two faults, some of which turn out not to be possible when their time comes."""
-        return self.seconds / self.faults_min / 1.5
+        return self.seconds / self.faults_min / 1.3
 
 
 @dataclass(frozen=True, slots=True)
