@@ -3,7 +3,7 @@
 A broker that comes back before the others have noticed that it died still finds itself the leader of what it led, and acts on
 the end of its own log, of which the others need not have everything. As coordinator of a transaction whose commit only it had
 written down, it tells partitions to commit; then its successor, who never heard of that, tells the rest to abort. Seen on
-Kafka 4.3.0: one transaction, half committed and half aborted, for ever (docs/adr/0009). So it stays away until the others say
+Kafka 4.3.0: one transaction, half committed and half aborted, for ever (docs/adr/0011). So it stays away until the others say
 that it is gone and leads nothing.
 
 Leaves out all of them dying at once: then nobody has replaced anybody, and it starts once nobody has answered for a while.

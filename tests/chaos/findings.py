@@ -13,6 +13,7 @@ from tests.chaos.run import Ran
 from tests.chaos.verdict.audit import Audit
 from tests.chaos.verdict.log import LogReader
 from tests.chaos.verdict.replay import Derivation, Replay
+from tests.chaos.verdict.signing import Outside, Signing
 from tests.chaos.verdict.tables import ExpectedTables
 from tests.chaos.watch import Recovery
 
@@ -23,6 +24,7 @@ BROKEN: Final = (
     "chain_breaks",
     "wrong_facts",
     "position_gaps",
+    "refused_by_signer",
     "decided_otherwise",
     "projected_otherwise",
 )
@@ -37,21 +39,25 @@ def is_sound(findings: dict[str, Any]) -> bool:
 def findings_of(description: ClusterDescription, ran: Ran, say: Callable[[str], None]) -> dict[str, Any]:
     """Read the whole log again, decide it again, compare it with the tables."""
     reader, audit, tables = LogReader(description), Audit(), ExpectedTables()
-    derivation, otherwise = Derivation(reader.governance(), reader.prices()), 0
+    outside = Outside(reader.governance(), reader.prices(), bytes.fromhex(description.root_key_file.read_text("ascii")))
+    derivation, otherwise, refused = Derivation(outside.governance, outside.prices), 0, 0
     for number in range(DESK_PARTITIONS):
         answered, log = reader.own(number)
-        replay = Replay(reader.inputs(number, INPUTS), answered, derivation, number)
+        replay, signing = Replay(reader.inputs(number, INPUTS), answered, derivation, number), Signing(outside, number)
         for stored in replay.run(log):
             audit.take(stored)
             tables.take(stored)
+            signing.take(stored)
         otherwise += replay.differences
-        for line in replay.told:
+        refused += signing.refused
+        for line in (*replay.told, *signing.told):
             say(line)
     return {
         "seed": ran.plan.seed,
         "commands": len(ran.load.sent),
         "faults": ran.faults.counts(),
         **asdict(audit.compare(ran.load.sent)),
+        "refused_by_signer": refused,
         "decided_otherwise": otherwise,
         "projected_otherwise": tables.differences(description),
         "events": audit.events,

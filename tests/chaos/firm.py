@@ -11,8 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from eth_utils.address import to_checksum_address
-
 from infra.cluster.description import ClusterDescription
 from infra.identity import ed25519, keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
@@ -20,6 +18,7 @@ from infra.identity.private_file import create_private
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from streams.governance import genesis
 from streams.policy import starter
+from tests.streams.signing.scenery import address_of
 
 DESKS: Final = tuple(f"desk-{number:02}" for number in range(60))
 SYSTEM: Final = "load-bot"
@@ -67,7 +66,7 @@ def found(description: ClusterDescription) -> None:
             genesis.Asset(asset_id=PEGGED, chain_id=CHAIN_ID, token=_TOKENS[PEGGED], decimals=6, peg_usd=Decimal(1)),
             genesis.Asset(asset_id=PRICED, chain_id=CHAIN_ID, token=_TOKENS[PRICED], decimals=18),
         ],
-        wallets=[_wallet(number, desk) for number, desk in enumerate(DESKS)],
+        wallets=[_wallet(desk) for desk in DESKS],
         contracts=[genesis.Contract(chain_id=CHAIN_ID, address=PAYEE, kind="account", name="payee")],
         policy=genesis.Policy(cedar=starter.CEDAR, cedar_schema=starter.CEDAR_SCHEMA, limits=_limits(), settings=_settings()),
     )
@@ -81,10 +80,14 @@ def _person(folder: Path, role: str) -> genesis.Person:
     return genesis.Person(principal=role, roles=[role], site=f"{role}-site", desks=list(DESKS), credentials=[credential])
 
 
-def _wallet(number: int, desk: str) -> genesis.Wallet:
-    address = to_checksum_address(f"0x{number + 1:040x}")
+def _wallet(desk: str) -> genesis.Wallet:
     return genesis.Wallet(
-        wallet_id=f"wallet-{desk}", desk_id=desk, chain_id=CHAIN_ID, address=address, key_backend="hsm", key_id=desk
+        wallet_id=f"wallet-{desk}",
+        desk_id=desk,
+        chain_id=CHAIN_ID,
+        address=address_of(desk),
+        key_backend="hsm",
+        key_id=desk,
     )
 
 

@@ -30,7 +30,7 @@ class Plan:
     @property
     def interval_seconds(self) -> float:
         """The mean time between two faults, some of which turn out not to be possible when their time comes."""
-        return self.seconds / self.faults_min / 1.3
+        return self.seconds / self.faults_min / 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ def _under_faults(plan: Plan, load: Load, watch: Watch, faults: Faults, progress
 
 
 def _gap(plan: Plan, random: Random) -> float:
-    """Faults come at random moments, now and then two at once."""
-    return random.expovariate(1 / plan.interval_seconds)
+    """Faults come at random moments, now and then one upon the other."""
+    return plan.interval_seconds * random.uniform(0.1, 1.9)
 
 
 def _drain(load: Load, watch: Watch) -> None:

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, Message, TopicPartition
 
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
-from schemas.events.base import Event, FirmEvent
+from schemas.events.base import Event
 from schemas.events.observations import PriceObserved
 from schemas.topics import GOVERNANCE_TOPICS, TOPIC_OF, written_by
 from streams.engine.decider import Received
@@ -59,16 +59,13 @@ class LogReader:
         received = (received_of(message) for message in messages)
         return {(each.topic, each.offset): each for each in received}
 
-    def governance(self) -> list[FirmEvent]:
+    def governance(self) -> list[Received]:
         """All that governance said."""
-        messages = self._read([TopicPartition(topic, 0, 0) for topic in GOVERNANCE_TOPICS])
-        records = (received_of(message).record for message in messages)
-        return [record for record in records if isinstance(record, FirmEvent)]
+        return [received_of(message) for message in self._read([TopicPartition(topic, 0, 0) for topic in GOVERNANCE_TOPICS])]
 
-    def prices(self) -> dict[int, PriceObserved]:
-        """Every observation of a price, by its offset."""
-        received = (received_of(message) for message in self._read([TopicPartition(PRICES, 0, 0)]))
-        return {each.offset: each.record for each in received if isinstance(each.record, PriceObserved)}
+    def prices(self) -> list[Received]:
+        """Every observation of a price."""
+        return [received_of(message) for message in self._read([TopicPartition(PRICES, 0, 0)])]
 
     def _read(self, places: list[TopicPartition]) -> list[Message]:
         consumer = clients.consumer(self._description, "client", {"enable.partition.eof": True, "fetch.wait.max.ms": 20})

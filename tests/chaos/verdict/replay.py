@@ -37,16 +37,12 @@ SHOWN_MAX: Final = 3
 class Derivation:
     """What stood outside the desk, as of any place that a decision names."""
 
-    def __init__(self, governance: Iterable[FirmEvent], observed: Mapping[int, PriceObserved]) -> None:
+    def __init__(self, governance: Iterable[Received], prices: Iterable[Received]) -> None:
         self._fold = GovernanceFold()
-        for event in governance:
-            self._fold.accept(event)
-        self._observed = observed
-
-    @property
-    def newest(self) -> int:
-        """The last governance position of all."""
-        return self._fold.view.position
+        for each in governance:
+            if isinstance(each.record, FirmEvent):
+                self._fold.accept(each.record)
+        self._observed = {each.offset: each.record for each in prices if isinstance(each.record, PriceObserved)}
 
     def governance(self, position: int) -> Governance:
         """The firm as it was at a position."""
