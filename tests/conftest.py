@@ -7,10 +7,16 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from infra.cluster.local import Cluster
 from infra.cluster.runtime import ROOT
 from infra.cluster.supervision import alive
+
+settings.register_profile(
+    "proofdesk", deadline=None
+)  # nothing is timed in tests: whatever else the machine does would fail them
+settings.load_profile("proofdesk")
 
 
 @pytest.fixture(scope="session")
