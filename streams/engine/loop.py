@@ -199,14 +199,11 @@ class Loop(Generic[S, I]):
             self._write_snapshot(each)
 
     def _write_snapshot(self, owner: Assigned[S, I]) -> None:
-        """Pages that are new, tombstones for those that are gone, and the head that needs no others."""
+        """Whatever of it does not stand on its topic already."""
         number = owner.partition.number
         written = self._codec.write(owner.partition, owner.own_offsets)
-        for name in written.pages.keys() - owner.pages:
-            self._producer.produce(self._snapshots, written.pages[name].content, name.encode(), partition=number)
-        for name in owner.pages - written.pages.keys():
-            self._producer.produce(self._snapshots, None, name.encode(), partition=number)
-        self._producer.produce(self._snapshots, written.head, str(number).encode(), partition=number)
+        for key, value in written.records(number, owner.pages):
+            self._producer.produce(self._snapshots, value, key, number)
         owner.pages = set(written.pages)
         owner.events_since_snapshot = 0
 

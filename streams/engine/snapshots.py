@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic
 
@@ -46,6 +46,17 @@ class Written:
 
     head: bytes
     pages: dict[str, Page]
+
+    def records(self, number: int, standing: set[str]) -> Iterator[tuple[bytes, bytes | None]]:
+        """Keys and values to be written for partition `number`, when the pages named `standing` are on the topic already.
+
+        Pages that are new, tombstones for those that are needed no longer, and the head.
+        """
+        for name in self.pages.keys() - standing:
+            yield name.encode(), self.pages[name].content
+        for name in standing - self.pages.keys():
+            yield name.encode(), None
+        yield str(number).encode(), self.head
 
 
 class SnapshotCodec(Generic[S]):

@@ -42,6 +42,7 @@ class Benchmark:
 BENCHMARKS: Final[dict[str, Benchmark]] = {
     "engine": Benchmark("tests.bench.window.benchmark", ("kafka",)),
     "desk": Benchmark("tests.bench.desk.benchmark", ("kafka", "postgres")),
+    "restart": Benchmark("tests.bench.restart.benchmark", ("kafka",)),
     "projection-rebuild": Benchmark("tests.bench.projection", ("kafka", "postgres")),
     "order-latency": Benchmark("tests.bench.latency", SERVICES, PROCESSES),
 }

@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+DECIMALS_BELOW = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -61,9 +63,14 @@ def _table(result: Result) -> Table:
     table = Table("who", "median", "ours / who", "runs", title=f"{result.name}, {result.unit}", title_justify="left")
     rows: list[tuple[str, float]] = [("ours", result.ours), ("floor", result.floor), *result.peers.items()]
     for who, figure in rows:
-        runs = "  ".join(f"{run:,.0f}" for run in result.runs[who])
-        table.add_row(who, f"{figure:,.0f}", str(result.ratios.get(f"ours/{who}", "")), runs)
+        runs = "  ".join(_figure(run) for run in result.runs[who])
+        table.add_row(who, _figure(figure), str(result.ratios.get(f"ours/{who}", "")), runs)
     return table
+
+
+def _figure(figure: float) -> str:
+    """Whole numbers, but where decimals tell something."""
+    return f"{figure:,.0f}" if figure >= DECIMALS_BELOW else f"{figure:.1f}"
 
 
 def _plain(result: Result) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class Course:
             clock.look()
             if not seen and (any(each.poll() is not None for each in processes) or time.monotonic() > deadline):
                 raise ContenderFailed(
-                    f"{contender.name} stopped, or hung, after {len(appended)} of {count} commands:\n{_last(log)}"
+                    f"{contender.name} stopped, or hung, after {len(appended)} of {count} commands:\n{last_of(log)}"
                 )
         consumer.close()
         appended.sort()
@@ -184,10 +184,11 @@ def _told(contender: Contender, processes: list[subprocess.Popen[bytes]], log: P
     try:
         for process in processes:
             process.wait(RUN_SECONDS_MAX)
-        return float(_last(log).splitlines()[-1])
+        return float(last_of(log).splitlines()[-1])
     except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
-        raise ContenderFailed(f"{contender.name} told nothing:\n{_last(log)}") from error
+        raise ContenderFailed(f"{contender.name} told nothing:\n{last_of(log)}") from error
 
 
-def _last(log: Path) -> str:
+def last_of(log: Path) -> str:
+    """What a process has printed last."""
     return log.read_bytes()[-LOG_BYTES_SHOWN:].decode(errors="replace")
