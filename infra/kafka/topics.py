@@ -41,6 +41,13 @@ _ANY_RULE: Final = AclBindingFilter(
     AclOperation.ANY,
     AclPermissionType.ANY,
 )
+_KEPT: Final = {"cleanup.policy": "delete", "retention.ms": "-1"}
+_COMPACTED: Final = {
+    "cleanup.policy": "compact",
+    # Only closed segments are compacted, and a start reads the whole topic: by default the last gigabyte would stay as it is.
+    "segment.bytes": str(16 * 2**20),
+    "min.cleanable.dirty.ratio": "0.2",
+}
 _LITERAL, _PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
 
 
@@ -156,8 +163,7 @@ def _allow(kind: ResourceType, name: str, pattern: ResourcePatternType, user: st
 
 
 def _new_topic(topic: Topic, brokers: int) -> NewTopic:
-    retention = {"cleanup.policy": "compact"} if topic.compacted else {"cleanup.policy": "delete", "retention.ms": "-1"}
-    config = {**retention, "min.insync.replicas": str(in_sync_min(brokers))}
+    config = {**(_COMPACTED if topic.compacted else _KEPT), "min.insync.replicas": str(in_sync_min(brokers))}
     return NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=replicas(brokers), config=config)
 
 

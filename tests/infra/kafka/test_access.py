@@ -122,6 +122,7 @@ def test_topics_are_as_declared_and_made_again_without_harm(description: Cluster
     assert described["commands"]["retention.ms"].value == "-1"
     assert described["commands"]["cleanup.policy"].value == "delete"
     assert described["snapshots-desk"]["cleanup.policy"].value == "compact"
+    assert int(described["snapshots-desk"]["segment.bytes"].value) < 2**25
 
 
 def test_only_declared_writers_may_write() -> None:
