@@ -33,7 +33,7 @@ from tests.bench.racing.keyed import Keyed
 COUNTED: Final = "limit-reserved"
 """The one small event that every contender writes for every command."""
 OUTPUTS: Final = tuple(topic.name for topic in written_by("desk"))
-RUN_SECONDS_MAX: Final = 180
+RUN_SECONDS_MAX: Final = 400
 REQUEST_SECONDS_MAX: Final = 30
 LOOK_RECORDS_MAX: Final = 20_000
 LOOK_SECONDS: Final = 0.5
