@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
+from functools import cache
 from typing import Final, Literal, get_args
 
 from confluent_kafka import KafkaException
@@ -83,21 +84,27 @@ class Services:
     def await_answer(self, service: Service, description: ClusterDescription) -> None:
         """Wait until `service` answers. Raises NotReady."""
         probes: dict[str, Callable[[], bool]] = {
-            "kafka": lambda: self._kafka_answers(description),
+            "kafka": self._kafka_probe(description),
             "postgres": self._database.answers,
             "node": lambda: _node_answers(description),
         }
         await_answer(service, probes[service], self._runtime)
 
-    def _kafka_answers(self, description: ClusterDescription) -> bool:
-        """Whether every broker is there, and each knows of all."""
+    def _kafka_probe(self, description: ClusterDescription) -> Callable[[], bool]:
+        """Whether every broker is there, and each knows of all. One client asks, however often: making one costs more."""
         ports, brokers = self._runtime.ports(), self._runtime.brokers
-        if any(is_free(ports[name]) for name in brokers):  # a client that knocks too early backs off for longer than this takes
-            return False
-        try:
-            return len(clients.admin(description, "admin").list_topics(timeout=1).brokers) == len(brokers)
-        except KafkaException:
-            return False
+        client = cache(lambda: clients.admin(description, "admin"))
+
+        def answers() -> bool:
+            # A client that knocks too early backs off for longer than this takes.
+            if any(is_free(ports[name]) for name in brokers):
+                return False
+            try:
+                return len(client().list_topics(timeout=1).brokers) == len(brokers)
+            except KafkaException:
+                return False
+
+        return answers
 
     @property
     def _brokers(self) -> list[Broker]:
