@@ -139,6 +139,7 @@ class Specification:
         self.then("command-rejected")
         event = self.only(CommandRejected)
         assert event.refusal.check == refusal.check, self.said()
+        assert event.governance_position == self.firm.governance.position
         assert event.refusal.remedy
         for word in words:
             assert word in event.refusal.message + event.refusal.remedy, event.refusal

@@ -313,6 +313,13 @@ def test_a_new_policy_may_allow_refuse_or_limit_the_order() -> None:
     assert spec.used("trader-day", "trader:paula") == 0
 
 
+def test_an_order_that_is_judged_anew_needs_no_more_room_than_it_held() -> None:
+    just_enough = policy(limit("trader-day", "40000"), version=2)
+    spec = given(FIRM, WAITING).at(FIRM.with_policy(just_enough)).when(approve("o1", by="rita")).then(*REJUDGED)
+    assert spec.is_open("o1")
+    assert spec.used("trader-day", "trader:paula") == 40_000
+
+
 def test_after_a_change_of_the_effect_the_order_is_judged_anew() -> None:
     spec = given(FIRM, WAITING).at(FIRM.with_wallet("treasury-1", "newswap", VAULT))
     spec.when(approve("o1", by="rita")).then(*REJUDGED)
