@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from schemas.events.base import FirmEvent
 from schemas.events.observations import PriceObserved
 from schemas.hash_chain import digest_of
 from schemas.topics import DESK_PARTITIONS, GOVERNANCE_TOPICS
+from schemas.values import Record
 from streams.broadcast.decider import BroadcastDecider
 from streams.broadcast.observer import REFERENCE_TOPICS as FOLLOWED_BY_BROADCAST
 from streams.broadcast.observer import BroadcastObserver
@@ -32,6 +34,7 @@ from tests.streams.pipeline.uncertain_chain import UncertainChain
 from tests.streams.signing.line import KeyInMemory, Line, signer
 from tests.streams.signing.scenery import START, genesis, limit
 
+REMEMBERED_MAX: Final = 4_096
 IDLE_STEPS: Final = 40
 """Steps without a word after which a run is at its end: longer than the longest interval of anybody who waits."""
 SWING_RATE: Final = 0.05
@@ -70,10 +73,16 @@ class Followed:
                 first, entries = self.read[topic, number], self.log.entries.get((topic, number), [])
                 for at in range(first, len(entries)):
                     value = entries[at].value
-                    record = wire.decode(topic, value)
-                    found.append(Received(topic, number, at, entries[at].key, value, digest_of(value), record))
+                    record, digest = _read(topic, value)
+                    found.append(Received(topic, number, at, entries[at].key, value, digest, record))
                 self.read[topic, number] = len(entries)
         return found
+
+
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _read(topic: str, value: bytes) -> tuple[Record, str]:
+    """What every worker reads, and reads again in each of its lives: the same bytes are the same record."""
+    return wire.decode(topic, value), digest_of(value)
 
 
 class World:
