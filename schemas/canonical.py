@@ -18,16 +18,24 @@ from typing import Any, Final
 from schemas.commands import Command
 from schemas.events.governance import PolicyActivated
 from schemas.firm_commands import FirmBody, FirmCommand
+from schemas.keys import CosignerVerdict, DestructionProof, KeyVouched
 from schemas.orders import ApprovalSubject
-from schemas.values import DeskId, OrderId, PrincipalId, Record
+from schemas.sessions import CosignerMessage, SessionOpened
+from schemas.values import DeskId, OrderId, PrincipalId, Record, Sha256
 
 COMMAND_DOMAIN: Final = b"proofdesk/command/v1\x00"
 APPROVAL_DOMAIN: Final = b"proofdesk/approval/v1\x00"
 FIRM_COMMAND_DOMAIN: Final = b"proofdesk/firm-command/v1\x00"
 PROPOSAL_DOMAIN: Final = b"proofdesk/proposal/v1\x00"
 GENESIS_DOMAIN: Final = b"proofdesk/genesis/v1\x00"
+SESSION_DOMAIN: Final = b"proofdesk/session/v1\x00"
+COSIGNER_MESSAGE_DOMAIN: Final = b"proofdesk/cosigner-message/v1\x00"
+COSIGNER_VERDICT_DOMAIN: Final = b"proofdesk/cosigner-verdict/v1\x00"
+KEY_VOUCHED_DOMAIN: Final = b"proofdesk/key-vouched/v1\x00"
+DESTRUCTION_DOMAIN: Final = b"proofdesk/destruction/v1\x00"
 ORDER_NAMESPACE: Final = uuid.UUID("6d0b0c52-9d1c-5a8e-9a33-2f2f0a3a7c10")
 
+_UNSIGNED: Final = frozenset({"signature"})
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
@@ -96,3 +104,33 @@ def order_id(desk_id: DeskId, digest: bytes) -> OrderId:
 def child_order_id(parent: OrderId, index: int) -> OrderId:
     """The id of the `index`-th part (from 0) of an order that was split."""
     return str(uuid.uuid5(ORDER_NAMESPACE, f"{parent}/{index}"))
+
+
+def session_id(opened: SessionOpened) -> Sha256:
+    """The id of a session: of everything else that is said when it is opened, lowercase hex."""
+    return hashlib.sha256(SESSION_DOMAIN + canonical_bytes(opened, without=frozenset({"session_id"}))).hexdigest()
+
+
+def cosigner_message_digest(message: CosignerMessage) -> bytes:
+    """The 32 bytes that a cosigner signs of each of its messages."""
+    return hashlib.sha256(COSIGNER_MESSAGE_DOMAIN + canonical_bytes(message, without=_UNSIGNED)).digest()
+
+
+def key_vouched_digest(vouched: KeyVouched) -> bytes:
+    """The 32 bytes that a cosigner signs to say that it holds a share of a key."""
+    return hashlib.sha256(KEY_VOUCHED_DOMAIN + canonical_bytes(vouched, without=_UNSIGNED)).digest()
+
+
+def destruction_digest(proof: DestructionProof) -> bytes:
+    """The 32 bytes that a cosigner signs to say what it destroyed."""
+    return hashlib.sha256(DESTRUCTION_DOMAIN + canonical_bytes(proof, without=_UNSIGNED)).digest()
+
+
+def cosigner_verdict_digest(verdict: CosignerVerdict, order_id: OrderId, digest: bytes) -> bytes:
+    """The 32 bytes that a cosigner signs to say that it judged the order, and these 32 bytes to be its transaction's."""
+    content = {
+        "order_id": order_id,
+        "digest": digest.hex(),
+        "verdict": verdict.model_dump(mode="json", exclude_none=True, exclude={"signature"}),
+    }
+    return hashlib.sha256(COSIGNER_VERDICT_DOMAIN + canonical_json(content)).digest()

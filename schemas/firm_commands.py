@@ -11,8 +11,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.commands import Authorization
+from schemas.events.base import Refusal
 from schemas.firm import Access, BreakerScope, BreakerState, Limit, Settings, Subject
-from schemas.values import CommandId, Instant, PrincipalId, Record, Sha256, Text, Uuid
+from schemas.keys import DestructionProof, KeyChange, KeyVouched
+from schemas.values import Address, CommandId, HexBytes, Instant, PrincipalId, Record, Sha256, Text, Uuid
 
 POLICY_CHARACTERS_MAX = 200_000
 
@@ -79,8 +81,41 @@ class WithdrawProposal(Record):
     reason: Text = ""
 
 
+class ProposeKey(Record):
+    """Propose to make, use, change or destroy a key."""
+
+    kind: Literal["propose_key"] = "propose_key"
+    change: KeyChange
+    reason: Text
+
+
+class ReportKey(Record):
+    """Report what became of an order about a key. Only the custodian's own system key may sign it."""
+
+    kind: Literal["report_key"] = "report_key"
+    ordered_position: Annotated[int, Field(ge=1)]
+    """Of the `KeyOrdered` that is answered."""
+    outcome: Literal["generated", "rotated", "recovered", "destroyed", "failed"]
+    address: Address | None = None
+    """Of the new key; none when there is none."""
+    public_key: HexBytes = "0x"
+    epoch: Annotated[int, Field(ge=0)] = 0
+    vouched: list[KeyVouched] = Field(default_factory=list, json_schema_extra={"default": []})
+    proofs: list[DestructionProof] = Field(default_factory=list, json_schema_extra={"default": []})
+    refusal: Refusal | None = None
+    """Why it failed; none when it did not."""
+
+
 FirmBody = Annotated[
-    TripBreaker | ProposeReset | ProposePolicy | ProposeAccess | ApproveProposal | DeclineProposal | WithdrawProposal,
+    TripBreaker
+    | ProposeReset
+    | ProposePolicy
+    | ProposeAccess
+    | ApproveProposal
+    | DeclineProposal
+    | WithdrawProposal
+    | ProposeKey
+    | ReportKey,
     Field(discriminator="kind"),
 ]
 

@@ -1,6 +1,7 @@
 """The only place that names topics: what is on each, how it is keyed, and the one principal that may write it.
 
-Only the topics of commands have two writers: what is on them is trusted for nothing but its signatures.
+Only the topics of commands and of cosigners' sessions have several writers: what is on them is trusted for nothing but its
+signatures.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
+from schemas import sessions
 from schemas.commands import Command
-from schemas.events import answers, governance, lifecycle, limits, observations
+from schemas.events import answers, governance, keys, lifecycle, limits, observations
 from schemas.events.base import OrderEvent
 from schemas.firm_commands import FirmCommand
 from schemas.values import Record
@@ -32,9 +34,18 @@ Principal = Literal[
     "client",
     "system",
     "detectors",
+    "custodian",
+    "cosigner-1",
+    "cosigner-2",
+    "cosigner-3",
+    "cosigner-4",
+    "cosigner-5",
 ]
-Key = Literal["desk_id", "firm", "asset_id", "partition"]
+Key = Literal["desk_id", "firm", "asset_id", "partition", "session_id"]
 FIRM_KEY: Final = "firm"
+COSIGNERS: Final[tuple[Principal, ...]] = ("cosigner-1", "cosigner-2", "cosigner-3", "cosigner-4", "cosigner-5")
+"""Each its own process, with its own Kafka principal, secrets, token and state."""
+SESSION_HOURS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,8 @@ class Topic:
     writers: tuple[Principal, ...]
     partitions: int
     compacted: bool = False
+    retention_hours: int | None = None
+    """None: for ever. Only transport, which no decision is derived from, is ever deleted."""
 
     @property
     def subject(self) -> str:
@@ -73,7 +86,7 @@ def snapshots(writer: Principal) -> Topic:
 
 _ALL: Final = [
     Topic("commands", Command, "desk_id", ("gateway", "system"), DESK_PARTITIONS),
-    Topic("firm-commands", FirmCommand, "firm", ("gateway", "detectors"), 1),
+    Topic("firm-commands", FirmCommand, "firm", ("gateway", "detectors", "custodian"), 1),
     Topic("request-refused", answers.RequestRefused, "partition", ("gateway",), 1),
     *_desk(
         "desk",
@@ -113,7 +126,19 @@ _ALL: Final = [
         governance.ProposalApproved,
         governance.ProposalClosed,
         governance.FirmCommandRejected,
+        keys.CosignerEnrolled,
+        keys.KeyProposed,
+        keys.KeyOrdered,
+        keys.KeyGenerated,
+        keys.KeyRotated,
+        keys.KeySuspended,
+        keys.KeyResumed,
+        keys.KeyDestroyed,
+        keys.KeyFailed,
+        keys.RotationDue,
     ),
+    Topic("session-opened", sessions.SessionOpened, "session_id", ("signer", "custodian"), 1, retention_hours=SESSION_HOURS),
+    Topic("cosigner-message", sessions.CosignerMessage, "session_id", COSIGNERS, 1, retention_hours=SESSION_HOURS),
     Topic("price-observed", observations.PriceObserved, "asset_id", ("observer",), 1),
     snapshots("desk"),
     snapshots("execution"),

@@ -163,8 +163,13 @@ def _allow(kind: ResourceType, name: str, pattern: ResourcePatternType, user: st
 
 
 def _new_topic(topic: Topic, brokers: int) -> NewTopic:
-    config = {**(_COMPACTED if topic.compacted else _KEPT), "min.insync.replicas": str(in_sync_min(brokers))}
+    kept = _COMPACTED if topic.compacted else _KEPT
+    config = {**kept, **_retention(topic), "min.insync.replicas": str(in_sync_min(brokers))}
     return NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=replicas(brokers), config=config)
+
+
+def _retention(topic: Topic) -> dict[str, str]:
+    return {} if topic.retention_hours is None else {"retention.ms": str(topic.retention_hours * 3_600_000)}
 
 
 def _settle(futures: Iterable[Future[None]], allowed: int | None = None) -> None:

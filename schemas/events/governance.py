@@ -14,6 +14,7 @@ from schemas.events.base import FirmEvent, Refusal
 from schemas.events.facts import ApprovalFact
 from schemas.firm import BreakerScope, BreakerState, Limit, Settings, SigningKey, Subject, WebAuthnCredential
 from schemas.firm_commands import FirmCommand
+from schemas.keys import KeyBackend, SafeAccount
 from schemas.values import (
     Address,
     AssetId,
@@ -79,10 +80,14 @@ class WalletAssigned(FirmEvent):
     desk_id: DeskId
     chain_id: ChainId
     address: Address
-    key_backend: Literal["software", "hsm", "mpc", "hybrid", "safe"]
+    key_backend: KeyBackend
     key_id: Annotated[str, Field(max_length=100)]
     holding: Address | None = None
     """Where its funds are evacuated to: a transfer there passes every breaker."""
+    safe: SafeAccount | None = None
+    """For `safe`: who signs for the contract at `address`."""
+    proposal_id: ProposalId | None = None
+    """The proposal that a quorum agreed to; none at genesis."""
 
 
 class ContractListed(FirmEvent):

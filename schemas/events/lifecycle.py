@@ -9,6 +9,7 @@ from pydantic import Field
 from schemas.commands import Command, WebAuthnAssertion
 from schemas.events.base import DeskEvent, OrderEvent, Refusal
 from schemas.events.facts import ApprovalFact, Facts, PriceFact, RuleFinding, Unmet
+from schemas.keys import Attestation, KeyBackend
 from schemas.orders import ApprovalSubject, Effect, Order
 from schemas.values import (
     Address,
@@ -169,7 +170,7 @@ class Signed(OrderEvent):
     nonce: Annotated[int, Field(ge=0)]
     transaction_hash: Hash32
     raw_transaction: HexBytes
-    key_backend: Literal["software", "hsm", "mpc", "hybrid", "safe"]
+    key_backend: KeyBackend
     key_id: Annotated[str, Field(max_length=100)]
     policy_hash: Sha256
     checks: list[str]
@@ -179,6 +180,8 @@ class Signed(OrderEvent):
     order: Order | None = None
     """What was signed for, and its effect: whoever sends it looks once more whether it is stopped."""
     effect: Effect | None = None
+    attestation: Attestation | None = None
+    """By what it was signed and judged; none in events written before there were attestations."""
 
 
 class SigningRefused(OrderEvent):

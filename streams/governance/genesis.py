@@ -9,6 +9,7 @@ Pure. Leaves out whether the document makes sense: `streams.governance.consisten
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
@@ -28,7 +29,9 @@ from schemas.events.governance import (
     PolicyActivated,
     WalletAssigned,
 )
+from schemas.events.keys import CosignerEnrolled
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
+from schemas.keys import Cosigner, KeyBackend, KeyId, SafeAccount
 from schemas.values import (
     Address,
     AssetId,
@@ -94,10 +97,11 @@ class Wallet(Record):
     desk_id: DeskId
     chain_id: ChainId
     address: Address
-    key_backend: Literal["software", "hsm", "mpc", "hybrid", "safe"]
-    key_id: Annotated[str, Field(min_length=1, max_length=100)]
+    key_backend: KeyBackend
+    key_id: KeyId
     holding: Address | None = None
     """Where its funds are evacuated to; none: nowhere."""
+    safe: SafeAccount | None = None
 
 
 class Contract(Record):
@@ -138,6 +142,8 @@ class GenesisDocument(Record):
     assets: list[Asset]
     wallets: list[Wallet]
     contracts: list[Contract]
+    cosigners: list[Cosigner] = Field(default_factory=list, exclude_if=operator.not_)
+    """Who holds shares of keys. Left out of what is signed when there are none, as before there could be."""
     policy: Policy
 
 
@@ -205,6 +211,7 @@ def events(genesis: SignedGenesis) -> tuple[FirmEvent, ...]:
         *(AssetListed.model_validate(dict(asset)) for asset in genesis.document.assets),
         *(WalletAssigned.model_validate(dict(wallet)) for wallet in genesis.document.wallets),
         *(ContractListed.model_validate(dict(contract)) for contract in genesis.document.contracts),
+        *(CosignerEnrolled(cosigner=cosigner) for cosigner in genesis.document.cosigners),
         activation(genesis.document.policy),
     )
 

@@ -34,8 +34,11 @@ from schemas.events.governance import (
     ResetProposed,
     WalletAssigned,
 )
+from schemas.events.keys import CosignerEnrolled, KeyProposed
 from schemas.firm import BreakerScope, Subject
-from schemas.values import Address, AssetId, DeskId, PrincipalId, WalletId
+from schemas.keys import KeyId
+from schemas.values import Address, AssetId, DeskId, PrincipalId, Slug, WalletId
+from streams.governance.keys import KEY_EVENTS, KeyStanding, standing_after
 
 HELD_EVENTS_MAX: Final = 1_000_000
 """Events behind a gap. More means that a topic is missing or that the log is not ours."""
@@ -46,6 +49,7 @@ SAYS_ONLY: Final = (
     PolicyProposed,
     ResetProposed,
     AccessProposed,
+    KeyProposed,
     ProposalApproved,
     ProposalClosed,
     FirmCommandRejected,
@@ -82,6 +86,10 @@ class Governance:
     """By chain id and address; the event's `decided_at` is when it was listed."""
     breakers: Mapping[BreakerKey, BreakerTripped] = field(default_factory=_nothing)
     """Those that are tripped, by scope and subject; the event's `decided_at` is when."""
+    keys: Mapping[KeyId, KeyStanding] = field(default_factory=_nothing)
+    """Those of which governance has said anything since genesis."""
+    cosigners: Mapping[Slug, CosignerEnrolled] = field(default_factory=_nothing)
+    """Holders of shares, one for each place."""
 
     def active(self, principal: PrincipalId) -> AccessChanged | None:
         """The rights of a principal that is known and not revoked; else None."""
@@ -105,6 +113,8 @@ class Tables:
             "wallets": beginning.wallets,
             "contracts": beginning.contracts,
             "breakers": beginning.breakers,
+            "keys": beginning.keys,
+            "cosigners": beginning.cosigners,
         }
         self._own: dict[str, dict[Any, Any]] = {}
         """Tables that no view shows: many events in a row cost one copy."""
@@ -141,23 +151,26 @@ class Tables:
                 self._desks = frozenset(json.loads(event.document)["desks"])
             case PolicyActivated():
                 self._policy = event
-            case AccessChanged():
-                self._table("principals")[event.principal] = event
-            case AssetListed():
-                self._table("assets")[event.asset_id] = event
-            case WalletAssigned():
-                self._table("wallets")[event.wallet_id] = event
-            case ContractListed():
-                self._table("contracts")[event.chain_id, event.address] = event
-            case BreakerTripped():
-                self._table("breakers")[event.scope, event.subject] = event
             case BreakerReset():
                 self._table("breakers").pop((event.scope, event.subject), None)
-            case _ if isinstance(event, SAYS_ONLY):
-                pass
-            case _:
+            case CosignerEnrolled():
+                self._enrol(event)
+            case _ if isinstance(event, KEY_EVENTS):
+                keys = self._table("keys")
+                keys[event.key_id] = standing_after(keys.get(event.key_id), event)
+            case _ if (place := _place(event)) is not None:
+                table, key = place
+                self._table(table)[key] = event
+            case _ if not isinstance(event, SAYS_ONLY):
                 message = f"{type(event).__name__} is no governance event this version knows"
                 raise GovernanceBroken(message)
+
+    def _enrol(self, event: CosignerEnrolled) -> None:
+        """Whoever had its place has lost it."""
+        table, place = self._table("cosigners"), event.cosigner.party
+        for name in [name for name, each in table.items() if each.cosigner.party == place]:
+            del table[name]
+        table[event.cosigner.cosigner] = event
 
     def _table(self, name: str) -> dict[Any, Any]:
         """The table to write to: copied first if a view shows it."""
@@ -235,6 +248,23 @@ class GovernanceFold:
         if len(self._earlier) > EARLIER_VIEWS_KEPT_MAX + 1:  # the beginning stays
             del self._earlier[next(kept for kept in self._earlier if kept)]
         return tables.view
+
+
+def _place(event: FirmEvent) -> tuple[str, Any] | None:
+    """In which table, and under which key, an event stands for as long as no other takes its place."""
+    match event:
+        case AccessChanged():
+            return "principals", event.principal
+        case AssetListed():
+            return "assets", event.asset_id
+        case WalletAssigned():
+            return "wallets", event.wallet_id
+        case ContractListed():
+            return "contracts", (event.chain_id, event.address)
+        case BreakerTripped():
+            return "breakers", (event.scope, event.subject)
+        case _:
+            return None
 
 
 def _position_of(event: FirmEvent) -> int:

@@ -25,10 +25,12 @@ from schemas.topics import Principal
 from streams.engine.decider import Processor
 from streams.engine.process import run
 from streams.engine.references import References
-from streams.signing.backends import HsmSigner
+from streams.signing.backends.hsm import HsmSigner
+from streams.signing.backends.switch import SwitchingSigner
 from streams.signing.decider import SigningDecider
-from streams.signing.enclave import REFERENCE_TOPICS, Enclave
+from streams.signing.enclave import Enclave
 from streams.signing.root import RootedGovernance
+from streams.signing.witness import REFERENCE_TOPICS
 
 PRINCIPAL: Final[Principal] = "signer"
 ROOT_KEY_BYTES: Final = 32
@@ -94,7 +96,7 @@ def main() -> NoReturn:
     with Token.open(description.token.settings) as token:
         shut_in(description, EnclaveSettings())
         references = References(description, PRINCIPAL, REFERENCE_TOPICS)
-        enclave = Enclave(references, HsmSigner(token), governance)
+        enclave = Enclave(references, SwitchingSigner({"hsm": HsmSigner(token)}), governance)
         run(
             Processor(
                 principal=PRINCIPAL,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from schemas.events.base import Event, Refusal
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.hash_chain import Link
+from schemas.keys import Attestation
 from schemas.values import Instant, OrderId
 from streams.engine.decider import Outcome, Recorded
 from streams.engine.once import AnsweredOrders
@@ -41,12 +42,11 @@ class SignerState:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What the key gave: the raw transaction, its hash, and which key."""
+    """What the key gave: the raw transaction, its hash, and by what it was made."""
 
     raw_transaction: str
     transaction_hash: str
-    key_backend: str
-    key_id: str
+    attestation: Attestation
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,9 @@ def _signed(simulated: Simulated, verdict: Verdict, signature: Signature) -> Sig
             "nonce": simulated.transaction.nonce,
             "transaction_hash": signature.transaction_hash,
             "raw_transaction": signature.raw_transaction,
-            "key_backend": signature.key_backend,
-            "key_id": signature.key_id,
+            "key_backend": signature.attestation.backend,
+            "key_id": signature.attestation.key_id,
+            "attestation": signature.attestation,
             "policy_hash": verdict.policy_hash,
             "checks": [*verdict.passed, "nonce"],
             "governance_position": verdict.governance_position,

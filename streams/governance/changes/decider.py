@@ -26,8 +26,10 @@ from schemas.firm_commands import (
     DeclineProposal,
     FirmCommand,
     ProposeAccess,
+    ProposeKey,
     ProposePolicy,
     ProposeReset,
+    ReportKey,
     TripBreaker,
     WithdrawProposal,
 )
@@ -36,7 +38,7 @@ from schemas.values import Instant, OrderId
 from streams.authentication.refusals import Refused
 from streams.authentication.sender import counter_shown
 from streams.engine.decider import Received, Recorded
-from streams.governance.changes import breakers, intake, proposals
+from streams.governance.changes import breakers, intake, proposals, refusals
 from streams.governance.changes.intake import Accepted
 from streams.governance.changes.state import Given, GovernanceState, OpenProposal
 
@@ -100,6 +102,8 @@ def carried_out(state: GovernanceState, accepted: Accepted) -> tuple[FirmEvent, 
         case TripBreaker() as body:
             tripped = breakers.trip(accepted, body)
             return (tripped, *proposals.outdated(state, tripped))
+        case ProposeKey() | ReportKey():
+            raise refusals.QuorumMissing(principal=accepted.sender.access.principal)
         case ProposeReset() | ProposePolicy() | ProposeAccess() as body:
             return (proposals.propose(state, accepted, body),)
         case ApproveProposal() as body:

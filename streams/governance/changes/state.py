@@ -28,7 +28,9 @@ from schemas.events.governance import (
     ResetProposed,
     WalletAssigned,
 )
+from schemas.events.keys import CosignerEnrolled, KeyProposed
 from schemas.values import CommandId, Instant, PrincipalId, Role, Sha256
+from streams.governance.keys import KEY_EVENTS
 from streams.governance.view import Governance, Tables
 
 MICROS_PER_SECOND: Final = 1_000_000
@@ -44,7 +46,7 @@ CLOSED_REMEMBERED_MAX: Final = 1_000
 """Proposals of which it is remembered how they closed, so that who comes late is told."""
 PROPOSALS_OPEN_MAX: Final = 100
 
-Proposed = PolicyProposed | ResetProposed | AccessProposed
+Proposed = PolicyProposed | ResetProposed | AccessProposed | KeyProposed
 
 _IN_FORCE: Final = {
     kind.__name__: kind
@@ -56,6 +58,8 @@ _IN_FORCE: Final = {
         WalletAssigned,
         ContractListed,
         BreakerTripped,
+        CosignerEnrolled,
+        *KEY_EVENTS,
     )
 }
 
@@ -64,8 +68,9 @@ def _to_events(tables: Tables) -> dict[str, Any]:
     """What is in force as the events that put it there: all that a snapshot has to hold."""
     view = tables.view
     single = [event for event in (view.genesis, view.policy) if event is not None]
-    many = (view.principals, view.assets, view.wallets, view.contracts, view.breakers)
-    events: Iterator[FirmEvent] = chain(single, *(table.values() for table in many))
+    many = (view.principals, view.assets, view.wallets, view.contracts, view.breakers, view.cosigners)
+    of_keys = (standing.history for standing in view.keys.values())
+    events: Iterator[FirmEvent] = chain(single, *(table.values() for table in many), *of_keys)
     return {"position": view.position, "events": [[type(event).__name__, event.model_dump(mode="json")] for event in events]}
 
 

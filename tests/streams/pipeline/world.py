@@ -26,8 +26,8 @@ from streams.execution.observer import ExecutionObserver
 from streams.governance.process import processor as governance_processor
 from streams.settlement.decider import SettlementDecider
 from streams.settlement.observer import SettlementObserver
-from streams.signing.enclave import REFERENCE_TOPICS as FOLLOWED_BY_THE_SIGNER
 from streams.signing.root import RootedGovernance
+from streams.signing.witness import REFERENCE_TOPICS as FOLLOWED_BY_THE_SIGNER
 from tests.streams.governance import firm
 from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.pipeline.uncertain_chain import UncertainChain

@@ -23,7 +23,7 @@ from infra.chain.transaction import Signature
 from schemas.canonical import command_digest, firm_command_digest
 from schemas.commands import Body, Command, GiveApproval, SplitOrder
 from schemas.events.base import Event, FirmEvent, OrderEvent
-from schemas.events.governance import ProposalClosed, Proposed, WalletAssigned
+from schemas.events.governance import ProposalClosed, Proposed
 from schemas.events.lifecycle import Broadcast, PolicyEvaluated, Signed, SigningRefused, Simulated
 from schemas.events.observations import PriceObserved
 from schemas.examples import example
@@ -41,10 +41,11 @@ from streams.governance import founding
 from streams.governance import process as governing
 from streams.governance.genesis import SignedGenesis
 from streams.settlement.decider import Included, SettlementDecider
-from streams.signing.backends import Signer
+from streams.signing.backends.contract import Made, Signer, Task
 from streams.signing.decider import SigningDecider
-from streams.signing.enclave import Enclave, References
+from streams.signing.enclave import Enclave
 from streams.signing.root import RootedGovernance
+from streams.signing.witness import References
 from tests.streams.desk.firm import Fido2Key, MachineKey
 from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import BLOCK, GAS_USED, PaperChain
@@ -86,10 +87,10 @@ class KeyInMemory:
     def __init__(self) -> None:
         self.digests: list[bytes] = []
 
-    def sign(self, wallet: WalletAssigned, digest: bytes) -> Signature:
-        self.digests.append(digest)
-        made = private_key(wallet.key_id).sign_recoverable(digest, hasher=None)
-        return Signature(made[64], int.from_bytes(made[:32], "big"), int.from_bytes(made[32:64], "big"))
+    def sign(self, task: Task) -> Made:
+        self.digests.append(task.digest)
+        made = private_key(task.key_id).sign_recoverable(task.digest, hasher=None)
+        return Made(Signature(made[64], int.from_bytes(made[:32], "big"), int.from_bytes(made[32:64], "big")))
 
 
 class _Sending:

@@ -20,12 +20,14 @@ from streams.desk.refusals import Refused
 from streams.engine.decider import Received, Recorded
 from streams.engine.snapshots import SnapshotCodec
 from streams.signing import observations
-from streams.signing.backends import HsmSigner, KeyUnusable, Signer
+from streams.signing.backends.contract import KeyUnusable, Made, Pending, Signer, Task
+from streams.signing.backends.hsm import HsmSigner
+from streams.signing.backends.switch import SwitchingSigner
 from streams.signing.decider import Judged, SignerState, SigningDecider
-from streams.signing.enclave import REFERENCE_TOPICS
 from streams.signing.evidence.verdict import Verdict
 from streams.signing.observations import Observations
 from streams.signing.root import NotRooted
+from streams.signing.witness import REFERENCE_TOPICS
 from tests.streams.signing.forgery import everywhere, examined, fields, rewritten, tampered, where
 from tests.streams.signing.line import Line, simulated_of
 from tests.streams.signing.scenery import allow, genesis, pay, swap, wallet
@@ -146,8 +148,8 @@ class OtherKey:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
 
-    def sign(self, wallet: WalletAssigned, digest: bytes) -> transaction.Signature:
-        return self._signer.sign(wallet.model_copy(update={"key_id": "other"}), digest)
+    def sign(self, task: Task) -> Made | Pending:
+        return self._signer.sign(replace(task, key_id="other"))
 
 
 def test_a_signature_of_another_key_never_leaves() -> None:
@@ -170,7 +172,7 @@ def test_a_real_token_signs_for_its_own_wallets_and_refuses_others_one_by_one(to
     missing, unnamed = wallet("treasury-3"), wallet("treasury-4", key_id="é")
     wallets = [held, elsewhere, missing, unnamed]
     line = Line(genesis(wallets=wallets))
-    line.use(HsmSigner(token))
+    line.use(SwitchingSigner({"hsm": HsmSigner(token)}))
     for number, each in enumerate(wallets):
         line.send(f"o{number}", pay("1000", wallet_id=each.wallet_id))
     line.run()

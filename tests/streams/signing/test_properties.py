@@ -36,8 +36,8 @@ from streams.engine.decider import Processor, Received
 from streams.engine.simulated import SimulatedLog
 from streams.execution.decider import ExecutionDecider
 from streams.execution.observer import ExecutionObserver
-from streams.signing.enclave import REFERENCE_TOPICS
 from streams.signing.root import RootedGovernance
+from streams.signing.witness import REFERENCE_TOPICS
 from tests.streams.governance import firm
 from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import PaperChain

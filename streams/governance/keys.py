@@ -1,0 +1,107 @@
+"""What is known of a key from governance's events: where it is, whether it may sign, of which epoch its shares are. Pure.
+
+A key that stood in genesis as a wallet's has no history here; it may sign until governance says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, assert_never
+
+from schemas.events.base import FirmEvent
+from schemas.events.keys import (
+    KeyDestroyed,
+    KeyFailed,
+    KeyGenerated,
+    KeyOrdered,
+    KeyResumed,
+    KeyRotated,
+    KeySuspended,
+    RotationDue,
+)
+from schemas.values import Instant, Slug
+
+KeyStatus = Literal["ordered", "active", "suspended", "rotated", "destroyed"]
+"""Ordered: it does not exist yet. Rotated: another took its place, and it signs what sweeps its funds."""
+MAY_SIGN: Final[frozenset[KeyStatus]] = frozenset({"active", "rotated"})
+
+KeyEvent = KeyOrdered | KeyGenerated | KeyRotated | KeySuspended | KeyResumed | KeyDestroyed | KeyFailed | RotationDue
+KEY_EVENTS: Final = (
+    KeyOrdered,
+    KeyGenerated,
+    KeyRotated,
+    KeySuspended,
+    KeyResumed,
+    KeyDestroyed,
+    KeyFailed,
+    RotationDue,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStanding:
+    """A key after all that was said of it."""
+
+    key_id: str
+    status: KeyStatus = "active"
+    generated: KeyGenerated | None = None
+    """None: it does not exist yet, or it was there before the first governance event."""
+    epoch: int = 0
+    """Of its shares; 0 for a key that one place holds."""
+    cosigners: tuple[Slug, ...] = ()
+    """Who holds its shares."""
+    renewed_at: Instant = 0
+    """When it, or its present shares, were made."""
+    successor: str = ""
+    open_order: KeyOrdered | None = None
+    """What was ordered and has not been reported on."""
+    is_due: bool = False
+    """Whether it was warned of that the key should be rotated."""
+    history: tuple[FirmEvent, ...] = ()
+    """All that was said of it, in order."""
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether anything may be signed with it."""
+        return self.status in MAY_SIGN
+
+
+def standing_after(before: KeyStanding | None, event: KeyEvent) -> KeyStanding:
+    """A key after one more event about it."""
+    known = before or KeyStanding(event.key_id, "ordered" if _is_birth(event) else "active")
+    return replace(known, **_changed(known, event), history=(*known.history, event))
+
+
+def _changed(known: KeyStanding, event: KeyEvent) -> dict[str, Any]:
+    """The fields that an event changes."""
+    changed: dict[str, Any] = {}
+    match event:
+        case KeyOrdered():
+            changed = {"open_order": event}
+        case KeyGenerated():
+            changed = {"status": "active", "generated": event, "open_order": None} | _renewed(event)
+        case KeyRotated() if event.successor:
+            changed = {"status": "rotated", "successor": event.successor, "open_order": None, "is_due": False}
+        case KeyRotated():
+            changed = {"open_order": None, "is_due": False} | _renewed(event)
+        case KeyDestroyed():
+            changed = {"status": "destroyed", "open_order": None}
+        case KeyFailed():
+            changed = {"open_order": None}
+        case RotationDue():
+            changed = {"is_due": True}
+        case KeySuspended():
+            changed = {"status": "suspended"}
+        case KeyResumed():
+            changed = {"status": "rotated" if known.successor else "active"}
+        case _ as unknown:
+            assert_never(unknown)
+    return changed
+
+
+def _renewed(event: KeyGenerated | KeyRotated) -> dict[str, Any]:
+    return {"epoch": event.epoch, "cosigners": tuple(event.cosigners), "renewed_at": event.decided_at}
+
+
+def _is_birth(event: KeyEvent) -> bool:
+    return isinstance(event, KeyGenerated) or (isinstance(event, KeyOrdered) and event.change.kind == "generate")

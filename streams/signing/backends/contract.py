@@ -1,0 +1,65 @@
+"""What every backend does: sign 32 bytes with the key that governance names, now or when others have taken part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from infra.chain.transaction import Signature
+from schemas.events.lifecycle import Simulated
+from schemas.keys import CosignerVerdict, Epoch, KeyBackend, KeyId
+from schemas.values import Sha256
+
+
+class KeyUnusable(Exception):
+    """No signature can be had for the wallet as governance assigned it; the message says why. Nothing was signed."""
+
+    def __init__(self, reason: str, check: str = "key", remedy: str = "") -> None:
+        """`check`: what refuses, by name; `remedy`: what would change the outcome, if it is known."""
+        super().__init__(reason)
+        self.check = check
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """32 bytes that were judged, and what they belong to."""
+
+    simulated: Simulated
+    simulated_hash: Sha256
+    """SHA-256 of the event's bytes as they stand on its topic: how others find it in the log."""
+    digest: bytes
+    backend: KeyBackend
+    key_id: KeyId
+    part: int = 0
+    """Which of a transaction's digests: 0 its own, 1 that of the Safe that it calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A signature, and who took part in making it."""
+
+    signature: Signature
+    epoch: Epoch | int = 0
+    """Of the shares; 0 for a key that one place holds."""
+    session_id: str = ""
+    cosigners: tuple[CosignerVerdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Others are at it: ask again."""
+
+    waits_for: str
+
+
+class Signer(Protocol):
+    """A backend that holds keys, or knows who does."""
+
+    def sign(self, task: Task) -> Made | Pending:
+        """Sign `task.digest` with the key that the task names; asked again about the same task, go on with it.
+
+        Raises:
+            KeyUnusable: there is no such key here, or those who hold it refuse. Whatever else is raised stops the enclave.
+        """
+        ...

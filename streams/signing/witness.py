@@ -1,0 +1,106 @@
+"""Who judges for itself: it reads the log, believes what derives from the pinned root key, and says what may be signed.
+
+The enclave is one, and so is every cosigner; neither asks the other. Evidence that is not here yet is waited for (`Later`):
+links of the chain for as long as it takes, governance and prices as long as the simulation is fresh.
+Source: architecture, rule 10. Leaves out signing, and what a signer remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from schemas.events.base import FirmEvent
+from schemas.events.lifecycle import PolicyEvaluated, Simulated
+from schemas.events.observations import PriceObserved
+from schemas.hash_chain import ChainBroken
+from schemas.topics import GOVERNANCE_TOPICS
+from schemas.values import Instant
+from streams.engine.decider import Later, Received
+from streams.governance.view import Governance
+from streams.signing.dossier import EVIDENCE_TOPICS, Dossier, EvidenceBroken, EvidenceFold, is_misplaced
+from streams.signing.evidence.case import MICROS_PER_SECOND
+from streams.signing.evidence.verdict import Verdict, judge, refusal_of
+from streams.signing.observations import Observations
+from streams.signing.root import RootedGovernance
+
+REFERENCE_TOPICS: Final = (*EVIDENCE_TOPICS, *GOVERNANCE_TOPICS, "price-observed")
+
+
+class References(Protocol):
+    """Where reference records come from: `streams.engine.references.References`."""
+
+    def poll(self) -> Iterable[Received]:
+        """What has arrived since, in the order of each topic's partitions."""
+        ...
+
+
+class Witness:
+    """Everything it knows it has read from the log."""
+
+    def __init__(self, references: References, governance: RootedGovernance) -> None:
+        self._references = references
+        self._governance = governance
+        self._evidence = EvidenceFold()
+        self._observations = Observations()
+
+    @property
+    def firm(self) -> Governance:
+        """The firm, as far as it derives from the pinned root key."""
+        return self._governance.view
+
+    def accept(self, received: Received) -> None:
+        """Take in one reference record.
+
+        Raises:
+            NotRooted, GenesisRefused, GovernanceBroken: governance that does not derive from the pinned root key.
+        """
+        match received.record:
+            case FirmEvent() as event:
+                self._governance.accept(event)
+            case PriceObserved() as observed:
+                self._observations.accept(observed, received.offset)
+            case _:
+                self._evidence.accept(received)
+
+    def refresh(self) -> None:
+        """Take in what has come since."""
+        for received in self._references.poll():
+            self.accept(received)
+
+    def judged(self, received: Received, simulated: Simulated, now: Instant) -> Verdict | Later | None:
+        """The verdict on a simulation that passed, which stands as `received`; None when the order is over already."""
+        if is_misplaced(received, simulated):
+            return self.refused("place", f"partition {received.partition} is not that of desk {simulated.desk_id}")
+        if self._evidence.has_ended(received, simulated):
+            return None
+        try:
+            dossier = self._evidence.dossier(received, simulated)
+        except (ChainBroken, EvidenceBroken) as broken:
+            return self.refused("chain" if isinstance(broken, ChainBroken) else "log", str(broken))
+        if dossier is None:
+            return Later("links of the order's chain are still on their way")
+        if self._is_ahead(simulated, dossier) and not self._is_late(simulated, now):
+            return Later("governance or prices that the order was decided on are still on their way")
+        return judge(dossier, self._governance, self._observations.by_offset, now)
+
+    def refused(self, check: str, reason: str) -> Verdict:
+        """A refusal for what is no question about the order itself."""
+        return Verdict((), refusal_of(check, reason), governance_position=self.firm.position)
+
+    def _is_ahead(self, simulated: Simulated, dossier: Dossier) -> bool:
+        """Whether the order was decided on governance or prices that have not arrived here."""
+        facts = [each.facts for each in dossier.all(PolicyEvaluated)]
+        prices = [*simulated.prices, *(price for each in facts for price in each.prices)]
+        return (
+            any(each.governance_position > self.firm.position for each in facts)
+            or any(price.log_offset > self._observations.reached for price in prices)
+            or self.firm.policy is None
+        )
+
+    def _is_late(self, simulated: Simulated, now: Instant) -> bool:
+        """Whether waiting can no longer help: the simulation is too old to be signed."""
+        policy = self.firm.policy
+        return (
+            policy is not None and now - simulated.decided_at > policy.settings.simulation_max_age_seconds * MICROS_PER_SECOND
+        )
