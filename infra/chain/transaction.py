@@ -169,7 +169,9 @@ def from_record(record: UnsignedTransaction) -> Transaction:
 
 def _bound(name: str, number: int, least: int, most: int) -> None:
     if not least <= number <= most:
-        raise TransactionInvalid(f"{name} is {number}, outside {least} to {most}")
+        # Python refuses to write out numbers of thousands of digits, and what is hostile must be refused, not crash.
+        told = str(number) if number.bit_length() <= UINT256_MAX.bit_length() * 2 else f"a number of {number.bit_length()} bits"
+        raise TransactionInvalid(f"{name} is {told}, outside {least} to {most}")
 
 
 def _octets(number: int) -> bytes:

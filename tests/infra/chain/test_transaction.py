@@ -186,6 +186,8 @@ def _payload(**changed: object) -> bytes:
         _payload(nonce=b"\x00\x42"),
         _payload(nonce=[]),
         _payload(nonce=b"\xff" * 8),
+        _payload(nonce=b"\xff" * 4_000),
+        _payload(gas=b"\xff" * 4_000),
         _payload(chain_id=b""),
         _payload(to=b"\x11" * 19),
         _payload(to=b"\x11" * 21),
