@@ -16,8 +16,12 @@ import cedarpy
 
 from schemas.firm import Zone
 from streams.policy import samples
+from streams.policy.cedar.actions import ADDED
 from streams.policy.cedar.asking import Scene, Thing, Value, entities_json, request
 from streams.policy.ruleset import COMPILED_MAX, PolicyInvalid, Ruleset, ready
+
+NAMED_MAX: Final = 128
+"""Actions of schemas, remembered as known or not."""
 
 _NO_RULES: Final = cedarpy.PolicySet.from_str("")
 
@@ -34,6 +38,26 @@ def fitting(cedar: str, cedar_schema: str, zone: Zone) -> Ruleset:
     if found:
         raise PolicyInvalid(found)
     return ruleset
+
+
+def require_named(cedar_schema: str, action: str) -> None:
+    """Return if a schema that fits knows `action`: one that was written before there was such an action need not.
+
+    Raises:
+        PolicyInvalid: it does not.
+    """
+    if not names(cedar_schema, action):
+        raise PolicyInvalid((f"its schema is older than {action}, and says nothing of it",))
+
+
+@lru_cache(maxsize=NAMED_MAX)
+def names(cedar_schema: str, action: str) -> bool:
+    """Whether a schema that can be read has `action`. True of all but what was added later."""
+    if action not in ADDED:
+        return True
+    return cedarpy.validate_policies(
+        f'permit (principal, action == Action::"{action}", resource);', cedar_schema
+    ).validation_passed
 
 
 def _misread_schema(cedar_schema: str) -> Iterator[str]:
@@ -61,9 +85,13 @@ def _mistyped(cedar: str, cedar_schema: str) -> Iterator[str]:
 def _unfit(cedar_schema: str) -> tuple[str, ...]:
     """How the schema differs from what rules are told."""
     schema = cedarpy.Schema.from_str(cedar_schema)
-    asked = ((scene.action, _refused(schema, scene, things, context)) for scene, things, context in samples.questions())
+    asked = ((scene.action, _refused(schema, scene, things, context)) for scene, things, context in _questions(cedar_schema))
     found = [f"its schema does not fit what is told of {action}: {problem}" for action, problem in asked if problem]
     return tuple(dict.fromkeys(found))
+
+
+def _questions(cedar_schema: str) -> Iterator[tuple[Scene, tuple[Thing, ...], Mapping[str, Value]]]:
+    return (question for question in samples.questions() if names(cedar_schema, question[0].action))
 
 
 def _refused(schema: cedarpy.Schema, scene: Scene, things: tuple[Thing, ...], context: Mapping[str, Value]) -> str:

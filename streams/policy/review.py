@@ -3,24 +3,26 @@
 Reads the text (`streams.policy.ruleset`), proves that it fits what it will be told (`streams.policy.conformity`), then tries
 it on orders and changes as harmless as they can be (`streams.policy.samples`), for each set of roles that somebody holds. A
 policy that denies all orders stops the firm; one under which no breaker could be tripped or policy never changed again
-locks it in. That breakers are reset and policy and access changed only by a quorum is read from the rules, not tried: one
+locks it in. That breakers are reset and policy, access and keys changed only by a quorum is read from the rules, not tried: one
 forbid that holds for everybody and whatever else is the case must wait for it. Whoever proposes never counts in a quorum.
 Pure. Source: architecture, rule 8. Leaves out back-testing against the log, and limits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, get_args
 
 from schemas.events.facts import ApprovalFact
 from schemas.events.governance import AccessChanged, PolicyActivated
 from schemas.firm_commands import POLICY_CHARACTERS_MAX
+from schemas.keys import KeyOperation
 from schemas.values import Instant
 from streams.policy import quorum, samples
 from streams.policy.administration import AdministrativeRequest, administer
 from streams.policy.cedar.actions import CHANGES, AdministrativeAction
-from streams.policy.conformity import fitting
+from streams.policy.conformity import fitting, names
 from streams.policy.context.orders import DAY_MICROS
 from streams.policy.evaluation import evaluate
 from streams.policy.quorum import Person
@@ -34,10 +36,18 @@ _TIMES: Final[tuple[Instant, ...]] = (
 )
 """Every weekday and every hour, for rules that look at the clock."""
 _BREAKERS: Final = tuple(
-    (scope, state)
+    (scope, state, "")
     for scope in ("protocol", "contract", "counterparty", "asset", "wallet", "desk", "firm")
     for state in ("reducing", "open")
 )
+_ASKED: Final[Mapping[AdministrativeAction, tuple[tuple[str, str, str], ...]]] = MappingProxyType(
+    {
+        "trip-breaker": _BREAKERS,
+        "reset-breaker": _BREAKERS,
+        "change-key": tuple(("", "", operation) for operation in get_args(KeyOperation)),
+    }
+)
+"""Scope, state and operation that a change is tried with."""
 
 
 def problems(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
@@ -51,7 +61,7 @@ def problems(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterat
         yield from (f"policy: {problem}" for problem in error.problems)
         return
     active = [each for each in access if each.status == "active"]
-    found = [*_unmeetable(ruleset, active), *_changed_by_one(ruleset)]
+    found = [*_unmeetable(ruleset, active), *_changed_by_one(ruleset, policy.cedar_schema)]
     found += _denies_everything(policy, active) or list(locked_in(policy, active))
     yield from (f"policy: {problem}" for problem in found)
 
@@ -74,14 +84,19 @@ def _unmeetable_of(rule: Rule, requires: str, access: Sequence[AccessChanged]) -
         yield f"{rule.rule_id} requires {requires}, but only {can} can give it, at {sites} site{'s' if sites > 1 else ''}"
 
 
-def _changed_by_one(ruleset: Ruleset) -> Iterator[str]:
+def _changed_by_one(ruleset: Ruleset, cedar_schema: str) -> Iterator[str]:
     """What only a quorum may do, but no rule says so for everybody and whatever else is the case."""
-    for action in CHANGES:
+    for action in _possible(cedar_schema):
         if not any(rule.waits and action in rule.actions for rule in ruleset.rules.values()):
             yield (
                 f"one person alone could have a {action} done: write a forbid on it for every principal, with no when, "
                 "and unless { context.quorums.contains(…) }"
             )
+
+
+def _possible(cedar_schema: str) -> Iterator[AdministrativeAction]:
+    """Changes that the policy speaks of."""
+    return (action for action in CHANGES if names(cedar_schema, action))
 
 
 def _denies_everything(policy: PolicyActivated, access: Sequence[AccessChanged]) -> list[str]:
@@ -101,20 +116,21 @@ def _denies_everything(policy: PolicyActivated, access: Sequence[AccessChanged])
 
 def locked_in(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
     """Yield what nobody among these people could ever do about `policy`, a sentence each; nothing when it can be changed."""
-    if not any(_could(policy, "trip-breaker", stopping, access) for stopping in access):
+    if not _could(policy, "trip-breaker", access):
         yield "locks the firm in: nobody could trip any breaker at once, alone"
-    for action in CHANGES:
-        if not any(_could(policy, action, proposer, access) for proposer in access):
+    for action in _possible(policy.cedar_schema):
+        if not _could(policy, action, access):
             yield f"locks the firm in: nobody could ever have a {action} done, even if everybody else agreed"
 
 
-def _could(
-    policy: PolicyActivated, action: AdministrativeAction, proposer: AccessChanged, access: Sequence[AccessChanged]
-) -> bool:
-    """Whether it would be allowed at some time, of some breaker, if all others agreed. Tripping waits for nobody."""
+def _could(policy: PolicyActivated, action: AdministrativeAction, access: Sequence[AccessChanged]) -> bool:
+    """Whether somebody would be allowed it at some time, of some breaker, if all others agreed. Tripping waits for nobody.
+
+    Everybody is asked at one time before anybody at the next: who may at all mostly may at noon on a Tuesday.
+    """
     agreeing = [each for each in access if each.kind == "person" and action != "trip-breaker"]
     approvals = tuple(ApprovalFact(principal=each.principal, site=each.site, roles=each.roles) for each in agreeing)
-    asked = _BREAKERS if action in ("trip-breaker", "reset-breaker") else (("", ""),)
+    asked = _ASKED.get(action, (("", "", ""),))
     return any(
         administer(
             policy,
@@ -128,9 +144,11 @@ def _could(
                 scope=scope,
                 subject=samples.NAME,
                 state=state,
+                operation=operation,
             ),
         ).outcome
         == "allowed"
         for now in _TIMES
-        for scope, state in asked
+        for proposer in access
+        for scope, state, operation in asked
     )

@@ -15,7 +15,7 @@ from schemas.orders import Action, ApproveToken, Call, Deposit, Effect, Order, S
 from schemas.values import Instant, Role
 from streams.policy.cedar.actions import ADMINISTRATIVE_ACTIONS
 from streams.policy.cedar.asking import Scene, Thing, Value
-from streams.policy.context.changes import ADMINISTRATION, AdministrativeRequest, Change, administrative_scene
+from streams.policy.context.changes import AdministrativeRequest, Change, administrative_scene, vocabulary
 from streams.policy.context.orders import ORDER, Proposal, order_scene, order_things
 from streams.policy.quorum import Tally
 
@@ -87,7 +87,7 @@ def questions() -> Iterator[tuple[Scene, tuple[Thing, ...], Mapping[str, Value]]
     for administrative in ADMINISTRATIVE_ACTIONS:
         request = AdministrativeRequest(actor=NAME, roles=(), site=NAME, now=TUESDAY_NOON)
         change = Change(request, Tally(), "UTC")
-        context = {name: tell(change) for name, tell in ADMINISTRATION.terms.items()}
+        context = {name: tell(change) for name, tell in vocabulary(administrative).terms.items()}
         yield administrative_scene(administrative, request), (), context
 
 

@@ -7,11 +7,13 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 OrderAction = Literal["transfer", "swap", "approve-token", "deposit", "withdraw", "call"]
-AdministrativeAction = Literal["trip-breaker", "reset-breaker", "change-policy", "change-access"]
+AdministrativeAction = Literal["trip-breaker", "reset-breaker", "change-policy", "change-access", "change-key"]
 
 ORDER_ACTIONS: Final[tuple[OrderAction, ...]] = ("transfer", "swap", "approve-token", "deposit", "withdraw", "call")
-CHANGES: Final[tuple[AdministrativeAction, ...]] = ("reset-breaker", "change-policy", "change-access")
+CHANGES: Final[tuple[AdministrativeAction, ...]] = ("reset-breaker", "change-policy", "change-access", "change-key")
 """What only a quorum may do, under whatever policy."""
+ADDED: Final[frozenset[str]] = frozenset({"change-key"})
+"""Those that a schema written before there were any need not name: under it, nobody may do them."""
 ADMINISTRATIVE_ACTIONS: Final[tuple[AdministrativeAction, ...]] = ("trip-breaker", *CHANGES)
 ACTIONS: Final[tuple[str, ...]] = (*ORDER_ACTIONS, *ADMINISTRATIVE_ACTIONS)
 

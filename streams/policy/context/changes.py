@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -10,7 +11,7 @@ from schemas.events.facts import ApprovalFact
 from schemas.firm import Zone
 from schemas.values import Instant, PrincipalId, Role, Slug
 from streams.policy.cedar.actions import AdministrativeAction
-from streams.policy.cedar.asking import Scene, Thing, Uid, Vocabulary
+from streams.policy.cedar.asking import Scene, Thing, Uid, Value, Vocabulary
 from streams.policy.context.hours import local_hour, local_weekday
 from streams.policy.quorum import Tally
 
@@ -29,11 +30,15 @@ class AdministrativeRequest:
     scope: str = ""
     """Of a breaker; else empty."""
     subject: str = ""
-    """What the breaker stops, or whose access would change; else empty."""
+    """What the breaker stops, whose access would change, or which key; else empty."""
     state: str = ""
     """Into which a breaker would be tripped, or in which the one to be reset is; else empty."""
     grants: tuple[Role, ...] = ()
     """Roles that the subject would have and has not yet, where access would change."""
+    operation: str = ""
+    """What would be done with a key; else empty."""
+    backend: str = ""
+    """Where the key is, or would be; else empty."""
 
 
 class Change(NamedTuple):
@@ -49,6 +54,20 @@ def administrative_scene(action: AdministrativeAction, request: AdministrativeRe
     return Scene(request.actor, request.roles, request.site, action, FIRM)
 
 
+def vocabulary(action: AdministrativeAction) -> Vocabulary[Change]:
+    """What rules for `action` are told."""
+    return OF_KEYS if action == "change-key" else ADMINISTRATION
+
+
+_ALWAYS: Final[Mapping[str, Callable[[Change], Value]]] = MappingProxyType(
+    {
+        "quorums": lambda change: change.tally.quorums,
+        "approvers": lambda change: change.tally.people,
+        "approver_sites": lambda change: change.tally.sites,
+        "hour": lambda change: local_hour(change.zone, change.request.now),
+        "weekday": lambda change: local_weekday(change.zone, change.request.now),
+    }
+)
 ADMINISTRATION: Final[Vocabulary[Change]] = Vocabulary(
     MappingProxyType(
         {
@@ -57,11 +76,17 @@ ADMINISTRATION: Final[Vocabulary[Change]] = Vocabulary(
             "state": lambda change: change.request.state,
             "concerns_self": lambda change: change.request.subject == change.request.actor,
             "grants": lambda change: change.request.grants,
-            "quorums": lambda change: change.tally.quorums,
-            "approvers": lambda change: change.tally.people,
-            "approver_sites": lambda change: change.tally.sites,
-            "hour": lambda change: local_hour(change.zone, change.request.now),
-            "weekday": lambda change: local_weekday(change.zone, change.request.now),
+            **_ALWAYS,
+        }
+    )
+)
+OF_KEYS: Final[Vocabulary[Change]] = Vocabulary(
+    MappingProxyType(
+        {
+            "operation": lambda change: change.request.operation,
+            "backend": lambda change: change.request.backend,
+            "key": lambda change: change.request.subject,
+            **_ALWAYS,
         }
     )
 )

@@ -6,15 +6,25 @@ from typing import Any, Final
 
 import pytest
 
-from streams.policy import starter
+from streams.governance.genesis import access
+from streams.policy import review, starter
 from streams.policy.administration import AdministrativeRequest, administer
 from streams.policy.cedar.actions import AdministrativeAction
-from tests.streams.policy.proposals import CARL, CORA, NOW, RHEA, RITA, SVEN, approval, policy, summary
+from tests.streams.governance import firm
+from tests.streams.policy.proposals import CARL, CARL_ELSEWHERE, CORA, NOW, RHEA, RITA, SVEN, approval, policy, summary
 
 TRIP: Final = {"scope": "protocol", "subject": "newswap", "state": "open"}
 WORKS: Final = {"subject": "tom", "grants": ("trader",)}
+GENERATE: Final = {"subject": "treasury-2", "operation": "generate", "backend": "mpc"}
+DESTROY: Final = {"subject": "treasury-2", "operation": "destroy", "backend": "mpc"}
 AGREED: Final = "risk-officer:1 & compliance-officer:1"
 CHIEF_AGREED: Final = "chief-risk-officer:1 & compliance-officer:1"
+APART: Final = f"{AGREED} & sites:2"
+CHIEF_APART: Final = f"{CHIEF_AGREED} & sites:2"
+
+
+WITHOUT_KEYS: Final = starter.CEDAR[: starter.CEDAR.index('@id("key-agreed")')]
+SCHEMA_WITHOUT_KEYS: Final = "\n".join(line for line in starter.CEDAR_SCHEMA.splitlines() if "change-key" not in line)
 
 
 def asked(**changes: Any) -> AdministrativeRequest:
@@ -51,6 +61,18 @@ TABLE: list[tuple[str, AdministrativeAction, dict[str, Any], str]] = [
         {**WORKS, "approvals": (approval("bea", "risk-officer", "compliance-officer"),)},
         f"needs-approval | {AGREED}",
     ),
+    ("a key waits for two others at different sites", "change-key", GENERATE, f"needs-approval | {APART}"),
+    ("at one site they are not enough", "change-key", {**GENERATE, "approvals": (RHEA, CARL)}, f"needs-approval | {APART}"),
+    ("at two they are", "change-key", {**GENERATE, "approvals": (RHEA, CARL_ELSEWHERE)}, "allowed"),
+    ("or the chief and compliance", "change-key", {**GENERATE, "approvals": (CORA, CARL_ELSEWHERE)}, "allowed"),
+    (
+        "a key's end waits for the chief, too",
+        "change-key",
+        {**DESTROY, "approvals": (RHEA, CARL_ELSEWHERE)},
+        f"needs-approval | {CHIEF_APART}",
+    ),
+    ("who agrees", "change-key", {**DESTROY, "approvals": (CORA, CARL_ELSEWHERE)}, "allowed"),
+    ("a trader proposes nothing about keys", "change-key", {**GENERATE, "roles": ("trader",)}, "refused | no-rule-permits"),
 ]
 
 
@@ -82,6 +104,29 @@ def test_a_refusal_says_what_was_asked() -> None:
 def test_what_rules_can_see_of_a_change(condition: str, changes: dict[str, Any], expected: str) -> None:
     never = f'@id("never") @reason("No.") forbid(principal, action == Action::"trip-breaker", resource) when {{ {condition} }};'
     assert summary(administer(policy(starter.CEDAR + never), "trip-breaker", asked(**changes))) == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "changes"),
+    [
+        ('context.operation == "generate"', {"operation": "generate"}),
+        ('context.backend == "software"', {"backend": "software"}),
+        ('context.key == "treasury-2"', {"subject": "treasury-2"}),
+        ("context.approvers > 0 && context.approver_sites > 0", {"approvals": (CARL,)}),
+        ("context.weekday == 1", {}),
+    ],
+)
+def test_what_rules_can_see_of_a_key(condition: str, changes: dict[str, Any]) -> None:
+    never = f'@id("never") @reason("No.") forbid(principal, action == Action::"change-key", resource) when {{ {condition} }};'
+    assert summary(administer(policy(starter.CEDAR + never), "change-key", asked(**changes))) == "refused | never"
+
+
+def test_a_policy_that_is_older_than_changes_to_keys_lets_nobody_make_one_and_stays_good_for_all_else() -> None:
+    before = policy(WITHOUT_KEYS, schema=SCHEMA_WITHOUT_KEYS)
+    both = (CORA, CARL_ELSEWHERE)
+    assert summary(administer(before, "change-key", asked(**GENERATE, approvals=both))) == "refused | policy-invalid"
+    assert summary(administer(before, "change-policy", asked(approvals=both))) == "allowed"
+    assert list(review.problems(before, tuple(access(firm.document())))) == []
 
 
 def test_a_policy_that_cannot_be_read_lets_nobody_change_anything() -> None:

@@ -33,7 +33,7 @@ def scope(action: str) -> str:
         ('action in Action::"order"', ORDER_ACTIONS),
         ('action in Action::"use-contract"', ("swap", "approve-token", "deposit", "call")),
         ('action in [Action::"withdraw", Action::"administration"]', ("withdraw", *ADMINISTRATIVE_ACTIONS)),
-        ('action in Action::"change"', ("reset-breaker", "change-policy", "change-access")),
+        ('action in Action::"change"', ("reset-breaker", "change-policy", "change-access", "change-key")),
     ],
 )
 def test_each_action_is_asked_only_the_rules_that_can_match_it(action: str, selected: tuple[str, ...]) -> None:
@@ -64,7 +64,7 @@ def test_the_same_text_is_made_ready_once() -> None:
 def test_rules_keep_the_order_of_the_text() -> None:
     names = list(ready(starter.CEDAR).rules)
     assert names[0] == "traders-may-propose"
-    assert names[-1] == "own-access"
+    assert names[-1] == "key-for-good"
 
 
 @pytest.mark.parametrize(
