@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -20,11 +23,24 @@ def lived(seed: int) -> Story:
     return story
 
 
+def outcome(seed: int) -> tuple[list[str], dict[str, int]]:
+    """What is broken after a life, and the faults of it."""
+    story = lived(seed)
+    return broken(story), dict(story.world.log.faults)
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[ProcessPoolExecutor]:
+    """One process a core: lives have nothing in common. Started anew, not forked: this one may have threads of a broker's."""
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as started:
+        yield started
+
+
 @pytest.mark.parametrize("first", SEEDS)
-def test_no_invariant_is_broken(first: int) -> None:
-    for seed in range(first, first + SEEDS_OF_A_TEST):
-        story = lived(seed)
-        assert broken(story) == [], f"seed {seed}, faults {dict(story.world.log.faults)}"
+def test_no_invariant_is_broken(workers: ProcessPoolExecutor, first: int) -> None:
+    seeds = range(first, first + SEEDS_OF_A_TEST)
+    for seed, (sentences, faults) in zip(seeds, workers.map(outcome, seeds), strict=True):
+        assert sentences == [], f"seed {seed}, faults {faults}"
 
 
 def test_the_runs_are_worth_their_time() -> None:
