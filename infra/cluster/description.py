@@ -13,6 +13,8 @@ from infra.hsm.settings import TokenSettings
 from schemas.values import Record
 
 FILE: Final = "cluster.json"
+TOKEN_FOLDER: Final = "hsm"  # noqa: S105 - a name, not a secret
+"""Where the files of a token lie in its owner's folder: the PIN, the library's settings, in development the token itself."""
 RUNTIME_VARIABLE: Final = "PROOFDESK_RUNTIME"
 
 
@@ -67,6 +69,18 @@ class ClusterDescription(Record):
     def mnemonic_file(self) -> Path:
         """The mnemonic of the local chain's own accounts; only a development chain has one."""
         return self.secret("chain-mnemonic")
+
+    def cosigner(self, name: str) -> Path:
+        """The folder of a cosigner's own: its keys, its shares, its memory, and its token's files."""
+        return self.runtime / name
+
+    def cosigner_token(self, name: str) -> TokenPlace:
+        """The token that seals a cosigner's shares: another one than the enclave's, behind the same module."""
+        place = self.cosigner(name) / TOKEN_FOLDER
+        config_file = None if self.token.config_file is None else place / self.token.config_file.name
+        return TokenPlace(
+            module=self.token.module, label=self.token.label, pin_file=place / self.token.pin_file.name, config_file=config_file
+        )
 
     def secret(self, name: str) -> Path:
         """The file of one secret, such as `kafka-desk.json`."""

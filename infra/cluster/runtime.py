@@ -25,7 +25,7 @@ from infra.cluster.errors import ClusterError
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, create_private, read_private
 from infra.kafka.server import new_cluster_id
 from schemas.catalogue import GENERATION
-from schemas.topics import Principal
+from schemas.topics import COSIGNERS, Principal
 
 ROOT: Final = Path(__file__).parents[2]
 """The clone that this runs from."""
@@ -87,7 +87,8 @@ class Runtime:
         self._check_generation()
         self.folder.chmod(TRAVERSE_ONLY_MODE)
         brokers = [self.folder / name for name in self.brokers]
-        for folder in (self.folder / "secrets", self.logs, *brokers, self.chain):
+        cosigners = [self.folder / name for name in COSIGNERS]
+        for folder in (self.folder / "secrets", self.logs, *brokers, self.chain, *cosigners):
             folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
         for principal in KAFKA_PRINCIPALS:
             self._credentials(f"kafka-{principal}.json", principal)

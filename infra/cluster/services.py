@@ -26,6 +26,7 @@ from infra.kafka import clients, topics
 from infra.kafka.properties import Seat
 from infra.kafka.server import Broker
 from infra.postgres.server import PostgresServer, system_user
+from schemas.topics import COSIGNERS
 
 Service = Literal["kafka", "postgres", "node", "token", "world"]
 SERVICES: Final[tuple[Service, ...]] = get_args(Service)
@@ -53,7 +54,12 @@ class Services:
         if "postgres" in self._wanted:
             yield self._database.prepare
         if "token" in self._wanted:
-            yield lambda: softhsm.initialise(self._runtime.folder)
+            yield self._initialise_tokens
+
+    def _initialise_tokens(self) -> None:
+        """The enclave's, and one for each cosigner. One after the other: a process has the PKCS#11 library once."""
+        for folder in (self._runtime.folder, *(self._runtime.folder / name for name in COSIGNERS)):
+            softhsm.initialise(folder)
 
     def completions(self, description: ClusterDescription, say: Callable[[str], None]) -> Iterator[Callable[[], object]]:
         """What waits for each service and makes what belongs on it, to be done side by side."""
