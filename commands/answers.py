@@ -10,6 +10,7 @@ from typing import Final, Literal
 from schemas.events.base import Refusal
 from schemas.events.facts import Facts, RuleFinding, Unmet
 from schemas.firm import BreakerScope, BreakerState, Subject
+from schemas.keys import KeyId, KeyOperation
 from schemas.orders import Action, ApprovalSubject
 from schemas.values import CommandId, DeskId, Instant, OrderId, Record, Sha256, Usd, Uuid
 
@@ -114,6 +115,9 @@ class FirmAnswer(Record):
     scope: BreakerScope | None = None
     subject: Subject | None = None
     breaker: BreakerState | None = None
+    key_id: KeyId | None = None
+    operation: KeyOperation | None = None
+    """What was proposed to be done with the key."""
 
 
 class PendingAnswer(Record):

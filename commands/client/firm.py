@@ -16,11 +16,13 @@ from schemas.firm_commands import (
     FirmBody,
     FirmCommand,
     ProposeAccess,
+    ProposeKey,
     ProposePolicy,
     ProposeReset,
     TripBreaker,
     WithdrawProposal,
 )
+from schemas.keys import KeyChange
 from schemas.values import Uuid
 
 
@@ -50,6 +52,10 @@ class FirmCommands(Connection):
     def propose_access(self, access: Access, reason: str) -> FirmAnswer:
         """Propose the rights of a person or a system, whole."""
         return self._of_firm(ProposeAccess(access=access, reason=reason))
+
+    def propose_key(self, change: KeyChange, reason: str) -> FirmAnswer:
+        """Propose to make, use, change or destroy a key."""
+        return self._of_firm(ProposeKey(change=change, reason=reason))
 
     def approve_proposal(self, agreement: WantedAgreement) -> FirmAnswer:
         """Agree to exactly that, with this principal's key. See `commands.client.approvals.wanted_agreement`."""

@@ -11,6 +11,7 @@ from schemas.events.facts import RuleFinding, Unmet
 from schemas.events.lifecycle import SimulationFinding
 from schemas.firm import Limit, Settings
 from schemas.firm_commands import FirmBody
+from schemas.keys import Attestation
 from schemas.orders import Action, ApprovalSubject
 from schemas.values import DeskId, Instant, OrderId, PrincipalId, Record, Role, Sha256, Usd, Uuid
 
@@ -70,6 +71,8 @@ class ShownOrder(Shown):
     block_number: int | None = None
     slippage_ppm: int | None = None
     findings: tuple[SimulationFinding, ...] = ()
+    attestation: Attestation | None = None
+    """By what it was signed and judged."""
     message: str = ""
     created_at: Instant
     updated_at: Instant
@@ -111,7 +114,7 @@ class ShownProposal(Shown):
 
     proposal_id: Uuid
     kind: str
-    """`policy`, `reset` or `access`."""
+    """`policy`, `reset`, `access` or `key`."""
     proposer: PrincipalId
     proposal_hash: Sha256
     change: FirmBody

@@ -14,11 +14,14 @@ from schemas.firm_commands import (
     DeclineProposal,
     FirmCommand,
     ProposeAccess,
+    ProposeKey,
     ProposePolicy,
     ProposeReset,
+    ReportKey,
     TripBreaker,
     WithdrawProposal,
 )
+from schemas.keys import KeyChange
 from schemas.values import TEXT_CHARACTERS_MAX, Record, Sha256, Text, Uuid
 
 PolicyText = Annotated[str, Field(max_length=POLICY_CHARACTERS_MAX)]
@@ -86,6 +89,17 @@ class ChangeAccess(FirmRequest):
         return ProposeAccess(access=self.access, reason=self.reason)
 
 
+class ChangeKey(FirmRequest):
+    """Propose to make, use, change or destroy a key."""
+
+    change: KeyChange
+    reason: Text
+
+    def body(self) -> ProposeKey:
+        """The command's body."""
+        return ProposeKey(change=self.change, reason=self.reason)
+
+
 class Agree(FirmRequest):
     """Agree to exactly what `proposal_hash` is the hash of."""
 
@@ -116,7 +130,7 @@ class TakeBack(FirmRequest):
         return WithdrawProposal(proposal_id=proposal_id, reason=self.reason)
 
 
-Change = Trip | Reset | ChangePolicy | ChangeAccess
+Change = Trip | Reset | ChangePolicy | ChangeAccess | ChangeKey
 AboutProposal = Agree | Disagree | TakeBack
 
 _PATH_OF_CHANGE: Final = {
@@ -124,6 +138,7 @@ _PATH_OF_CHANGE: Final = {
     "propose_reset": "/v1/breakers/reset",
     "propose_policy": "/v1/policies",
     "propose_access": "/v1/access",
+    "propose_key": "/v1/keys",
 }
 _PATH_OF_WORD: Final = {
     "approve_proposal": "approvals",
@@ -141,8 +156,14 @@ def content_of(command: FirmCommand) -> dict[str, Any]:
 
 
 def path_of(command: FirmCommand) -> str:
-    """Where that request goes."""
+    """Where that request goes.
+
+    Raises:
+        TypeError: nowhere; who keeps keys reports straight onto the log.
+    """
     body = command.body
+    if isinstance(body, ReportKey):
+        raise TypeError("what became of an order about a key is reported on the log, not over HTTP")
     if isinstance(body, ApproveProposal | DeclineProposal | WithdrawProposal):
         return f"/v1/proposals/{body.proposal_id}/{_PATH_OF_WORD[body.kind]}"
     return _PATH_OF_CHANGE[body.kind]

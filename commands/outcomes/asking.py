@@ -8,7 +8,7 @@ from commands.signed_content import content_digest
 from schemas import canonical, wire
 from schemas.commands import Command, InitiateOrder, TryOrder
 from schemas.events.base import Event
-from schemas.firm_commands import ApproveProposal, DeclineProposal, FirmCommand, TripBreaker, WithdrawProposal
+from schemas.firm_commands import ApproveProposal, DeclineProposal, FirmCommand, ReportKey, TripBreaker, WithdrawProposal
 from schemas.hash_chain import digest_of
 from schemas.topics import FIRM_KEY, TOPIC_OF
 from schemas.values import OrderId, Sha256, Uuid
@@ -68,7 +68,7 @@ class AskedOfFirm:
     def proposal_id(self) -> Uuid | None:
         """The proposal that it is about, or that it would make; None: it makes none."""
         match self.command.body:
-            case TripBreaker():
+            case TripBreaker() | ReportKey():
                 return None
             case ApproveProposal() | DeclineProposal() | WithdrawProposal() as about:
                 return about.proposal_id

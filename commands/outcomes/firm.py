@@ -1,4 +1,7 @@
-"""What a command to governance led to. Governance answers in one transaction, over several topics. Pure."""
+"""What a command to governance led to. Governance answers in one transaction, over several topics. Pure.
+
+Left out: reports on keys. Who keeps keys writes them onto the log, again and again until governance has said what follows.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ from schemas.events.governance import (
     Proposed,
     ResetProposed,
 )
-from schemas.firm_commands import ApproveProposal, DeclineProposal, TripBreaker, WithdrawProposal
+from schemas.events.keys import KeyProposed
+from schemas.firm_commands import ApproveProposal, DeclineProposal, ReportKey, TripBreaker, WithdrawProposal
 from schemas.values import Record
 
 ANSWER_RECORDS: Final[tuple[type[Record], ...]] = (
@@ -26,6 +30,7 @@ ANSWER_RECORDS: Final[tuple[type[Record], ...]] = (
     PolicyProposed,
     ResetProposed,
     AccessProposed,
+    KeyProposed,
     ProposalApproved,
     ProposalClosed,
     FirmCommandRejected,
@@ -50,6 +55,8 @@ def answer_of(asked: AskedOfFirm, events: Sequence[Event]) -> FirmAnswer | None:
         case DeclineProposal() | WithdrawProposal():
             closed = _holding(asked, ProposalClosed, events)
             return None if closed is None else _left(asked, closed.reason, closed.message)
+        case ReportKey():
+            return None
     return _proposed(asked, events)
 
 
@@ -78,6 +85,8 @@ def _proposed(asked: AskedOfFirm, events: Sequence[Event]) -> FirmAnswer | None:
         requires=tuple(event.requires),
         expires_at=event.expires_at,
         policy_hash=event.policy_hash if isinstance(event, PolicyProposed) else None,
+        key_id=event.key_id if isinstance(event, KeyProposed) else None,
+        operation=event.operation if isinstance(event, KeyProposed) else None,
     )
 
 

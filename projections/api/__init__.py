@@ -1,4 +1,4 @@
-"""What can be read over HTTP: orders, their timelines, limits, what governance decided, refusals, and what changes, live.
+"""What can be read over HTTP: orders, their timelines, limits, keys, what governance decided, refusals, and what changes, live.
 
 `router` is mounted by the gateway, which also renders problems (RFC 9457) from the HTTP exceptions raised here. Everything
 comes from the views in schema `projection`, as role `reader`; nothing here decides or writes.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from projections.api import firm, limits, orders, rejections, stream
+from projections.api import firm, keys, limits, orders, rejections, stream
 from projections.api.database import closing
 from projections.dashboard import pages
 
 router = APIRouter(lifespan=closing)
-for room in (orders, limits, firm, rejections, stream, pages):
+for room in (orders, limits, keys, firm, rejections, stream, pages):
     router.include_router(room.router)
 
 __all__ = ["router"]

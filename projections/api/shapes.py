@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from schemas.events.base import Refusal
 from schemas.events.facts import RuleFinding, Unmet
 from schemas.events.lifecycle import SimulationFinding
+from schemas.keys import Attestation
 from schemas.values import Instant, Record, Usd
 
 
@@ -78,6 +79,8 @@ class Order(Shape):
     slippage_ppm: int | None
     """Simulated loss against independent prices, parts per million."""
     findings: list[SimulationFinding]
+    attestation: Attestation | None
+    """By what it was signed and judged; none before, and of signatures made before there were attestations."""
     message: str
     """Why it was closed."""
     created_at: Instant

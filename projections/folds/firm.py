@@ -1,7 +1,7 @@
 """Rows of what governance decided: every event as it stands on the log, and what the last of each kind has left.
 
-A row is replaced only by one with a later position, so that arrival does not matter. Left out: proposals, which are several
-events each; the view `proposals` puts them together.
+A row is replaced only by one with a later position, so that arrival does not matter. Left out: what is several events each.
+The views `proposals` and `cosigners` put those together, of keys `projections.api.keys` by governance's own fold.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Final
 from projections.folds.answers import RejectedRow, rejected_row
 from projections.folds.arrivals import Arrived
 from projections.folds.orders import Json
-from schemas.events import governance
+from schemas.events import governance, keys
 from schemas.events.base import FirmEvent
 from schemas.values import Instant
+from streams.governance.keys import KEY_EVENTS
 
 CLOSED: Final = "closed"
 """A breaker that was reset."""
@@ -104,6 +105,8 @@ class WalletRow:
     key_backend: str
     key_id: str
     holding: str | None
+    safe: Json
+    """Whose signatures a Safe takes, and who sends them; None: it is none."""
     assigned_at: Instant
 
 
@@ -160,7 +163,9 @@ def firm_rows(arrived: Arrived, event: FirmEvent) -> tuple[FirmRow, ...]:
         event=event.model_dump(mode="json"),
     )
     match event:
-        case governance.Proposed() | governance.ProposalApproved() | governance.ProposalClosed():
+        case governance.Proposed() | governance.ProposalApproved() | governance.ProposalClosed() | keys.CosignerEnrolled():
+            return (kept,)
+        case _ if isinstance(event, KEY_EVENTS):
             return (kept,)
         case governance.FirmCommandRejected():
             return kept, rejected_row(arrived, event)
@@ -242,6 +247,7 @@ def _wallet(event: governance.WalletAssigned) -> WalletRow:
         key_backend=event.key_backend,
         key_id=event.key_id,
         holding=event.holding,
+        safe=None if event.safe is None else event.safe.model_dump(mode="json"),
         assigned_at=event.decided_at,
     )
 

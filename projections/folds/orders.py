@@ -69,6 +69,7 @@ class OrderRow:
     gas_used: int | None = None
     slippage_ppm: int | None = None
     findings: Json = field(default_factory=list)
+    attestation: Json = None
     message: str = ""
     created_at: Instant = 0
     updated_at: Instant = 0
@@ -123,7 +124,7 @@ def _on_chain(event: OrderEvent) -> dict[str, Any]:
         case lifecycle.Simulated():
             changes = _simulated(event)
         case lifecycle.Signed():
-            changes = {"state": SIGNED, **_numbered(event), "transaction_hash": event.transaction_hash}
+            changes = _signed(event)
         case lifecycle.SigningRefused():
             changes = {"state": SIGNING_REFUSED, **_numbered(event), "refusals": _json([event.refusal])}
         case lifecycle.Broadcast():
@@ -186,6 +187,16 @@ def _simulated(event: lifecycle.Simulated) -> dict[str, Any]:
         "gas_used": event.gas_used,
         "slippage_ppm": event.slippage_ppm,
         "findings": _json(event.findings),
+    }
+
+
+def _signed(event: lifecycle.Signed) -> dict[str, Any]:
+    by = event.attestation
+    return {
+        "state": SIGNED,
+        **_numbered(event),
+        "transaction_hash": event.transaction_hash,
+        "attestation": None if by is None else by.model_dump(mode="json"),
     }
 
 

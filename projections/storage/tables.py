@@ -49,7 +49,7 @@ ORDERS: Final = _of(
     OrderRow,
     "orders",
     "order_id",
-    jsons=("action", "unmet", "rules", "refusals", "approval_subject", "approvals", "findings"),
+    jsons=("action", "unmet", "rules", "refusals", "approval_subject", "approvals", "findings", "attestation"),
 )
 RESERVATIONS: Final = _of(Hold, "reservations", "order_id", "limit_id", "scope_key")
 ORDER_EVENTS: Final = Table(
@@ -81,7 +81,7 @@ TABLE_OF: Final[Mapping[type[Any], Table]] = {
         firm.PrincipalRow, "principals", "principal", jsons=("credentials", "signing_keys"), newest_by="position"
     ),
     firm.AssetRow: _of(firm.AssetRow, "assets", "asset_id", newest_by="position"),
-    firm.WalletRow: _of(firm.WalletRow, "wallets", "wallet_id", newest_by="position"),
+    firm.WalletRow: _of(firm.WalletRow, "wallets", "wallet_id", jsons=("safe",), newest_by="position"),
     firm.ContractRow: _of(firm.ContractRow, "contracts", "chain_id", "address", newest_by="position"),
     firm.PolicyRow: _of(firm.PolicyRow, "policies", "version", jsons=("limits", "settings"), newest_by="position"),
     answers.RejectedRow: _of(answers.RejectedRow, "rejected_commands", *_TOPIC_PLACE, jsons=("refusal",)),

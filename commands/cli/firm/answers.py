@@ -21,6 +21,7 @@ def answered(answer: FirmAnswer, *, as_json: bool) -> None:
         fields(
             [
                 ("breaker", f"{answer.scope} {answer.subject}: {answer.breaker}" if answer.scope else ""),
+                ("key", f"{answer.operation} {answer.key_id}" if answer.key_id else ""),
                 ("proposal", answer.proposal_id),
                 ("state", answer.state),
                 ("needs", ", ".join(answer.requires)),

@@ -1,4 +1,4 @@
-"""Commands to governance over HTTP: trip a breaker; propose a reset, a policy or rights; decide about a proposal.
+"""Commands to governance over HTTP: trip a breaker; propose a reset, a policy, rights, a key's change; decide on a proposal.
 
 Who may ask and whether a quorum agrees is governance's own decision. Left out: reading (`projections.api`).
 """
@@ -18,6 +18,7 @@ from commands.intake.firm_requests import (
     Agree,
     Change,
     ChangeAccess,
+    ChangeKey,
     ChangePolicy,
     Disagree,
     Reset,
@@ -55,6 +56,12 @@ async def propose_policy(content: ChangePolicy, sent: Headers, response: Respons
 @router.post("/access", status_code=201, summary="Propose the rights of a person or a system", **_ANSWERED)
 async def propose_access(content: ChangeAccess, sent: Headers, response: Response) -> Answer | Response:
     """The proposal, which a quorum of others must agree to."""
+    return await _carry(content, content.body(), sent, response)
+
+
+@router.post("/keys", status_code=201, summary="Propose to make, use, change or destroy a key", **_ANSWERED)
+async def propose_key(content: ChangeKey, sent: Headers, response: Response) -> Answer | Response:
+    """The proposal: a quorum of others must agree before anything is done with a key."""
     return await _carry(content, content.body(), sent, response)
 
 

@@ -108,7 +108,7 @@ class Proposal(Shape):
     """A change that a quorum must agree to."""
 
     proposal_id: str
-    kind: Literal["policy", "reset", "access"]
+    kind: Literal["policy", "reset", "access", "key"]
     proposer: str
     proposal_hash: str
     """What an approver signs."""

@@ -45,6 +45,7 @@ CREATE TABLE orders (
     gas_used bigint,
     slippage_ppm bigint,
     findings jsonb NOT NULL,
+    attestation jsonb,
     message text NOT NULL,
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,

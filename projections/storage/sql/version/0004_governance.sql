@@ -37,6 +37,7 @@ CREATE TABLE wallets (
     key_backend text NOT NULL,
     key_id text NOT NULL,
     holding text,
+    safe jsonb,
     assigned_at bigint NOT NULL
 );
 CREATE TABLE contracts (
@@ -107,4 +108,4 @@ LEFT JOIN LATERAL (
     WHERE e.topic = 'proposal-approved' AND e.event ->> 'proposal_id' = p.event ->> 'proposal_id'
 ) AS a ON true
 LEFT JOIN firm_events AS c ON c.topic = 'proposal-closed' AND c.event ->> 'proposal_id' = p.event ->> 'proposal_id'
-WHERE p.topic IN ('policy-proposed', 'reset-proposed', 'access-proposed');
+WHERE p.topic IN ('policy-proposed', 'reset-proposed', 'access-proposed', 'key-proposed');
