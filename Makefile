@@ -14,6 +14,8 @@ TOOLCHAIN := .runtime/toolchain.stamp
 VENV := .venv/proofdesk.stamp
 JARS := .runtime/kafka-lib/proofdesk.stamp
 NODE := node_modules/proofdesk.stamp
+GETH_VERSION := v1.17.2
+GETH := .runtime/geth/$(GETH_VERSION).stamp
 
 .PHONY: help setup lock up down status demo test bench chaos mutation lint clean
 
@@ -46,6 +48,14 @@ $(NODE): package.json package-lock.json .npmrc | $(TOOLCHAIN)
 	npm install --no-save --loglevel=error
 	@touch $@
 
+# A second kind of node for the tests, from source: minutes the first time. Without Go 1.21 or newer, which fetches the
+# compiler that it needs by itself, those tests are skipped and say so.
+$(GETH): | $(TOOLCHAIN)
+	@mkdir -p $(@D)
+	@if go version 2>/dev/null | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; then \
+	    GOBIN=$(CURDIR)/$(@D)/bin go install -trimpath github.com/ethereum/go-ethereum/cmd/geth@$(GETH_VERSION) && touch $@; \
+	else echo "Go 1.21 or newer is not installed: what needs go-ethereum is not tested" >&2; fi
+
 lock: $(TOOLCHAIN) ## resolve the newest dependencies and pin them with hashes
 	@test -x .runtime/lock/bin/uv || { $(PYTHON) -m venv .runtime/lock && .runtime/lock/bin/pip install --quiet uv; }
 	.runtime/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
@@ -72,7 +82,7 @@ status: setup ## processes, ports, URLs, lag (ARGS=--json for machines)
 demo: setup ## the NewSwap scenario on the whole system, which stays up
 	@$(PY) -m tests.scenarios.newswap.demo
 
-test: setup ## every test, on real components of its own
+test: setup $(GETH) ## every test, on real components of its own
 	@$(PY) -m pytest $(ARGS)
 
 bench: setup ## benchmarks beside their peers (ONLY=name for one)

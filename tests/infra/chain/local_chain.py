@@ -37,12 +37,13 @@ BOOT_SECONDS_MAX = 20
 INCLUSION_SECONDS_MAX = 10
 
 
-def free_port() -> int:
+def free_port(beside: int = 0) -> int:
+    """A port that nobody listens on, and another than `beside`."""
     # Two test runs at the same time start looking in different places.
     start = PORTS[os.getpid() % len(PORTS)]
     for port in itertools.chain(range(start, PORTS.stop), range(PORTS.start, start)):
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
+            if port != beside and probe.connect_ex(("127.0.0.1", port)):
                 return port
     raise RuntimeError("no free port")
 
