@@ -24,6 +24,7 @@ from schemas.values import (
     Sha256,
     SignedBaseUnits,
     Text,
+    Usd,
     WalletId,
 )
 
@@ -159,6 +160,8 @@ class Simulated(OrderEvent):
     slippage_ppm: int | None = None
     """Loss of value against independent prices, in parts per million; negative is a gain. None: nothing was exchanged."""
     findings: list[SimulationFinding]
+    replaces: Hash32 | None = None
+    """The transaction whose nonce this one takes, because it is stuck or its order was cancelled; None: a nonce of its own."""
 
 
 class Signed(OrderEvent):
@@ -182,6 +185,10 @@ class Signed(OrderEvent):
     effect: Effect | None = None
     attestation: Attestation | None = None
     """By what it was signed and judged; none in events written before there were attestations."""
+    amount_usd: Usd | None = None
+    """What the order was worth when it was approved: counts towards the wallet's velocity. None in events from before."""
+    replaces: Hash32 | None = None
+    """The transaction of the same nonce that this one replaces."""
 
 
 class SigningRefused(OrderEvent):
