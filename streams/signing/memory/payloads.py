@@ -1,0 +1,177 @@
+"""One payload for one nonce, whatever anybody says (architecture, rule 10). Pure, but that it is a fold in place.
+
+Decides that a wallet's nonce on a chain has one payload for ever, but for a recorded replacement: `Simulated.replaces` names
+the transaction that was signed for it, and the new one is the same order's same call, or an empty transfer to the wallet
+itself for an order that was cancelled, with both fees at least a tenth higher (what nodes ask for: go-ethereum's pricebump).
+And that an order has one nonce. Leaves out which nonce is next (`streams.signing.decider`), and who wants replacements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from schemas.events.lifecycle import Simulated, UnsignedTransaction
+from schemas.keys import KeyBackend
+from schemas.values import BaseUnits, Hash32, Instant, OrderId, Record, Sha256, Usd, WalletId
+
+NONCES_REMEMBERED_MAX: Final = 256
+"""Per wallet and chain. Older nonces are refused unseen: they are on the chain by then, or nothing after them is."""
+FEE_BUMP_PERCENT_MIN: Final = 10
+PERCENT: Final = 100
+NO_INPUT: Final = "0x"
+
+Account = tuple[WalletId, int]
+"""A wallet on a chain."""
+
+
+class Payload(Record):
+    """What is to be signed for a nonce, as far as it must be known again."""
+
+    wallet_id: WalletId
+    chain_id: Annotated[int, Field(ge=1)]
+    nonce: Annotated[int, Field(ge=0)]
+    order_id: OrderId
+    digest: Sha256
+    """SHA-256 of the unsigned transaction's bytes as they were simulated."""
+    call: Sha256
+    """SHA-256 of receiver, value and input: what it does."""
+    is_empty: bool
+    """Whether it sends nothing to the wallet itself."""
+    max_fee_per_gas: BaseUnits
+    max_priority_fee_per_gas: BaseUnits
+    backend: KeyBackend
+    amount_usd: Usd
+    claimed_at: Instant
+    replaces: Hash32 | None = None
+
+    @property
+    def account(self) -> Account:
+        """Whose nonce it is."""
+        return self.wallet_id, self.chain_id
+
+
+def payload_of(simulated: Simulated, backend: KeyBackend, amount_usd: Usd, now: Instant) -> Payload:
+    """What a simulation asks to be signed."""
+    unsigned = simulated.transaction
+    return Payload(
+        wallet_id=simulated.wallet_id,
+        chain_id=unsigned.chain_id,
+        nonce=unsigned.nonce,
+        order_id=simulated.order_id,
+        digest=hashlib.sha256(bytes.fromhex(unsigned.signing_payload[2:])).hexdigest(),
+        call=_call(unsigned),
+        is_empty=(unsigned.to, unsigned.value, unsigned.input) == (simulated.wallet, 0, NO_INPUT),
+        max_fee_per_gas=unsigned.max_fee_per_gas,
+        max_priority_fee_per_gas=unsigned.max_priority_fee_per_gas,
+        backend=backend,
+        amount_usd=amount_usd,
+        claimed_at=now,
+        replaces=simulated.replaces,
+    )
+
+
+def _call(unsigned: UnsignedTransaction) -> Sha256:
+    return hashlib.sha256(f"{unsigned.to}|{unsigned.value}|{unsigned.input}".encode()).hexdigest()
+
+
+class Spoken(Record):
+    """A payload that was claimed, and what became of it."""
+
+    payload: Payload
+    transaction_hash: str = ""
+    """Of the signed transaction; empty: no signature is known of."""
+    answer: str = ""
+    """The `Signed` that says so, as JSON, until it is seen on the log."""
+
+
+@dataclass(slots=True)
+class AccountBook:
+    """What was claimed for one wallet on one chain."""
+
+    by_nonce: dict[int, list[Spoken]] = field(default_factory=dict)
+    """Each nonce's payloads, the newest last; more than one only by replacement."""
+    floor: int = 0
+    """Nonces below it are forgotten."""
+
+
+class PayloadBook:
+    """All payloads that are remembered."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[Account, AccountBook] = {}
+
+    def found(self, payload: Payload) -> Spoken | None:
+        """What is remembered of exactly this payload of this order."""
+        for spoken in self._spoken(payload):
+            if (spoken.payload.digest, spoken.payload.order_id) == (payload.digest, payload.order_id):
+                return spoken
+        return None
+
+    def refusal(self, payload: Payload, *, is_cancelled: bool) -> str | None:
+        """Why a payload must not be signed; None when it may. One that was claimed before may be signed again."""
+        if self.found(payload) is not None:
+            return None
+        book = self.accounts.get(payload.account, AccountBook())
+        if payload.nonce < book.floor:
+            return f"nonce {payload.nonce} of wallet {payload.wallet_id} was used long ago"
+        for nonce, spoken in book.by_nonce.items():
+            if nonce != payload.nonce and spoken[0].payload.order_id == payload.order_id:
+                return f"order {payload.order_id} has nonce {nonce} of wallet {payload.wallet_id} already"
+        spoken = book.by_nonce.get(payload.nonce, [])
+        return _replacement_refusal(spoken[-1], payload, is_cancelled=is_cancelled) if spoken else None
+
+    def put(self, spoken: Spoken) -> None:
+        """Remember it in place of what was known of the same payload, or after what it replaces; forget the oldest nonces."""
+        payload = spoken.payload
+        book = self.accounts.setdefault(payload.account, AccountBook())
+        if payload.nonce < book.floor:
+            return
+        known = book.by_nonce.setdefault(payload.nonce, [])
+        places = [place for place, each in enumerate(known) if each.payload.digest == payload.digest]
+        known[slice(places[0], places[0] + 1) if places else slice(len(known), None)] = [spoken]
+        while len(book.by_nonce) > NONCES_REMEMBERED_MAX:
+            oldest = min(book.by_nonce)
+            del book.by_nonce[oldest]
+            book.floor = oldest + 1
+
+    def drop(self, payload: Payload) -> None:
+        """Forget a payload that was claimed and not signed."""
+        book = self.accounts[payload.account]
+        left = [each for each in book.by_nonce.pop(payload.nonce) if each.payload.digest != payload.digest]
+        if left:
+            book.by_nonce[payload.nonce] = left
+
+    def knows(self, account: Account, nonce: int) -> bool:
+        """Whether anything is remembered for a nonce, if only that it was used long ago."""
+        book = self.accounts.get(account)
+        return book is not None and (nonce < book.floor or nonce in book.by_nonce)
+
+    def last(self, account: Account, nonce: int) -> Spoken | None:
+        """The newest payload of a nonce."""
+        book = self.accounts.get(account)
+        spoken = [] if book is None else book.by_nonce.get(nonce, [])
+        return spoken[-1] if spoken else None
+
+    def _spoken(self, payload: Payload) -> list[Spoken]:
+        book = self.accounts.get(payload.account)
+        return [] if book is None else book.by_nonce.get(payload.nonce, [])
+
+
+def _replacement_refusal(earlier: Spoken, later: Payload, *, is_cancelled: bool) -> str | None:
+    """Why `later` must not take the nonce of what was claimed before; None: it is a recorded replacement."""
+    before = earlier.payload
+    where = f"nonce {before.nonce} of wallet {before.wallet_id}"
+    if later.replaces is None or later.replaces != earlier.transaction_hash:
+        return f"{where} belongs to another payload, of order {before.order_id}"
+    if later.order_id != before.order_id:
+        return f"{where} belongs to order {before.order_id}, and only that order's own transaction may be replaced"
+    if later.call != before.call and not (later.is_empty and is_cancelled):
+        return f"the replacement at {where} does something else, and is no empty transfer of a cancelled order"
+    fees = (before.max_fee_per_gas, later.max_fee_per_gas), (before.max_priority_fee_per_gas, later.max_priority_fee_per_gas)
+    if any(new * PERCENT < old * (PERCENT + FEE_BUMP_PERCENT_MIN) for old, new in fees):
+        return f"the replacement at {where} does not raise both fees by {FEE_BUMP_PERCENT_MIN} %: nodes would drop it"
+    return None

@@ -1,0 +1,188 @@
+"""A signer's memory as a whole: it is asked, it writes down, it learns from the log what it has lost.
+
+    memory = SealedMemory(journal, caps)
+    refusal = memory.refusal(payload, now, is_cancelled=False)   # nonce, velocity; None: go on
+    memory.claim(payload, reached)                               # on the disk; only now may anything be signed
+    memory.keep(payload, signed)                                 # the same bytes again, should they have to be said again
+
+`release` is for what was claimed and certainly not signed. Not for more than one thread.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from schemas.events.base import Refusal
+from schemas.events.lifecycle import Signed
+from schemas.values import Instant, Record, WalletId
+from streams.signing.evidence.verdict import refusal_of
+from streams.signing.memory.journal import Journal
+from streams.signing.memory.payloads import AccountBook, Payload, PayloadBook, Spoken
+from streams.signing.memory.reached import Reached
+from streams.signing.memory.velocity import Velocity, VelocityCaps
+
+ENTRIES_BETWEEN_REWRITES_MAX: Final = 20_000
+RAISE_CAP: Final = "nothing was signed; wait, or have those who run this signer raise the cap in its own file"
+LOOK: Final = "nothing was signed; find out who offered a second payload for the nonce"
+
+
+class Claimed(Record):
+    """A payload may be signed from here on."""
+
+    kind: Literal["claimed"] = "claimed"
+    payload: Payload
+    reached: Reached
+
+
+class Kept(Record):
+    """A payload was signed."""
+
+    kind: Literal["kept"] = "kept"
+    spoken: Spoken
+
+
+class Released(Record):
+    """A payload was claimed and certainly not signed."""
+
+    kind: Literal["released"] = "released"
+    payload: Payload
+
+
+class AccountSummary(Record):
+    """What is remembered of one wallet on one chain."""
+
+    wallet_id: WalletId
+    chain_id: int
+    floor: int
+    spoken: list[Spoken]
+
+
+class Summary(Record):
+    """All that is remembered, in place of the entries before."""
+
+    kind: Literal["summary"] = "summary"
+    reached: Reached
+    accounts: list[AccountSummary]
+    by_minute: dict[WalletId, dict[int, Decimal]]
+
+
+Entry = Claimed | Kept | Released | Summary
+_ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
+
+
+class SealedMemory:
+    """What one signer remembers."""
+
+    def __init__(self, journal: Journal, caps: VelocityCaps, entries: list[bytes] | None = None) -> None:
+        """`entries`: what the journal held when it was opened (`SealedJournal.entries`)."""
+        self.reached = Reached()
+        self._journal = journal
+        self._caps = caps
+        self._book = PayloadBook()
+        self._velocity = Velocity()
+        self._written = 0
+        for entry in entries or []:
+            self._fold(_ENTRY.validate_json(entry))
+        if entries:
+            self._rewrite()
+
+    def refusal(self, payload: Payload, now: Instant, *, is_cancelled: bool = False) -> Refusal | None:
+        """Why a payload must not be signed: `nonce`, `velocity`; None when it may. What was claimed before may be again."""
+        if self._book.found(payload) is not None:
+            return None
+        reason = self._book.refusal(payload, is_cancelled=is_cancelled)
+        if reason is not None:
+            return refusal_of("nonce", reason, LOOK)
+        if payload.replaces is not None:
+            return None
+        cap = self._caps.of(payload.wallet_id)
+        reason = self._velocity.refusal(payload.wallet_id, payload.amount_usd, cap, now)
+        return None if reason is None else refusal_of("velocity", reason, RAISE_CAP)
+
+    def claim(self, payload: Payload, reached: Reached) -> None:
+        """Write down that a payload may be signed from here on, with how far the log reached; on the disk at the return."""
+        if self._book.found(payload) is None:
+            self._write(Claimed(payload=payload, reached=reached))
+
+    def keep(self, payload: Payload, signed: Signed) -> None:
+        """Write down what was said of a signature. Lost with the machine, it would be made again, of the same payload."""
+        spoken = Spoken(payload=payload, transaction_hash=signed.transaction_hash, answer=signed.model_dump_json())
+        self._write(Kept(spoken=spoken), durable=False)
+
+    def release(self, payload: Payload) -> None:
+        """Take back a claim of what was certainly not signed; nothing for what was not claimed, or was signed."""
+        spoken = self._book.found(payload)
+        if spoken is not None and not spoken.transaction_hash:
+            self._write(Released(payload=spoken.payload))
+
+    def found(self, payload: Payload) -> Spoken | None:
+        """What is remembered of exactly this payload."""
+        return self._book.found(payload)
+
+    def learn(self, payload: Payload, transaction_hash: str) -> None:
+        """A signature that stands on the log: known already as a rule, and all there is when the memory was lost."""
+        claimed = self._book.found(payload) or self._book.last(payload.account, payload.nonce)
+        if claimed is not None and _is_answered_by(claimed, payload, transaction_hash):
+            self._book.put(Spoken(payload=claimed.payload, transaction_hash=transaction_hash))
+        elif payload.replaces is not None or not self._book.knows(payload.account, payload.nonce):
+            self._book.put(Spoken(payload=payload, transaction_hash=transaction_hash))
+            self._count(payload, payload.amount_usd)
+
+    def _write(self, entry: Entry, *, durable: bool = True) -> None:
+        self._journal.append(entry.model_dump_json().encode(), durable=durable)
+        self._fold(entry)
+        self._written += 1
+        if self._written >= ENTRIES_BETWEEN_REWRITES_MAX:
+            self._rewrite()
+
+    def _fold(self, entry: Entry) -> None:
+        match entry:
+            case Claimed(payload=payload, reached=reached):
+                self.reached = reached
+                self._book.put(Spoken(payload=payload))
+                self._count(payload, payload.amount_usd)
+            case Kept(spoken=spoken):
+                self._book.put(spoken)
+            case Released(payload=payload):
+                self._book.drop(payload)
+                self._count(payload, -payload.amount_usd)
+            case Summary():
+                self._resume(entry)
+
+    def _count(self, payload: Payload, usd: Decimal) -> None:
+        """A replacement moves nothing that the payload before it has not moved."""
+        if payload.replaces is None:
+            self._velocity.add(payload.wallet_id, payload.claimed_at, usd)
+
+    def _resume(self, summary: Summary) -> None:
+        self.reached = summary.reached
+        for account in summary.accounts:
+            book = self._book.accounts.setdefault((account.wallet_id, account.chain_id), AccountBook(floor=account.floor))
+            for spoken in account.spoken:
+                book.by_nonce.setdefault(spoken.payload.nonce, []).append(spoken)
+        for wallet_id, minutes in summary.by_minute.items():
+            self._velocity.by_minute[wallet_id] = dict(minutes)
+
+    def _rewrite(self) -> None:
+        accounts = [
+            AccountSummary(
+                wallet_id=wallet_id,
+                chain_id=chain_id,
+                floor=book.floor,
+                spoken=[spoken for payloads in book.by_nonce.values() for spoken in payloads],
+            )
+            for (wallet_id, chain_id), book in self._book.accounts.items()
+        ]
+        summary = Summary(reached=self.reached, accounts=accounts, by_minute=dict(self._velocity.by_minute))
+        self._journal.rewrite([summary.model_dump_json().encode()])
+        self._written = 0
+
+
+def _is_answered_by(claimed: Spoken, payload: Payload, transaction_hash: str) -> bool:
+    """Whether a signature on the log is that of a claim. A Safe's transaction holds its owners' signatures by then."""
+    if claimed.payload.order_id != payload.order_id:
+        return False
+    return claimed.payload.digest == payload.digest or claimed.transaction_hash in ("", transaction_hash)
