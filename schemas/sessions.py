@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.keys import Epoch, KeyId
-from schemas.values import Base64Url, Instant, OrderId, Record, Sha256, Slug
+from schemas.values import Base64Url, HexBytes, Instant, OrderId, Record, Sha256, Slug, Text
 
 SessionKind = Literal["sign", "generate", "refresh", "recover", "destroy"]
 
@@ -70,3 +70,12 @@ class Cosigned(Record):
     site: Slug
     verdict_signature: Base64Url
     """Goes into the `signed` event with the fields before it (`schemas.keys.CosignerVerdict`)."""
+
+
+class Accusation(Record):
+    """The payload of `banned`: whose fault ended a session, as its sender saw it. It has not to be believed by others."""
+
+    cosigner: Slug
+    signing_key: HexBytes
+    """Its key at that time: who takes its place later, with keys of its own, is not banned."""
+    reason: Text
