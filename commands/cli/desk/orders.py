@@ -13,6 +13,7 @@ from commands.cli.desk.parts import equal_parts
 from commands.cli.output import answering, fields, print_json, stdout, table, when
 from commands.client import ShownOrder
 from schemas.commands import SPLIT_PARTS_MAX, InitiateOrder
+from schemas.keys import Attestation, CosignerVerdict
 from schemas.orders import Action, Swap
 from schemas.values import DeskId, Record, Text, WalletId, plain
 
@@ -165,10 +166,29 @@ def described(order: ShownOrder) -> list[tuple[str, object]]:
         ("slippage", "" if order.slippage_ppm is None else f"{Decimal(order.slippage_ppm) / 10_000} %"),
         ("transaction", order.transaction_hash),
         ("block", order.block_number),
+        *signed_by(order.attestation),
         ("until", when(order.expires_at)),
         ("because", order.message),
         ("broken", order.chain_broken),
     ]
+
+
+def signed_by(attestation: Attestation | None) -> list[tuple[str, object]]:
+    """By what an order was signed, for people: the key, the code that judged it, and each cosigner with its site."""
+    if attestation is None:
+        return []
+    epoch = f", epoch {attestation.epoch}" if attestation.epoch else ""
+    return [
+        ("signed by", f"{attestation.backend} key {attestation.key_id}{epoch}"),
+        ("judged by", f"version {attestation.version}, code {attestation.code_hash}"),
+        ("session", attestation.session_id),
+        *(("cosigned by", _verdict(each)) for each in attestation.cosigners),
+    ]
+
+
+def _verdict(verdict: CosignerVerdict) -> str:
+    judged = f"code {verdict.code_hash[:16]}, policy {verdict.policy_hash[:16]}, governance {verdict.governance_position}"
+    return f"{verdict.cosigner} in {verdict.site}: {judged}"
 
 
 def _row(order: ShownOrder) -> tuple[object, ...]:

@@ -136,4 +136,4 @@ def _describe(client: ProofdeskClient, proposal: ShownProposal) -> None:
             stdout.print(line, markup=False, soft_wrap=True)
         return
     said: dict[str, Any] = change.model_dump(mode="json", exclude={"kind", "reason"})
-    fields([*said.get("access", said).items()])
+    fields([*said.get("access", said.get("change", said)).items()])

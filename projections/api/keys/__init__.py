@@ -11,10 +11,12 @@ from fastapi import APIRouter
 from fastapi import Path as PathPart
 from starlette.exceptions import HTTPException
 
-from projections.api.database import Database, Reading
+from projections.api.database import Database, Reading, Row
+from projections.api.keys import telling
 from projections.api.keys.register import Use, register
 from projections.api.keys.shapes import AssignedWallet, EnrolledCosigner, KeyHistory, Keys, KeySaid
 from schemas.topics import TOPIC_OF, TOPICS
+from schemas.values import Record
 from streams.governance.keys import KEY_EVENTS, KeyStanding, standing_after
 
 KEY_ID_CHARACTERS_MAX: Final = 100
@@ -65,15 +67,25 @@ async def key(reading: Database, key_id: str) -> KeyHistory:
     found = next((each for each in (await keys(reading)).keys if each.key_id == key_id), None)
     if found is None:
         raise HTTPException(404, f"no key {key_id} is known here; one that was just ordered appears within a second")
-    return KeyHistory(**dict(found), history=await reading.records(KeySaid, _HISTORY, (key_id,)))
+    history = [_said(row) for row in await reading.fetch(_HISTORY, (key_id,))]
+    return KeyHistory(**dict(found), history=history)
 
 
 async def _standings(reading: Database) -> dict[str, KeyStanding]:
     """Every key of which governance has said anything, as its own fold has it."""
     standings: dict[str, KeyStanding] = {}
     for row in await reading.fetch(_SAID, (_TOPICS,)):
-        record_type = TOPICS[row["topic"]].record
-        event = None if record_type is None else record_type.model_validate(row["event"])
+        event = _event(row)
         if isinstance(event, KEY_EVENTS):
             standings[event.key_id] = standing_after(standings.get(event.key_id), event)
     return standings
+
+
+def _said(row: Row) -> KeySaid:
+    event = _event(row)
+    return KeySaid.model_validate({**row, "said": "" if event is None else telling.line(event)})
+
+
+def _event(row: Row) -> Record | None:
+    record_type = TOPICS[row["topic"]].record
+    return None if record_type is None else record_type.model_validate(row["event"])

@@ -105,6 +105,8 @@ class KeySaid(Shape):
     decided_at: Instant
     digest: str
     """SHA-256 of its bytes as they stand on the topic."""
+    said: str
+    """What it says, in a line."""
     event: dict[str, Any]
 
 
