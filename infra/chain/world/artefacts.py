@@ -34,6 +34,12 @@ V3_FACTORY: Final = f"{V3_CORE}/UniswapV3Factory.sol/UniswapV3Factory.json"
 V3_POOL: Final = f"{V3_CORE}/UniswapV3Pool.sol/UniswapV3Pool.json"
 POSITION_MANAGER: Final = f"{V3_PERIPHERY}/NonfungiblePositionManager.sol/NonfungiblePositionManager.json"
 SWAP_ROUTER: Final = f"{V3_PERIPHERY}/SwapRouter.sol/SwapRouter.json"
+SAFE: Final = "@safe-global/safe-contracts/build/artifacts/contracts"
+SAFE_SINGLETON: Final = f"{SAFE}/Safe.sol/Safe.json"
+SAFE_SINGLETON_L2: Final = f"{SAFE}/SafeL2.sol/SafeL2.json"
+SAFE_PROXY: Final = f"{SAFE}/proxies/SafeProxy.sol/SafeProxy.json"
+SAFE_PROXY_FACTORY: Final = f"{SAFE}/proxies/SafeProxyFactory.sol/SafeProxyFactory.json"
+SAFE_FALLBACK_HANDLER: Final = f"{SAFE}/handler/CompatibilityFallbackHandler.sol/CompatibilityFallbackHandler.json"
 QUOTER: Final = f"{V3_PERIPHERY}/lens/QuoterV2.sol/QuoterV2.json"
 
 
