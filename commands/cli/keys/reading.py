@@ -82,7 +82,8 @@ def _row(key: dict[str, Any], now: int) -> tuple[object, ...]:
 
 def _age_seconds(key: dict[str, Any], now: int) -> int:
     """Since the key, or its present shares, were made; of a key that was there before, since it was first spoken of."""
-    return max(0, now - (key["renewed_at"] or key["known_since"])) // SECOND_MICROS
+    since: int = key["renewed_at"] or key["known_since"]
+    return max(0, now - since) // SECOND_MICROS
 
 
 def _kept(key: dict[str, Any]) -> str:

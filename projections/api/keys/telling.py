@@ -67,18 +67,20 @@ def _reported(event: Record) -> str:
     match event:
         case keys.KeyGenerated():
             vouched = f", vouched for by {', '.join(each.cosigner for each in event.vouched)}" if event.vouched else ""
-            return f"{event.address}{vouched}"
+            said = f"{event.address}{vouched}"
         case keys.KeyRotated():
-            return f"{event.successor} takes its place" if event.successor else f"epoch {event.epoch}, {event.reason}"
+            said = f"{event.successor} takes its place" if event.successor else f"epoch {event.epoch}, {event.reason}"
         case keys.KeySuspended() | keys.KeyResumed():
-            return event.reason
+            said = event.reason
         case keys.KeyDestroyed():
-            return "; ".join(f"{proof.place}: {proof.what}" for proof in event.proofs)
+            said = "; ".join(f"{proof.place}: {proof.what}" for proof in event.proofs)
         case keys.KeyFailed():
-            return f"{event.operation}: {event.refusal.message}; {event.refusal.remedy}"
+            said = f"{event.operation}: {event.refusal.message}; {event.refusal.remedy}"
         case keys.RotationDue():
-            return "it is older than was agreed to"
-    return ""
+            said = "it is older than was agreed to"
+        case _:
+            said = ""
+    return said
 
 
 def _kept(change: GenerateKey) -> str:
