@@ -162,6 +162,9 @@ class Simulated(OrderEvent):
     findings: list[SimulationFinding]
     replaces: Hash32 | None = None
     """The transaction whose nonce this one takes, because it is stuck or its order was cancelled; None: a nonce of its own."""
+    safe_nonce: Annotated[int, Field(ge=0)] | None = None
+    """Of a Safe that makes the call: its own next nonce at this block, which its owners sign. The transaction's `input` has no
+    signatures of theirs yet. None: the wallet is no Safe."""
 
 
 class Signed(OrderEvent):

@@ -22,6 +22,8 @@ from infra.chain import answers
 from infra.chain.answers import AnswerUnreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import JsonValue
 
     from infra.chain.answers import BlockHeader
@@ -106,7 +108,9 @@ def _slots(node: Node, safe: Address, at: BlockHeader) -> list[Address]:
 
 
 def _called(node: Node, safe: Address, calls: list[bytes], at: BlockHeader) -> list[bytes]:
-    asked = [("eth_call", ({"to": safe, "data": "0x" + call.hex()}, _at(at))) for call in calls]
+    asked: list[tuple[str, Sequence[JsonValue]]] = [
+        ("eth_call", ({"to": safe, "data": "0x" + call.hex()}, _at(at))) for call in calls
+    ]
     return [answers.octets(answer) for answer in node.rpc.batch(asked)]
 
 
