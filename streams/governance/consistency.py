@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from streams.governance.genesis import GenesisDocument, GenesisRefused, Wallet, access, activation
+from streams.governance.keys import IN_SHARES
 from streams.governance.review import access as rights
-from streams.governance.review import limits, settings
+from streams.governance.review import cosigners, limits, settings, wallets
 from streams.governance.review.access import repeated
+from streams.governance.review.wallets import ZERO_ADDRESS
 from streams.policy import review
 
 PROBLEMS_SHOWN_MAX: Final = 50
-
-_ZERO_ADDRESS: Final = "0x" + 40 * "0"
 
 
 def require_sense(document: GenesisDocument) -> None:
@@ -59,35 +59,32 @@ def _assets(document: GenesisDocument) -> Iterator[str]:
     for asset in document.assets:
         if asset.peg_usd == 0:
             yield f"asset {asset.asset_id}: is pegged at 0 USD, so no limit would count it"
-        if asset.token == _ZERO_ADDRESS:
+        if asset.token == ZERO_ADDRESS:
             yield f"asset {asset.asset_id}: the zero address is no token"
 
 
 def _wallets(document: GenesisDocument) -> Iterator[str]:
-    chains = {asset.chain_id for asset in document.assets}
-    for wallet in document.wallets:
-        if wallet.desk_id not in document.desks:
-            yield f"wallet {wallet.wallet_id}: there is no desk {wallet.desk_id}"
-        if wallet.chain_id not in chains:
-            yield f"wallet {wallet.wallet_id}: no asset is listed on chain {wallet.chain_id}"
-        if wallet.address == _ZERO_ADDRESS:
-            yield f"wallet {wallet.wallet_id}: nobody has the key of the zero address"
-        yield from (f"wallet {wallet.wallet_id}: {problem}" for problem in _holding(document, wallet))
+    for place, wallet in enumerate(document.wallets):
+        there = wallets.Surroundings(
+            desks=document.desks,
+            chains={asset.chain_id for asset in document.assets},
+            accounts=[(each.chain_id, each.address) for each in document.contracts if each.kind == "account"],
+            wallets=[*document.wallets[:place], *document.wallets[place + 1 :]],
+        )
+        found = (*wallets.problems(wallet, there), *_shared(wallet))
+        yield from (f"wallet {wallet.wallet_id}: {problem}" for problem in found)
 
 
-def _holding(document: GenesisDocument, wallet: Wallet) -> Iterator[str]:
-    """Yield what speaks against where a wallet is evacuated to: no breaker would stop funds from going there."""
-    if wallet.holding is None:
-        return
-    if wallet.holding == wallet.address:
-        yield "its holding address is its own, so evacuating it would move nothing"
-    elif (wallet.chain_id, wallet.holding) not in _places(document):
-        yield f"its holding address {wallet.holding} is neither a listed account nor another wallet on its chain"
+def _shared(wallet: Wallet) -> Iterator[str]:
+    """Yield which of its keys nobody could have yet: the ceremony that makes shares needs a log."""
+    holders = [] if wallet.safe is None else [*wallet.safe.owners, wallet.safe.executor]
+    for key_id, backend in [(wallet.key_id, wallet.key_backend), *((each.key_id, each.key_backend) for each in holders)]:
+        if backend in IN_SHARES:
+            yield f"key {key_id} is in shares, which are made after genesis: have it generated, and then activated"
 
 
-def _places(document: GenesisDocument) -> set[tuple[int, str]]:
-    accounts = {(each.chain_id, each.address) for each in document.contracts if each.kind == "account"}
-    return accounts | {(each.chain_id, each.address) for each in document.wallets}
+def _cosigners(document: GenesisDocument) -> Iterator[str]:
+    yield from cosigners.problems(document.cosigners)
 
 
 def _contracts(document: GenesisDocument) -> Iterator[str]:
@@ -95,7 +92,7 @@ def _contracts(document: GenesisDocument) -> Iterator[str]:
     for contract in document.contracts:
         if contract.chain_id not in chains:
             yield f"contract {contract.address}: no asset is listed on chain {contract.chain_id}"
-        if _ZERO_ADDRESS in {contract.address, *contract.companions}:
+        if ZERO_ADDRESS in {contract.address, *contract.companions}:
             yield f"contract {contract.address}: what is sent to the zero address is lost"
 
 
@@ -120,6 +117,7 @@ _CHECKS: Final[tuple[Callable[[GenesisDocument], Iterator[str]], ...]] = (
     _access,
     _assets,
     _wallets,
+    _cosigners,
     _contracts,
     _policy,
 )

@@ -19,11 +19,14 @@ from schemas.events.keys import (
     KeySuspended,
     RotationDue,
 )
+from schemas.keys import KeyBackend, KeyId
 from schemas.values import Instant, Slug
 
 KeyStatus = Literal["ordered", "active", "suspended", "rotated", "destroyed"]
 """Ordered: it does not exist yet. Rotated: another took its place, and it signs what sweeps its funds."""
 MAY_SIGN: Final[frozenset[KeyStatus]] = frozenset({"active", "rotated"})
+IN_SHARES: Final[frozenset[KeyBackend]] = frozenset({"mpc", "hybrid"})
+"""Keys that no one place holds."""
 
 KeyEvent = KeyOrdered | KeyGenerated | KeyRotated | KeySuspended | KeyResumed | KeyDestroyed | KeyFailed | RotationDue
 KEY_EVENTS: Final = (
@@ -49,7 +52,7 @@ class KeyStanding:
     epoch: int = 0
     """Of its shares; 0 for a key that one place holds."""
     cosigners: tuple[Slug, ...] = ()
-    """Who holds its shares."""
+    """Who holds its shares, in the order of their places: 1, 2, 3 …"""
     renewed_at: Instant = 0
     """When it, or its present shares, were made."""
     successor: str = ""
@@ -66,13 +69,23 @@ class KeyStanding:
         return self.status in MAY_SIGN
 
 
+def shares_named(key_id: KeyId) -> str:
+    """What a cosigner's proof of destruction says that it destroyed: all that it had of the key."""
+    return f"shares of key {key_id}"
+
+
+def key_named(key_id: KeyId) -> str:
+    """What the custodian's proof of destruction says that it destroyed."""
+    return f"key {key_id}"
+
+
 def standing_after(before: KeyStanding | None, event: KeyEvent) -> KeyStanding:
     """A key after one more event about it."""
     known = before or KeyStanding(event.key_id, "ordered" if _is_birth(event) else "active")
     return replace(known, **_changed(known, event), history=(*known.history, event))
 
 
-def _changed(known: KeyStanding, event: KeyEvent) -> dict[str, Any]:
+def _changed(known: KeyStanding, event: KeyEvent) -> dict[str, Any]:  # noqa: C901 - a table of all key events
     """The fields that an event changes."""
     changed: dict[str, Any] = {}
     match event:
@@ -81,7 +94,9 @@ def _changed(known: KeyStanding, event: KeyEvent) -> dict[str, Any]:
         case KeyGenerated():
             changed = {"status": "active", "generated": event, "open_order": None} | _renewed(event)
         case KeyRotated() if event.successor:
-            changed = {"status": "rotated", "successor": event.successor, "open_order": None, "is_due": False}
+            # One that was suspended meanwhile stays so.
+            status = "rotated" if known.status == "active" else known.status
+            changed = {"status": status, "successor": event.successor, "open_order": None, "is_due": False}
         case KeyRotated():
             changed = {"open_order": None, "is_due": False} | _renewed(event)
         case KeyDestroyed():
