@@ -31,6 +31,7 @@ ASSETS: Final = {
     "dashboard.js": "text/javascript",
     "deciding.js": "text/javascript",
     "digests.js": "text/javascript",
+    "keys.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }
 """The pages' own files, and what each is."""

@@ -6,12 +6,15 @@ Returns text, never markup: the templates escape it.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from projections.api.keys.shapes import Key
+from projections.api.keys.telling import asked
 from projections.headroom import Freed, LimitUse
 from schemas.values import Instant
 
@@ -142,6 +145,26 @@ def action(content: Mapping[str, Any] | None) -> str:
     return said.format_map({**content, "amount": quantity(content["amount"])})
 
 
+def kept(key: Key) -> str:
+    """In what a key is kept, and how many must sign."""
+    if key.backend is None:
+        return NOTHING
+    if not key.threshold:
+        return key.backend
+    among = f" of {len(key.cosigners)}" if key.cosigners else ""
+    sites = f", from {key.sites_min} sites" if key.sites_min > 1 else ""
+    epoch = f", epoch {key.epoch}" if key.epoch else ""
+    return f"{key.backend} {key.threshold}{among}{sites}{epoch}"
+
+
+def age(since: Instant, now: Instant | None = None) -> str:
+    """How long ago something was, in the largest whole unit."""
+    seconds = max(0, (time.time_ns() // 1_000 if now is None else now) - since) // 1_000_000
+    unit, length = next(((unit, length) for unit, length in _SECONDS.items() if seconds >= length), ("second", 1))
+    count = seconds // length
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
 def as_json(content: Any) -> str:
     """JSON on several lines."""
     return json.dumps(content, ensure_ascii=False, indent=2)
@@ -155,5 +178,8 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "window": window,
     "action": action,
     "difference": difference,
+    "kept": kept,
+    "age": age,
+    "key_change": asked,
     "as_json": as_json,
 }

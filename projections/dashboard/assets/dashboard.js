@@ -52,7 +52,8 @@
     if (!after) return;
     for (const field of before.elements) {
       const same = after.elements.namedItem(field.name);
-      if (field.matches("input, select") && same) same.value = field.value;
+      if (field.matches("input[type=checkbox]") && same) same.checked = field.checked;
+      else if (field.matches("input, select") && same) same.value = field.value;
     }
     const said = after.querySelector("output");
     if (said) said.replaceWith(before.querySelector("output"));

@@ -1,6 +1,7 @@
 // What a person decides on a page: signed with their own FIDO2 key, sent as any other command. An approval is of the hash that
 // is computed here from what the server shows in full; one that differs from the hash it asks for is never signed.
 import { approvalDigest, base64url, commandDigest, fromBase64url, hex, proposalDigest } from "/assets/digests.js";
+import { CHANGES } from "/assets/keys.js";
 
 const PRINCIPAL = "principal";
 
@@ -84,7 +85,13 @@ const ofOrder = (kind, path) => ({ id, desk }, { principal, reason }) =>
 const ofProposal = (kind, path) => ({ id }, { principal, reason }) =>
   send(`/v1/proposals/${id}/${path}`, commanded(principal, { kind, proposal_id: id, reason }));
 
+const ofKey = (changed) => (data, fields) => {
+  const { principal, reason } = fields;
+  return send("/v1/keys", commanded(principal, { kind: "propose_key", change: changed(data, fields), reason }));
+};
+
 const ACTIONS = {
+  ...Object.fromEntries(Object.entries(CHANGES).map(([name, changed]) => [name, ofKey(changed)])),
   "approve-order": approveOrder,
   "decline-order": ofOrder("decline_approval", "decline"),
   "withdraw-approval": ofOrder("withdraw_approval", "approvals/withdraw"),

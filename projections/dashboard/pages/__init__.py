@@ -9,12 +9,12 @@ from fastapi import Path as PathPart
 from fastapi.responses import FileResponse
 
 from projections.dashboard import rendering
-from projections.dashboard.pages import breakers, limits, orders, policies, proposals
+from projections.dashboard.pages import breakers, keys, limits, orders, policies, proposals
 
 _NAME: Final = "^(" + "|".join(rendering.ASSETS) + ")$"
 
 router = APIRouter(include_in_schema=False)
-for room in (orders, limits, breakers, policies, proposals):
+for room in (orders, limits, breakers, policies, keys, proposals):
     router.include_router(room.router)
 
 
