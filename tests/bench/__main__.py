@@ -45,17 +45,22 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "restart": Benchmark("tests.bench.restart.benchmark", ("kafka",)),
     "projection-rebuild": Benchmark("tests.bench.projection", ("kafka", "postgres")),
     "order-latency": Benchmark("tests.bench.latency", SERVICES, PROCESSES),
+    "signing-judge": Benchmark("tests.bench.signing.judging", ("kafka",)),
+    "signing-hsm": Benchmark("tests.bench.signing.hsm", ("kafka", "token")),
 }
 
 
 @app.command()
-def main(name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}; all of them without.")] = "") -> None:
+def main(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}, or what several begin with; else all.")] = "",
+) -> None:
     """Ours beside a floor and beside peers, all in one run; a table, and a line of JSON each in .runtime/bench.jsonl."""
-    if name and name not in BENCHMARKS:
+    chosen = [each for each in BENCHMARKS if not name or each == name or each.startswith(f"{name}-")]
+    if not chosen:
         raise typer.BadParameter(f"no such benchmark: {name}; there are {', '.join(BENCHMARKS)}")
     signal.signal(signal.SIGTERM, _interrupted)
     results: list[Result] = []
-    for each in [name] if name else BENCHMARKS:
+    for each in chosen:
         benchmark = BENCHMARKS[each]
         with _cluster(benchmark) as description:
             console.print(f"{each}: running")
