@@ -2,8 +2,9 @@
 
 A reader that trusts only the pinned root key (the enclave, an auditor) believes an event when the same pure decider gives
 exactly that event in that place: genesis from the signed document, every later decision from the command that its first event
-holds whole, with its sender's own signature or FIDO2 assertions; a proposal's expiry from time alone. Time never runs
-backwards, and a command's age is held against the time its answer claims, so that no old word is used again.
+holds whole, with its sender's own signature or FIDO2 assertions; a proposal's expiry, and that a key has become old, from
+time alone. Time never runs backwards, and a command's age is held against the time its answer claims, so that no old word is
+used again.
 Left out: commands that were left unanswered, and refusals, which change nothing that is in force and name their command by
 its hash only: whoever can write governance's topics can keep the firm from changing, and can change nothing.
 Pure. Source: architecture, rules 8 to 10.
@@ -26,17 +27,33 @@ from schemas.events.governance import (
     ProposalClosed,
     ResetProposed,
 )
+from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyProposed, KeyRotated, RotationDue
 from schemas.firm_commands import FirmCommand
 from schemas.values import Instant
 from streams.authentication.refusals import Refused
 from streams.engine.sealing import CLOCK
 from streams.governance import genesis
-from streams.governance.changes import intake, proposals
-from streams.governance.changes.decider import carried_out, evolved
+from streams.governance.changes import intake
+from streams.governance.changes.decider import carried_out, due, evolved
 from streams.governance.changes.state import GovernanceState
 
 SKEW_MICROS_MAX: Final = 30_000_000
 """How far the clock of whoever issued the genesis document may be ahead of governance's."""
+
+ANSWERS: Final = (
+    BreakerTripped,
+    PolicyProposed,
+    ResetProposed,
+    AccessProposed,
+    KeyProposed,
+    ProposalApproved,
+    ProposalClosed,
+    KeyGenerated,
+    KeyRotated,
+    KeyDestroyed,
+    KeyFailed,
+)
+"""What a decision on a command can begin with: it holds the command."""
 
 
 class NotDerived(Exception):
@@ -88,11 +105,9 @@ class Derivation:
                 raise NotDerived("the first governance event is no genesis")
             case FirmCommandRejected():
                 return (event,)
-            case ProposalClosed(reason="expired"):
-                return _sealed(proposals.expired(self._state, event.decided_at), event, CLOCK)
-            case BreakerTripped() | PolicyProposed() | ResetProposed() | AccessProposed() | ProposalApproved():
-                return self._answered(event, event.command)
-            case ProposalClosed() if event.command is not None:
+            case ProposalClosed(reason="expired") | RotationDue():
+                return _sealed(due(self._state, event.decided_at), event, CLOCK)
+            case _ if isinstance(event, ANSWERS) and event.command is not None:
                 return self._answered(event, event.command)
             case _:
                 raise NotDerived(f"governance event {event.position}, a {type(event).__name__}, answers no command")

@@ -85,7 +85,7 @@ def standing_after(before: KeyStanding | None, event: KeyEvent) -> KeyStanding:
     return replace(known, **_changed(known, event), history=(*known.history, event))
 
 
-def _changed(known: KeyStanding, event: KeyEvent) -> dict[str, Any]:  # noqa: C901 - a table of all key events
+def _changed(known: KeyStanding, event: KeyEvent) -> dict[str, Any]:
     """The fields that an event changes."""
     changed: dict[str, Any] = {}
     match event:

@@ -11,10 +11,11 @@ from typing import NamedTuple, assert_never
 
 from schemas.events.facts import ApprovalFact
 from schemas.events.governance import AccessChanged
-from schemas.firm_commands import ProposeAccess, ProposePolicy, ProposeReset, TripBreaker
+from schemas.firm_commands import ProposeAccess, ProposeKey, ProposePolicy, ProposeReset, TripBreaker
 from schemas.values import Instant, PrincipalId, Role
 from streams.governance.changes import refusals
 from streams.governance.changes.intake import Accepted
+from streams.governance.changes.keys.places import backend_said, place_of
 from streams.governance.view import Governance
 from streams.policy import quorum
 from streams.policy.administration import AdministrativeRequest, administer
@@ -22,7 +23,7 @@ from streams.policy.cedar.actions import AdministrativeAction
 from streams.policy.ruleset import ready
 from streams.policy.verdict import Evaluation
 
-Change = ProposeReset | ProposePolicy | ProposeAccess
+Change = ProposeReset | ProposePolicy | ProposeAccess | ProposeKey
 
 
 def check_at_once(accepted: Accepted, body: TripBreaker) -> None:
@@ -75,6 +76,8 @@ def asked(
         subject=about.subject,
         state=about.state,
         grants=about.grants,
+        operation=about.operation,
+        backend=about.backend,
     )
     return administer(firm.policy, action, request)
 
@@ -94,6 +97,8 @@ class _About(NamedTuple):
     subject: str = ""
     state: str = ""
     grants: tuple[Role, ...] = ()
+    operation: str = ""
+    backend: str = ""
 
 
 def _about(firm: Governance, body: TripBreaker | Change) -> tuple[AdministrativeAction, _About]:
@@ -110,6 +115,10 @@ def _about(firm: Governance, body: TripBreaker | Change) -> tuple[Administrative
             has = set() if before is None else set(before.roles)
             grants = tuple(sorted(set(body.access.roles) - has)) if body.access.status == "active" else ()
             return "change-access", _About(subject=body.access.principal, grants=grants)
+        case ProposeKey():
+            change, place = body.change, place_of(firm, body.change.key_id)
+            backend = backend_said(change) or ("" if place is None else place.backend)
+            return "change-key", _About(subject=change.key_id, operation=change.kind, backend=backend)
         case _ as unknown:
             assert_never(unknown)
 

@@ -21,6 +21,7 @@ from schemas.events.governance import (
     ProposalClosed,
     ResetProposed,
 )
+from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyProposed, KeyRotated
 from schemas.firm_commands import (
     ApproveProposal,
     DeclineProposal,
@@ -38,8 +39,10 @@ from schemas.values import Instant, OrderId
 from streams.authentication.refusals import Refused
 from streams.authentication.sender import counter_shown
 from streams.engine.decider import Received, Recorded
-from streams.governance.changes import breakers, intake, proposals, refusals
+from streams.governance.changes import breakers, intake, proposals
 from streams.governance.changes.intake import Accepted
+from streams.governance.changes.keys import reports
+from streams.governance.changes.keys.ageing import rotations_due
 from streams.governance.changes.state import Given, GovernanceState, OpenProposal
 
 
@@ -84,8 +87,8 @@ class GovernanceDecider:
         return evolved(state, recorded.event)
 
     def due(self, state: GovernanceState, now: Instant) -> tuple[FirmEvent, ...]:
-        """Proposals whose time is over."""
-        return proposals.expired(state, now)
+        """What time alone brings."""
+        return due(state, now)
 
     def tail(self, state: GovernanceState, order_id: OrderId) -> Link | None:  # noqa: ARG002 - part of the protocol
         """None: governance appends to no order."""
@@ -102,9 +105,9 @@ def carried_out(state: GovernanceState, accepted: Accepted) -> tuple[FirmEvent, 
         case TripBreaker() as body:
             tripped = breakers.trip(accepted, body)
             return (tripped, *proposals.outdated(state, tripped))
-        case ProposeKey() | ReportKey():
-            raise refusals.QuorumMissing(principal=accepted.sender.access.principal)
-        case ProposeReset() | ProposePolicy() | ProposeAccess() as body:
+        case ReportKey() as body:
+            return reports.report(accepted, body)
+        case ProposeReset() | ProposePolicy() | ProposeAccess() | ProposeKey() as body:
             return (proposals.propose(state, accepted, body),)
         case ApproveProposal() as body:
             return proposals.approve(state, accepted, body)
@@ -116,13 +119,18 @@ def carried_out(state: GovernanceState, accepted: Accepted) -> tuple[FirmEvent, 
             assert_never(unknown)
 
 
+def due(state: GovernanceState, now: Instant) -> tuple[FirmEvent, ...]:
+    """Proposals whose time is over, and keys that have become old."""
+    return (*proposals.expired(state, now), *rotations_due(state.firm, now))
+
+
 def evolved(state: GovernanceState, event: FirmEvent) -> GovernanceState:
     """`state`, changed in place by one event."""
     state.in_force.apply(event)
     match event:
-        case BreakerTripped():
+        case BreakerTripped() | KeyGenerated() | KeyRotated() | KeyDestroyed() | KeyFailed():
             _spend(state, event.command, event.decided_at)
-        case PolicyProposed() | ResetProposed() | AccessProposed():
+        case PolicyProposed() | ResetProposed() | AccessProposed() | KeyProposed():
             _spend(state, event.command, event.decided_at)
             state.proposals[event.proposal_id] = OpenProposal(event)
         case ProposalApproved():

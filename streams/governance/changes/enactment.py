@@ -16,11 +16,16 @@ from schemas.events.governance import (
     BreakerReset,
     BreakerTripped,
     PolicyActivated,
+    ProposalId,
     ResetProposed,
+    WalletAssigned,
 )
-from schemas.firm_commands import ProposeAccess, ProposePolicy, ProposeReset
+from schemas.events.keys import CosignerEnrolled, KeyOrdered, KeyProposed, KeyResumed, KeySuspended
+from schemas.firm_commands import ProposeAccess, ProposeKey, ProposePolicy, ProposeReset
+from schemas.keys import ActivateKey, RecoverShare, ResumeKey, SuspendKey
 from streams.governance.changes import review
 from streams.governance.changes.authority import Change
+from streams.governance.changes.keys.review import check_key
 from streams.governance.changes.state import Proposed
 from streams.governance.view import Governance
 
@@ -30,7 +35,7 @@ _UNHASHED = "0" * 64
 def change_of(proposed: Proposed) -> Change:
     """What was proposed, as its proposer signed it."""
     body = proposed.command.body
-    assert isinstance(body, (ProposeReset, ProposePolicy, ProposeAccess))  # noqa: S101 - narrows: no other command proposes
+    assert isinstance(body, (ProposeReset, ProposePolicy, ProposeAccess, ProposeKey))  # noqa: S101 - narrows: no other command proposes
     return body
 
 
@@ -48,25 +53,46 @@ def policy_after(firm: Governance, body: ProposePolicy) -> PolicyActivated:
     return unhashed.model_copy(update={"policy_hash": policy_hash(unhashed)})
 
 
-def enacted(firm: Governance, proposed: Proposed) -> PolicyActivated | BreakerReset | AccessChanged:
-    """The event that puts in force what was proposed, unsealed.
+def enacted(firm: Governance, proposed: Proposed) -> tuple[FirmEvent, ...]:
+    """The events that put in force, or order, what was proposed, unsealed.
 
     Raises:
-        ProposalUnusable: it no longer makes sense.
+        NothingChanges, ProposalUnusable: it no longer makes sense.
     """
     body, identity = change_of(proposed), proposed.proposal_id
     match body:
         case ProposePolicy():
             policy = policy_after(firm, body)
             review.check_policy(firm, policy)
-            return policy.model_copy(update={"proposal_id": identity})
+            return (policy.model_copy(update={"proposal_id": identity}),)
         case ProposeAccess():
             review.check_access(firm, body.access)
-            return AccessChanged.model_validate(dict(body.access) | {"proposal_id": identity})
+            return (AccessChanged.model_validate(dict(body.access) | {"proposal_id": identity}),)
         case ProposeReset():
-            return BreakerReset(scope=body.scope, subject=body.subject, reason=body.reason, proposal_id=identity)
+            return (BreakerReset(scope=body.scope, subject=body.subject, reason=body.reason, proposal_id=identity),)
+        case ProposeKey():
+            check_key(firm, body.change)
+            return _of_key(firm, body, identity)
         case _ as unknown:
             assert_never(unknown)
+
+
+def _of_key(firm: Governance, body: ProposeKey, identity: ProposalId) -> tuple[FirmEvent, ...]:
+    """What governance does about a key itself, or orders those to do who hold it."""
+    change, reason = body.change, body.reason
+    match change:
+        case ActivateKey():
+            return (WalletAssigned.model_validate(dict(change) | {"proposal_id": identity}),)
+        case SuspendKey():
+            return (KeySuspended(key_id=change.key_id, reason=reason, proposal_id=identity),)
+        case ResumeKey():
+            return (KeyResumed(key_id=change.key_id, reason=reason, proposal_id=identity),)
+        case _:
+            ordered = KeyOrdered(key_id=change.key_id, change=change, proposal_id=identity)
+    present = firm.cosigners.get(change.cosigner.cosigner) if isinstance(change, RecoverShare) else None
+    if isinstance(change, RecoverShare) and (present is None or present.cosigner != change.cosigner):
+        return (CosignerEnrolled(cosigner=change.cosigner, proposal_id=identity), ordered)
+    return (ordered,)
 
 
 def unsettles(change: FirmEvent, proposed: Proposed) -> str:
@@ -82,5 +108,7 @@ def unsettles(change: FirmEvent, proposed: Proposed) -> str:
             same = (proposed.scope, proposed.subject) == (change.scope, change.subject)
             done = "reset" if isinstance(change, BreakerReset) else "tripped further"
             return f"the breaker of {change.scope} {change.subject} was {done} since" if same else ""
+        case KeyOrdered() | KeySuspended() | KeyResumed() if isinstance(proposed, KeyProposed):
+            return f"something else was done about key {change.key_id} since" if proposed.key_id == change.key_id else ""
         case _:
             return ""

@@ -20,11 +20,13 @@ from schemas.events.governance import (
     ProposalClosed,
     ResetProposed,
 )
+from schemas.events.keys import KeyProposed
 from schemas.firm_commands import (
     ApproveProposal,
     DeclineProposal,
     FirmCommand,
     ProposeAccess,
+    ProposeKey,
     ProposePolicy,
     ProposeReset,
     WithdrawProposal,
@@ -35,6 +37,7 @@ from streams.authentication.sender import Sender, Shown
 from streams.governance.changes import authority, enactment, refusals, review
 from streams.governance.changes.breakers import check_tripped
 from streams.governance.changes.intake import Accepted
+from streams.governance.changes.keys.review import check_key
 from streams.governance.changes.state import (
     MICROS_PER_SECOND,
     PROPOSALS_OPEN_MAX,
@@ -81,6 +84,9 @@ def propose(state: GovernanceState, accepted: Accepted, body: authority.Change) 
         case ProposeAccess():
             review.check_access(firm, body.access)
             return AccessProposed.model_validate(common | {"principal": subject})
+        case ProposeKey():
+            check_key(firm, body.change)
+            return KeyProposed.model_validate(common | {"key_id": body.change.key_id, "operation": body.change.kind})
         case _ as unknown:
             assert_never(unknown)
 
@@ -145,12 +151,12 @@ def expired(state: GovernanceState, now: Instant) -> tuple[ProposalClosed, ...]:
     return tuple(closed(state, found, "expired", "no quorum agreed to it in time") for found in over)
 
 
-def outdated(state: GovernanceState, change: FirmEvent, but: OpenProposal | None = None) -> tuple[ProposalClosed, ...]:
-    """The end of all other proposals that were judged by what `change` changes."""
+def outdated(state: GovernanceState, *changes: FirmEvent, but: OpenProposal | None = None) -> tuple[ProposalClosed, ...]:
+    """The end of all other proposals that were judged by what `changes` change."""
     return tuple(
         closed(state, found, "outdated", why)
         for found in state.proposals.values()
-        if found is not but and (why := enactment.unsettles(change, found.proposed))
+        if found is not but and (why := next(filter(None, (enactment.unsettles(each, found.proposed) for each in changes)), ""))
     )
 
 
@@ -172,12 +178,12 @@ def _agreed(state: GovernanceState, found: OpenProposal, approvals: list[Approva
     proposed = found.proposed
     end = {"proposal_id": proposed.proposal_id, "approvals": approvals}
     try:
-        change = enactment.enacted(state.firm, proposed)
-    except refusals.ProposalUnusable as unusable:
+        changes = enactment.enacted(state.firm, proposed)
+    except (refusals.NothingChanges, refusals.ProposalUnusable) as unusable:
         return (ProposalClosed.model_validate(end | {"reason": "outdated", "message": str(unusable)[:TEXT_CHARACTERS_MAX]}),)
     agreed = f"agreed to by {', '.join(approval.principal for approval in approvals)}"[:TEXT_CHARACTERS_MAX]
     enacted = ProposalClosed.model_validate(end | {"reason": "enacted", "message": agreed})
-    return (enacted, change, *outdated(state, change, but=found))
+    return (enacted, *changes, *outdated(state, *changes, but=found))
 
 
 def _open(state: GovernanceState, identity: str, now: Instant) -> OpenProposal:

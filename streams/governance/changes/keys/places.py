@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from schemas.events.governance import WalletAssigned
-from schemas.keys import GenerateKey, KeyBackend, KeyId, RotateKey
+from schemas.keys import ActivateKey, GenerateKey, KeyBackend, KeyChange, KeyId, RotateKey
 from schemas.values import Address
 from streams.governance.keys import KeyStanding
 from streams.governance.view import Governance
@@ -48,6 +48,17 @@ def is_taken(firm: Governance, key_id: KeyId) -> bool:
 def wallets_of(firm: Governance, key_id: KeyId) -> list[str]:
     """The wallets that it signs for: its own, and Safes of which it is an owner or the executor."""
     return [wallet.wallet_id for wallet in firm.wallets.values() if any(named == key_id for named, _ in _named_by(wallet))]
+
+
+def backend_said(change: KeyChange) -> KeyBackend | None:
+    """The backend that a change itself names; None when it is that of the key."""
+    match change:
+        case GenerateKey():
+            return change.backend
+        case ActivateKey():
+            return change.key_backend
+        case _:
+            return None
 
 
 def _named_by(wallet: WalletAssigned) -> Iterator[tuple[KeyId, KeyPlace]]:

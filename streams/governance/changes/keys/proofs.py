@@ -69,7 +69,7 @@ def check_of_one_place(body: ReportKey) -> None:
 
 
 def check_vouched(firm: Governance, holders: Sequence[Slug], vouched: Sequence[KeyVouched], share: Share, after: int) -> None:
-    """Return if each of `holders`, and nobody else, says once that it holds a share of this key, of an epoch `after` the present.
+    """Return if each of `holders`, and nobody else, says once that it holds a share of this key, of an epoch after `after`.
 
     Raises:
         Unproven: they do not.

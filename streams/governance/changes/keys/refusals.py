@@ -1,4 +1,4 @@
-"""What governance refuses of reports about keys. They come from the firm's own custodian: each of these wants a person's look."""
+"""What governance refuses of reports about keys. They come from the firm's own custodian, so a person has to look."""
 
 from __future__ import annotations
 
