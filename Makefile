@@ -14,6 +14,7 @@ TOOLCHAIN := .runtime/toolchain.stamp
 VENV := .venv/proofdesk.stamp
 JARS := .runtime/kafka-lib/proofdesk.stamp
 NODE := node_modules/proofdesk.stamp
+MPC := .runtime/mpc/proofdesk.stamp
 GETH_VERSION := v1.17.2
 GETH := .runtime/geth/$(GETH_VERSION).stamp
 
@@ -22,7 +23,7 @@ GETH := .runtime/geth/$(GETH_VERSION).stamp
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: $(VENV) $(JARS) $(NODE) ## install what is missing (idempotent)
+setup: $(VENV) $(JARS) $(NODE) $(MPC) ## install what is missing (idempotent)
 
 $(TOOLCHAIN): infra/toolchain.py
 	@mkdir -p .runtime
@@ -35,6 +36,12 @@ $(VENV): requirements-dev.lock pyproject.toml | $(TOOLCHAIN)
 	@test -x $(PY) || $(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The Rust module of threshold keys. A new virtual environment needs it again, which takes a second: what was compiled stays.
+$(MPC): $(VENV) $(wildcard infra/keys/mpc/* infra/keys/mpc/src/*)
+	CARGO_TARGET_DIR=$(CURDIR)/.runtime/mpc VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop --quiet --release --locked \
+	    --manifest-path infra/keys/mpc/Cargo.toml
 	@touch $@
 
 $(JARS): infra/kafka/broker/pom.xml | $(TOOLCHAIN)

@@ -1,4 +1,4 @@
-"""What the machine must have before `make setup` can do the rest: a JDK, Maven, Node, SoftHSM2, kcat, Python's venv.
+"""What the machine must have before `make setup` can do the rest: a JDK, Maven, Node, Rust, SoftHSM2, kcat, Python's venv.
 
 Decides what is missing; as root on Debian or Ubuntu installs exactly that with apt, anywhere else says which command
 would and stops. Runs before any dependency is installed, so it uses the standard library only. Leaves out the versions
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Final
 
 JAVA_MAJOR_MIN: Final = 17
+RUST_RELEASE_MIN: Final = (1, 88)
+"""What the threshold signature library asks for. Debian 12 has a newer one beside its old `rustc`, under another name."""
 NODE_MAJOR_MIN: Final = 18
 """npm only unpacks here, anvil is a native binary: 18, which Debian 12 has, does as well as 20."""
 
@@ -34,20 +36,20 @@ class Tool:
     brew: tuple[str, ...]
 
 
-def _major(command: str, *arguments: str) -> int:
-    """Return the first number that `command` prints, 0 when it is not there or fails."""
+def _release(command: str, argument: str) -> tuple[int, ...]:
+    """Return the first numbers, with dots between them, that `command` prints; nothing when it is not there or fails."""
     path = shutil.which(command)
     if path is None:
-        return 0
-    asked = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - a tool asked for its version
-    number = re.search(r"\d+", asked.stdout + asked.stderr) if asked.returncode == 0 else None
-    return int(number.group()) if number else 0
+        return ()
+    asked = subprocess.run([path, argument], capture_output=True, text=True, check=False)  # noqa: S603 - a tool asked for its version
+    numbers = re.search(r"\d+(\.\d+)*", asked.stdout + asked.stderr) if asked.returncode == 0 else None
+    return tuple(map(int, numbers.group().split("."))) if numbers else ()
 
 
 TOOLS: Final = (
     Tool(
         f"JDK {JAVA_MAJOR_MIN} or newer",
-        lambda: _major("java", "-version") >= JAVA_MAJOR_MIN,
+        lambda: _release("java", "-version") >= (JAVA_MAJOR_MIN,),
         ("default-jdk-headless",),
         ("java-21-openjdk-devel",),
         ("openjdk",),
@@ -55,10 +57,17 @@ TOOLS: Final = (
     Tool("Maven", lambda: shutil.which("mvn") is not None, ("maven",), ("maven",), ("maven",)),
     Tool(
         f"Node {NODE_MAJOR_MIN} or newer",
-        lambda: _major("node", "--version") >= NODE_MAJOR_MIN and shutil.which("npm") is not None,
+        lambda: _release("node", "--version") >= (NODE_MAJOR_MIN,) and shutil.which("npm") is not None,
         ("nodejs", "npm"),
         ("nodejs", "npm"),
         ("node",),
+    ),
+    Tool(
+        f"Rust {'.'.join(map(str, RUST_RELEASE_MIN))} or newer (rustup has it for every system)",
+        lambda: _release("rustc", "--version") >= RUST_RELEASE_MIN and shutil.which("cargo") is not None,
+        ("rustc-web", "cargo-web"),
+        ("rust", "cargo"),
+        ("rust",),
     ),
     Tool("SoftHSM2", lambda: shutil.which("softhsm2-util") is not None, ("softhsm2",), ("softhsm",), ("softhsm",)),
     Tool("kcat", lambda: shutil.which("kcat") is not None, ("kcat",), ("kcat",), ("kcat",)),
