@@ -110,5 +110,6 @@ def _simulated(state: Wallets, simulation: Simulation, now: Instant) -> Outcome:
             prices=list(simulation.prices),
             slippage_ppm=None if exchange is None else exchange.slippage_ppm,
             findings=findings,
+            safe_nonce=simulation.safe_nonce,
         ),
     )

@@ -2,8 +2,8 @@
 
 Decides when the node is asked: never for an order whose standing alone answers, and at growing intervals for one that waits.
 A node that is away, or that refuses to trace, is waited for; the order stays uncommitted and is offered again.
-Everything is read at one block, by its hash. The call is traced twice: without a minimum, which measures its gas and its
-loss, then the exact bytes that would be signed. Leaves out every judgement (`judgement`).
+Everything is read at one block, by its hash. The call is traced twice (`tracing`): without a minimum, which measures its gas
+and its loss, then the exact bytes that would be signed. Leaves out every judgement (`judgement`).
 """
 
 from __future__ import annotations
@@ -13,28 +13,27 @@ from typing import Final, Protocol
 
 import structlog
 
-from infra.chain import trace
-from infra.chain.answers import AnswerUnreadable, BlockHeader
+from infra.chain.answers import AnswerUnreadable
 from infra.chain.node import Node
 from infra.chain.rpc import NodeRefused, NodeUnavailable
-from infra.chain.trace import Effects
-from infra.chain.transaction import Transaction
 from schemas.events.base import FirmEvent
 from schemas.events.facts import PriceFact
-from schemas.events.governance import PolicyActivated
+from schemas.events.governance import PolicyActivated, WalletAssigned
 from schemas.events.lifecycle import Approved, Signed, SigningRefused
 from schemas.events.observations import PriceObserved
-from schemas.orders import Effect, Swap
+from schemas.orders import Swap
 from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import AssetId, Instant
 from streams.engine.decider import Later, Received
 from streams.engine.patience import Intervals, Patience
 from streams.execution import assembly
 from streams.execution.assembly import FeesTooHigh
+from streams.execution.carriage import carried
 from streams.execution.compilation import NotCompilable, compile_call, unprotected
 from streams.execution.decider import Input, next_nonce, standing
 from streams.execution.nonces import Wallets
 from streams.execution.simulation import Simulation
+from streams.execution.tracing import ground
 from streams.governance.view import Governance, GovernanceFold
 from streams.prices.view import Prices
 
@@ -146,16 +145,17 @@ class ExecutionObserver:
         prices, node = self._prices_of(approved, governance), self._node(effect.chain_id)
         call = compile_call(approved.order, governance, approved, prices)
         block = node.head()
-        account_nonce = node.transaction_count(effect.wallet, block)
-        measured = self._trace(node, effect, assembly.probe(effect.chain_id, unprotected(call)), block)
+        on = ground(node, block, self._wallet_of(approved, governance))
+        account_nonce = on.account_nonce
+        nonce = next_nonce(state, approved, account_nonce)
+        measured = on.measured(unprotected(call), nonce)
         transaction = assembly.assemble(
             effect.chain_id,
-            call,
-            nonce=next_nonce(state, approved, account_nonce),
+            carried(call, on.wallet, nonce),
+            nonce=nonce,
             gas=assembly.gas_limit(measured.gas_used),
             fees=node.fees(),
         )
-        exact = self._trace(node, effect, transaction, block)
         return Simulation(
             approved=approved,
             governance=governance,
@@ -164,28 +164,14 @@ class ExecutionObserver:
             block=block,
             account_nonce=account_nonce,
             transaction=transaction,
-            exact=exact,
+            exact=on.exact(transaction),
             measured=measured,
+            safe_nonce=on.safe_nonce,
         )
 
-    def _trace(self, node: Node, effect: Effect, transaction: Transaction, block: BlockHeader) -> Effects:
-        """Return the effects; a wallet that cannot pay has none, and nodes refuse to trace for it."""
-        cost = transaction.value + transaction.gas_limit * transaction.max_fee_per_gas
-        balance = node.balance(effect.wallet, block)
-        if balance < cost:
-            return _unaffordable(f"the wallet has {balance} wei, value and gas may take {cost}: fund it first")
-        return trace.effects(node.trace_call(effect.wallet, transaction, block))
-
-
-def _unaffordable(reason: str) -> Effects:
-    return Effects(
-        ok=False,
-        revert_reason=reason,
-        gas_used=0,
-        balance_changes=(),
-        allowances=(),
-        touched=(),
-        delegate_calls=(),
-        self_destructs=(),
-        creations=(),
-    )
+    def _wallet_of(self, approved: Approved, governance: Governance) -> WalletAssigned:
+        """Return the wallet as it was approved: one that was given another address since is found, and has no Safe here."""
+        wallet = governance.wallets[approved.order.wallet_id]
+        if wallet.address == approved.effect.wallet:
+            return wallet
+        return wallet.model_copy(update={"address": approved.effect.wallet, "key_backend": "hsm", "safe": None})

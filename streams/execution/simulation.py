@@ -28,12 +28,14 @@ class Simulation:
     """Independent prices of what is exchanged; empty when nothing is."""
     block: BlockHeader
     account_nonce: int
-    """The wallet's transaction count at `block`."""
+    """The transaction count, at `block`, of whose transaction it is."""
     transaction: Transaction
     exact: Effects
     """Of `transaction`, to the byte."""
     measured: Effects
     """Of the same call without a minimum: what it would lose if nothing stopped it."""
+    safe_nonce: int | None = None
+    """Of the Safe that makes the call; None when the wallet is no Safe."""
 
     @property
     def effect(self) -> Effect:
