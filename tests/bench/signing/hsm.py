@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, TopicPartition
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.hsm.token import Token
 from infra.kafka import clients
+from schemas import wire
 from schemas.topics import DESK_PARTITIONS, TOPICS
 from streams.engine.decider import Received
 from streams.engine.reading import check
@@ -35,6 +36,8 @@ from tests.streams.governance.firm import PINNED
 ENCLAVE: Final = Contender("signer", "streams.signing", records=0, warm_up=0, events=("signed",))
 ORDERS_A_ROUND: Final = 400
 ROUNDS: Final = 3
+BEFORE_MICROS: Final = 3_600 * 1_000_000
+"""The orders were placed in the hour before: none of them is from the future."""
 SIGNATURES_A_ROUND: Final = 4_000
 ROUND_SECONDS_MAX: Final = 120
 WRITTEN_SECONDS_MAX: Final = 30
@@ -64,7 +67,7 @@ def run(description: ClusterDescription) -> list[Result]:
 def _ready(description: ClusterDescription) -> list[list[Received]]:
     """The simulations of each round, not yet on the log, where all that leads to them stands."""
     with Token.open(description.token.settings) as token:
-        book = Book(HsmSigner(token), token.generate_key(WALLET), time.time_ns() // 1_000)
+        book = Book(HsmSigner(token), token.generate_key(WALLET), time.time_ns() // 1_000 - BEFORE_MICROS)
         rounds = [[book.order(approvals=False) for _ in range(ORDERS_A_ROUND)] for _ in range(1 + ROUNDS)]
     told = [each for each in book.line.records if each.topic in REFERENCE_TOPICS and each.topic not in ("simulated", *_ANSWERS)]
     _publish(description, told)
@@ -99,7 +102,7 @@ def _await(answers: Consumer, count: int, processes: Sequence[subprocess.Popen[b
         for message in answers.consume(LOOK_RECORDS_MAX, LOOK_SECONDS):
             if check(message) is not None:
                 if message.topic() != "signed":
-                    raise ContenderFailed(f"an order was refused: {message.value()!r}")
+                    raise ContenderFailed(f"an order was refused: {wire.decode('signing-refused', message.value() or b'')}")
                 count -= 1
         if any(each.poll() is not None for each in processes) or time.monotonic() > deadline:
             raise ContenderFailed(f"{count} orders were not signed:\n{last_of(log)}")
