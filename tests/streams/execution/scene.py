@@ -14,6 +14,7 @@ from schemas.events.facts import PriceFact
 from schemas.events.governance import AssetListed, ContractListed, PolicyActivated, WalletAssigned
 from schemas.events.lifecycle import Approved
 from schemas.examples import example
+from schemas.keys import SafeAccount
 from schemas.orders import Action, ApproveToken, Call, Deposit, Order, Swap, Transfer, Withdraw
 from schemas.values import Address, Instant
 from streams.desk.judging.effect import effect_of
@@ -44,9 +45,11 @@ class Places:
     pool: Address
     friend: Address
     vault: Address
+    safe: SafeAccount | None = None
+    """Whose the wallet is; None: it has a key of its own."""
 
 
-PLACES = Places(*(address(field.name) for field in fields(Places)))
+PLACES = Places(*(address(field.name) for field in fields(Places)[:-1]))  # type: ignore[arg-type]  # all but the last are
 
 
 def firm_events(places: Places = PLACES, depth: int = 1) -> list[FirmEvent]:
@@ -71,7 +74,15 @@ def firm_events(places: Places = PLACES, depth: int = 1) -> list[FirmEvent]:
         asset("USDC", places.usdc, 6, Decimal(1)),
         asset("WETH", places.weth, 18),
         asset("ETH", None, 18),
-        WalletAssigned(wallet_id=WALLET_ID, desk_id=DESK, chain_id=CHAIN, address=places.wallet, key_backend="hsm", key_id="1"),
+        WalletAssigned(
+            wallet_id=WALLET_ID,
+            desk_id=DESK,
+            chain_id=CHAIN,
+            address=places.wallet,
+            key_backend="hsm" if places.safe is None else "safe",
+            key_id="1",
+            safe=places.safe,
+        ),
         listed(places.usdc, places.usdc_implementation),
         listed(places.router, places.pool),
         listed(places.vault),
