@@ -82,7 +82,8 @@ def _of_key(firm: Governance, body: ProposeKey, identity: ProposalId) -> tuple[F
     change, reason = body.change, body.reason
     match change:
         case ActivateKey():
-            return (WalletAssigned.model_validate(dict(change) | {"proposal_id": identity}),)
+            wallet = {name: said for name, said in change if name != "kind"}
+            return (WalletAssigned.model_validate(wallet | {"proposal_id": identity}),)
         case SuspendKey():
             return (KeySuspended(key_id=change.key_id, reason=reason, proposal_id=identity),)
         case ResumeKey():

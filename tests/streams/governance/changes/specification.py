@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from schemas import wire
 from schemas.canonical import firm_command_digest
 from schemas.events.base import FirmEvent
-from schemas.events.governance import AccessProposed, FirmCommandRejected, PolicyProposed, ResetProposed
+from schemas.events.governance import FirmCommandRejected, Proposed
 from schemas.firm import Access, BreakerScope, BreakerState
 from schemas.firm_commands import (
     ApproveProposal,
@@ -37,7 +37,7 @@ from streams.engine.decider import Received, Recorded
 from streams.engine.partition import Partition
 from streams.engine.sealing import Sealed
 from streams.governance import founding
-from streams.governance.changes.state import GovernanceState, Proposed
+from streams.governance.changes.state import GovernanceState
 from streams.governance.genesis import SignedGenesis
 from streams.governance.process import processor
 from streams.governance.view import Governance
@@ -49,7 +49,7 @@ SECOND: Final = 1_000_000
 FOUNDED: Final = 1_760_000_000 * SECOND
 START: Final = FOUNDED + 3_600 * SECOND
 NAMES: Final = uuid.UUID("00000000-0000-4000-8000-000000000002")
-SYSTEMS: Final = ("treasury-bot", "detectors")
+SYSTEMS: Final = ("treasury-bot", "detectors", "custodian")
 _STATE: Final = TypeAdapter(GovernanceState)
 
 E = TypeVar("E", bound=FirmEvent)
@@ -184,7 +184,7 @@ class Specification:
             event = event_of(sealed)
             assert event == sealed.recorded.event
             self.enclave.accept(event)
-            if isinstance(event, PolicyProposed | ResetProposed | AccessProposed):
+            if isinstance(event, Proposed):
                 self.proposed = event
         if outcome:
             assert shown(self.read_back().state) == shown(self.partition.state)
@@ -209,16 +209,17 @@ def given(*steps: Step, **changes: Any) -> Specification:
     return Specification(firm.genesis(**changes)).given(*steps)
 
 
-def _step(by: str, body: Callable[[Specification], FirmBody], **changes: Any) -> Step:
+def step(by: str, body: Callable[[Specification], FirmBody], **changes: Any) -> Step:
+    """A command of `by`, with what the specification has come to in view."""
     return lambda spec: spec.received(spec.command(by, body(spec), **changes))
 
 
 def trip(by: str, scope: BreakerScope, subject: str, state: BreakerState = "open", **changes: Any) -> Step:
-    return _step(by, lambda _: TripBreaker(scope=scope, subject=subject, state=state, reason="prices diverge"), **changes)
+    return step(by, lambda _: TripBreaker(scope=scope, subject=subject, state=state, reason="prices diverge"), **changes)
 
 
 def propose_reset(by: str, scope: BreakerScope = "desk", subject: str = "newswap", **changes: Any) -> Step:
-    return _step(by, lambda _: ProposeReset(scope=scope, subject=subject, reason="prices agree again"), **changes)
+    return step(by, lambda _: ProposeReset(scope=scope, subject=subject, reason="prices agree again"), **changes)
 
 
 def policy_proposal(**changes: Any) -> ProposePolicy:
@@ -237,7 +238,7 @@ LOWER: Final = {"limits": [firm.limit("single", cap_usd="500000")]}
 
 
 def propose_policy(by: str, changes: dict[str, Any] | None = None, **how: Any) -> Step:
-    return _step(by, lambda _: policy_proposal(**(LOWER if changes is None else changes)), **how)
+    return step(by, lambda _: policy_proposal(**(LOWER if changes is None else changes)), **how)
 
 
 def access(principal: str, *roles: str, **changes: Any) -> Access:
@@ -247,7 +248,7 @@ def access(principal: str, *roles: str, **changes: Any) -> Access:
 
 
 def propose_access(by: str, rights: Access, **how: Any) -> Step:
-    return _step(by, lambda _: ProposeAccess(access=rights, reason="a review"), **how)
+    return step(by, lambda _: ProposeAccess(access=rights, reason="a review"), **how)
 
 
 def approve(by: str, **changes: Any) -> Step:
@@ -258,12 +259,12 @@ def approve(by: str, **changes: Any) -> Step:
         asked = {"proposal_id": spec.proposal.proposal_id, "proposal_hash": spec.proposal.proposal_hash}
         return ApproveProposal.model_validate(asked | changes)
 
-    return _step(by, body, **how)
+    return step(by, body, **how)
 
 
 def decline(by: str, **how: Any) -> Step:
-    return _step(by, lambda spec: DeclineProposal(proposal_id=spec.proposal.proposal_id, reason="not yet"), **how)
+    return step(by, lambda spec: DeclineProposal(proposal_id=spec.proposal.proposal_id, reason="not yet"), **how)
 
 
 def withdraw(by: str, reason: str = "", **how: Any) -> Step:
-    return _step(by, lambda spec: WithdrawProposal(proposal_id=spec.proposal.proposal_id, reason=reason), **how)
+    return step(by, lambda spec: WithdrawProposal(proposal_id=spec.proposal.proposal_id, reason=reason), **how)
