@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from infra.chain.transaction import Signature
+from infra.chain.transaction import Signature, Transaction
 from schemas.events.lifecycle import Simulated
 from schemas.keys import CosignerVerdict, Epoch, KeyBackend, KeyId
 from schemas.values import Sha256
@@ -44,6 +44,8 @@ class Made:
     """Of the shares; 0 for a key that one place holds."""
     session_id: str = ""
     cosigners: tuple[CosignerVerdict, ...] = ()
+    transaction: Transaction | None = None
+    """What a Safe's executor signed: the task's transaction with the owners' signatures in it. None: the task's digest."""
 
 
 @dataclass(frozen=True, slots=True)

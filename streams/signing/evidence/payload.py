@@ -11,6 +11,7 @@ from typing import Final
 
 from infra.chain import transaction
 from schemas.orders import Swap
+from streams.execution.carriage import carried
 from streams.execution.compilation import compile_call
 from streams.execution.valuation import PPM_PER_BASIS_POINT
 from streams.signing.authority import Unproven
@@ -45,10 +46,13 @@ def _check_transaction(case: Case) -> None:
 
 
 def _check_call(case: Case) -> None:
-    """The bytes were decoded strictly before, so what is compared here is what is signed."""
+    """The bytes were decoded strictly before, so what is compared here is what is signed; of a Safe, but for signatures."""
     simulated = case.shape.simulated
     unsigned = simulated.transaction
-    call = compile_call(case.order, case.today.governance, case.shape.approved, simulated.prices)
+    if (simulated.safe_nonce is not None) != (case.wallet.key_backend == "safe"):
+        raise Unproven("the transaction is for a Safe, and the wallet is none; or the other way round")
+    meant = compile_call(case.order, case.today.governance, case.shape.approved, simulated.prices)
+    call = carried(meant, case.wallet, unsigned.nonce)
     if (unsigned.to, unsigned.value, unsigned.input) != (call.to, call.value, f"0x{call.data.hex()}"):
         raise Unproven("the bytes to be signed are not the order's call: another receiver, value or input")
 
