@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from projections.api.keys.shapes import Key
-from projections.api.keys.telling import asked
 from projections.headroom import Freed, LimitUse
+from projections.keys.shapes import Key
+from projections.keys.telling import asked
 from schemas.values import Instant
 
 NOTHING: Final = "\N{EN DASH}"

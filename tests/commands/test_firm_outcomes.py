@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from commands.answers import FirmAnswer
+from commands.intake.firm_requests import path_of
 from commands.outcomes import asked_of_firm, outcome_of, spent_otherwise
 from schemas import canonical
 from schemas.commands import Ed25519Signature
@@ -22,14 +23,17 @@ from schemas.events.governance import (
     ProposalClosed,
     ResetProposed,
 )
+from schemas.events.keys import KeyOrdered, KeyProposed
 from schemas.examples import example
 from schemas.firm_commands import (
     ApproveProposal,
     DeclineProposal,
     FirmCommand,
     ProposeAccess,
+    ProposeKey,
     ProposePolicy,
     ProposeReset,
+    ReportKey,
     TripBreaker,
     WithdrawProposal,
 )
@@ -56,6 +60,8 @@ TRIP = command(TripBreaker(scope="asset", subject="USDC", state="open", reason="
 RESET = command(ProposeReset(scope="asset", subject="USDC", reason="was a drill"))
 POLICY = command(example(ProposePolicy))
 ACCESS = command(example(ProposeAccess))
+KEY = command(example(ProposeKey))
+REPORT = command(example(ReportKey))
 APPROVE = command(ApproveProposal(proposal_id=PROPOSAL, proposal_hash="ab" * 32))
 DECLINE = command(DeclineProposal(proposal_id=PROPOSAL, reason="no"))
 WITHDRAW = command(WithdrawProposal(proposal_id=PROPOSAL))
@@ -66,6 +72,7 @@ ANSWERED = [
     (RESET, [said(ResetProposed, RESET)], "awaiting-approval"),
     (POLICY, [said(PolicyProposed, POLICY)], "awaiting-approval"),
     (ACCESS, [said(AccessProposed, ACCESS)], "awaiting-approval"),
+    (KEY, [said(KeyProposed, KEY)], "awaiting-approval"),
     (APPROVE, [said(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=QUORUM)], "awaiting-approval"),
     (
         APPROVE,
@@ -77,10 +84,19 @@ ANSWERED = [
         ],
         "enacted",
     ),
+    (
+        APPROVE,
+        [
+            said(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=[]),
+            said(ProposalClosed, proposal_id=PROPOSAL, reason="enacted", command=None),
+            said(KeyOrdered, proposal_id=PROPOSAL),
+        ],
+        "enacted",
+    ),
     (DECLINE, [said(ProposalClosed, DECLINE, proposal_id=PROPOSAL, reason="declined")], "declined"),
     (WITHDRAW, [said(ProposalClosed, WITHDRAW, proposal_id=PROPOSAL, reason="withdrawn")], "withdrawn"),
 ]
-IDS = [f"{sent.body.kind}-{state}" for sent, _, state in ANSWERED]
+IDS = [f"{sent.body.kind}-{state}-{at}" for at, (sent, _, state) in enumerate(ANSWERED)]
 
 
 @pytest.mark.parametrize(("sent", "events", "state"), ANSWERED, ids=IDS)
@@ -115,7 +131,29 @@ def test_an_approval_that_completes_a_quorum_is_answered_once_it_is_said_what_ca
 def test_what_was_proposed_is_found_under_the_id_that_its_command_gives_it() -> None:
     assert asked_of_firm(RESET).proposal_id == canonical.proposal_id(RESET)
     assert asked_of_firm(APPROVE).proposal_id == PROPOSAL
+    assert asked_of_firm(KEY).proposal_id == canonical.proposal_id(KEY)
     assert asked_of_firm(TRIP).proposal_id is None
+    assert asked_of_firm(REPORT).proposal_id is None
+
+
+def test_a_proposal_about_a_key_says_which_and_what() -> None:
+    answer = outcome_of(asked_of_firm(KEY), [said(KeyProposed, KEY, key_id="treasury-1", operation="rotate")])
+    assert isinstance(answer, FirmAnswer)
+    assert (answer.key_id, answer.operation) == ("treasury-1", "rotate")
+
+
+def test_what_became_of_an_order_about_a_key_is_reported_on_the_log_and_nowhere_else() -> None:
+    assert outcome_of(asked_of_firm(REPORT), [said(KeyProposed, REPORT), said(KeyOrdered)]) is None
+    with pytest.raises(TypeError, match="not over HTTP"):
+        path_of(REPORT)
+
+
+@pytest.mark.parametrize(
+    "sent", [TRIP, RESET, POLICY, ACCESS, KEY, APPROVE, DECLINE, WITHDRAW], ids=lambda sent: sent.body.kind
+)
+def test_every_command_has_a_place_of_its_own_over_http(sent: FirmCommand) -> None:
+    assert path_of(sent).startswith("/v1/")
+    assert path_of(sent) not in {path_of(other) for other, *_ in ANSWERED if other.body.kind != sent.body.kind}
 
 
 def test_a_rejection_answers_the_one_record_that_it_names() -> None:

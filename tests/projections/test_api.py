@@ -22,7 +22,7 @@ from tests.projections.story import Story, life, made, order_id_of
 
 REJECTED_COMMAND = "0b9f4f0e-5b0c-5d3f-9c7e-2f1f3f0a9d12"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-PAGES = ("/", "/limits", "/breakers", "/policies", "/proposals", f"/proposals/{UNKNOWN}")
+PAGES = ("/", "/keys", "/limits", "/breakers", "/policies", "/proposals", f"/proposals/{UNKNOWN}")
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
@@ -180,7 +180,7 @@ def test_a_page_shows_what_it_is_for(client: TestClient, path: str, words: list[
 
 def test_without_tables_the_answer_is_503_and_never_an_empty_list(database: str) -> None:
     with client_of(database) as client:
-        for path in ("/v1/orders", "/v1/limits", "/v1/breakers", f"/v1/orders/{UNKNOWN}", *PAGES):
+        for path in ("/v1/orders", "/v1/limits", "/v1/breakers", "/v1/keys", f"/v1/orders/{UNKNOWN}", *PAGES):
             answer = client.get(path)
             assert (answer.status_code, "projector" in answer.text) == (503, True)
 

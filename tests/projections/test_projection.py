@@ -18,7 +18,7 @@ from projections.storage.versions import Version
 from schemas.events import governance, lifecycle
 from schemas.examples import example
 from schemas.orders import Transfer
-from tests.projections import story
+from tests.projections import key_story, story
 from tests.projections.conftest import fresh_database
 from tests.projections.rows import Rows, one, rows_of
 from tests.projections.story import Story, life, made, order_id_of
@@ -35,7 +35,7 @@ EVERYTHING = life(
 )
 for answer in story.answer_events():
     EVERYTHING.tell(answer)
-for change in story.change_events():
+for change in (*story.change_events(), *key_story.birth(), key_story.safe_wallet(), *key_story.later()):
     EVERYTHING.tell(change)
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from projections.api.keys.shapes import AssignedWallet, EnrolledCosigner, Key, KeyState, KeyUse, ShareHolder
+from projections.keys.shapes import AssignedWallet, EnrolledCosigner, Key, KeyState, KeyUse, ShareHolder
 from schemas.events.keys import KeyOrdered
 from schemas.keys import GenerateKey, KeyBackend
 from schemas.values import Instant
+from streams.governance.changes.keys.ageing import due_at
 from streams.governance.keys import KeyStanding
-
-DAY_MICROS: Final = 86_400_000_000
 
 
 class Use(NamedTuple):
@@ -59,8 +58,6 @@ class Entry:
         rule = safe or asked
         used = max((uses[name] for name in self.signs_as if name in uses), default=None)
         site_of = {each.cosigner: each.site for each in enrolled}
-        days = None if made is None else made.rotate_after_days
-        due_at = None if days is None or known.status not in ("active", "suspended") else known.renewed_at + days * DAY_MICROS
         spoken = [each.decided_at for each in known.history] + [each.wallet.assigned_at for each in self.places]
         return Key(
             key_id=known.key_id,
@@ -77,8 +74,8 @@ class Entry:
             generated_at=made.decided_at if made else None,
             known_since=min(spoken, default=0),
             renewed_at=known.renewed_at or None,
-            rotate_after_days=days,
-            rotate_at=due_at,
+            rotate_after_days=made.rotate_after_days if made else None,
+            rotate_at=due_at(known),
             rotation_due=known.is_due,
             last_used_at=used.used_at if used else None,
             last_order_id=used.order_id if used else None,

@@ -12,9 +12,9 @@ from fastapi import Path as PathPart
 from starlette.exceptions import HTTPException
 
 from projections.api.database import Database, Reading, Row
-from projections.api.keys import telling
-from projections.api.keys.register import Use, register
-from projections.api.keys.shapes import AssignedWallet, EnrolledCosigner, KeyHistory, Keys, KeySaid
+from projections.keys import telling
+from projections.keys.register import Use, register
+from projections.keys.shapes import AssignedWallet, EnrolledCosigner, KeyHistory, Keys, KeySaid
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.values import Record
 from streams.governance.keys import KEY_EVENTS, KeyStanding, standing_after
@@ -24,7 +24,9 @@ KEY_ID_CHARACTERS_MAX: Final = 100
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 _SAID: Final[LiteralString] = "SELECT topic, event FROM firm_events WHERE topic = ANY(%s) ORDER BY position"
-_WALLETS: Final[LiteralString] = "SELECT * FROM wallets ORDER BY wallet_id"
+_WALLETS: Final[LiteralString] = """
+    SELECT wallet_id, desk_id, chain_id, address, key_backend, key_id, safe, assigned_at FROM wallets ORDER BY wallet_id
+"""
 _COSIGNERS: Final[LiteralString] = "SELECT * FROM cosigners ORDER BY party"
 _USES: Final[LiteralString] = """
     SELECT k.key_id, u.used_at, u.order_id FROM unnest(%s::text[]) AS k (key_id)
@@ -32,7 +34,9 @@ _USES: Final[LiteralString] = """
         SELECT used_at, order_id FROM key_uses WHERE key_id = k.key_id ORDER BY used_at DESC LIMIT 1
     ) AS u
 """
-_HISTORY: Final[LiteralString] = "SELECT * FROM key_history WHERE key_id = %s ORDER BY position"
+_HISTORY: Final[LiteralString] = """
+    SELECT position, topic, decided_at, digest, event FROM key_history WHERE key_id = %s ORDER BY position
+"""
 _TOPICS: Final = [TOPIC_OF[record].name for record in KEY_EVENTS]
 
 

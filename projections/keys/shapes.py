@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from projections.api.shapes import Shape
 from schemas.keys import KeyBackend, KeyOperation, SafeAccount
-from schemas.values import Instant
+from schemas.values import Instant, Record
 
 KeyState = Literal["ordered", "failed", "active", "suspended", "rotated", "destroyed"]
 """Ordered: it does not exist yet. Failed: it was ordered, and could not be made. Rotated: another took its place."""
 
 
-class AssignedWallet(Shape):
+class AssignedWallet(Record):
     """A wallet, and by which key it signs."""
 
     wallet_id: str
@@ -25,7 +24,7 @@ class AssignedWallet(Shape):
     assigned_at: Instant
 
 
-class EnrolledCosigner(Shape):
+class EnrolledCosigner(Record):
     """A holder of shares."""
 
     cosigner: str
@@ -41,7 +40,7 @@ class EnrolledCosigner(Shape):
     enrolled_at: Instant
 
 
-class ShareHolder(Shape):
+class ShareHolder(Record):
     """A cosigner that holds a share of a key."""
 
     cosigner: str
@@ -49,7 +48,7 @@ class ShareHolder(Shape):
     """None: another has taken its place since."""
 
 
-class KeyUse(Shape):
+class KeyUse(Record):
     """What a key is for."""
 
     wallet_id: str
@@ -59,7 +58,7 @@ class KeyUse(Shape):
     """Wallet: it signs the wallet's transactions. Owner, executor: of the Safe that is the wallet."""
 
 
-class Key(Shape):
+class Key(Record):
     """A key as governance's events and its own signatures have left it."""
 
     key_id: str
@@ -97,7 +96,7 @@ class Key(Shape):
     """What a quorum has ordered and nobody has reported on yet."""
 
 
-class KeySaid(Shape):
+class KeySaid(Record):
     """One event about a key, or about a proposal that is about it."""
 
     position: int
@@ -116,7 +115,7 @@ class KeyHistory(Key):
     history: list[KeySaid]
 
 
-class Keys(Shape):
+class Keys(Record):
     """All keys, and all who hold shares."""
 
     keys: list[Key]
