@@ -10,6 +10,7 @@ Leaves out access lists (an empty one is the only one there is), other transacti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import rlp  # type: ignore[import-untyped]  # ships no types
@@ -19,6 +20,7 @@ from eth_keys.exceptions import BadSignature
 from eth_utils.address import is_checksum_address, to_checksum_address
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
+from rlp.codec import encode_raw  # type: ignore[import-untyped]  # as rlp
 
 from schemas.events.lifecycle import UnsignedTransaction
 
@@ -36,6 +38,8 @@ CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD
 _UNSIGNED_FIELDS: Final = 9
 _SIGNED_FIELDS: Final = 12
 _ECDSA: Final = CoinCurveECCBackend()
+_ADDRESSES_MAX: Final = 4_096
+"""Addresses whose checksum is remembered: a firm pays to far fewer, and each is a hash (EIP-55)."""
 
 
 class TransactionInvalid(Exception):
@@ -68,7 +72,7 @@ class Transaction:
         _bound("gas_limit * max_fee_per_gas", self.gas_limit * self.max_fee_per_gas, 0, UINT256_MAX)
         _bound("value", self.value, 0, UINT256_MAX)
         _bound("bytes of data", len(self.data), 0, DATA_BYTES_MAX)
-        if self.to is not None and not is_checksum_address(self.to):
+        if self.to is not None and not _is_checksummed(self.to):
             raise TransactionInvalid(f"to is not a checksummed address: {self.to!r:.60}")
 
 
@@ -97,7 +101,7 @@ class SignedTransaction:
 
 def signing_payload(transaction: Transaction) -> bytes:
     """Return the bytes to be signed."""
-    return TRANSACTION_TYPE + bytes(rlp.encode(_fields(transaction)))
+    return TRANSACTION_TYPE + bytes(encode_raw(_fields(transaction)))
 
 
 def digest(transaction: Transaction) -> bytes:
@@ -116,7 +120,7 @@ def decode_payload(payload: bytes) -> Transaction:
 def assemble(transaction: Transaction, signature: Signature) -> SignedTransaction:
     """Return the raw transaction. Does not check who signed: see `recover_sender`."""
     tail = [_octets(number) for number in (signature.y_parity, signature.r, signature.s)]
-    raw = TRANSACTION_TYPE + bytes(rlp.encode([*_fields(transaction), *tail]))
+    raw = TRANSACTION_TYPE + bytes(encode_raw([*_fields(transaction), *tail]))
     return SignedTransaction(raw, "0x" + keccak(raw).hex())
 
 
@@ -174,6 +178,14 @@ def _bound(name: str, number: int, least: int, most: int) -> None:
         raise TransactionInvalid(f"{name} is {told}, outside {least} to {most}")
 
 
+_is_checksummed = lru_cache(maxsize=_ADDRESSES_MAX)(is_checksum_address)
+
+
+@lru_cache(maxsize=_ADDRESSES_MAX)
+def _checksummed(address: bytes) -> str:
+    return to_checksum_address(address)
+
+
 def _octets(number: int) -> bytes:
     """Return the big-endian bytes without leading zeros, none for 0 (RLP's integers)."""
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
@@ -225,7 +237,7 @@ def _transaction(items: list[object]) -> Transaction:
         max_priority_fee_per_gas=_number(priority_fee),
         max_fee_per_gas=_number(max_fee),
         gas_limit=_number(gas_limit),
-        to=to_checksum_address(to) if to else None,
+        to=_checksummed(to) if to else None,
         value=_number(value),
         data=call_input,
     )
