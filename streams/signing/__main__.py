@@ -11,9 +11,6 @@ import os
 from pathlib import Path
 from typing import Final, NoReturn
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 import infra
 import schemas
 import streams
@@ -29,39 +26,20 @@ from streams.signing.backends.hsm import HsmSigner
 from streams.signing.backends.switch import SwitchingSigner
 from streams.signing.decider import SigningDecider
 from streams.signing.enclave import Enclave
+from streams.signing.installation import (
+    CAPS_FILE,
+    MEMORY_FOLDER,
+    EnclaveSettings,
+    own_folder,
+    pinned_caps,
+    pinned_root_key,
+)
+from streams.signing.memory.journal import KeyBeside, SealedJournal
+from streams.signing.memory.sealed import SealedMemory
 from streams.signing.root import RootedGovernance
 from streams.signing.witness import REFERENCE_TOPICS
 
 PRINCIPAL: Final[Principal] = "signer"
-ROOT_KEY_BYTES: Final = 32
-
-
-class EnclaveSettings(BaseSettings):
-    """Read from the environment."""
-
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
-
-    production: bool = Field(default=False, alias="PROOFDESK_PRODUCTION")
-    """Whether a machine that cannot confine the enclave wholly is refused."""
-
-
-class RootKeyInvalid(Exception):
-    """The pinned root key is not one."""
-
-
-def pinned_root_key(file: Path) -> bytes:
-    """The root key that this installation has pinned: 32 bytes.
-
-    Raises:
-        RootKeyInvalid: the file does not hold 64 hexadecimal digits.
-    """
-    try:
-        key = bytes.fromhex(file.read_text("ascii").strip())
-    except (OSError, ValueError) as error:
-        raise RootKeyInvalid(f"{file} holds no root key ({error}): write the key's 64 hexadecimal digits there") from error
-    if len(key) != ROOT_KEY_BYTES:
-        raise RootKeyInvalid(f"{file} holds {len(key)} bytes; an Ed25519 key has {ROOT_KEY_BYTES}")
-    return key
 
 
 def broker_ports(bootstrap: str) -> tuple[int, ...]:
@@ -81,7 +59,7 @@ def shut_in(description: ClusterDescription, settings: EnclaveSettings) -> None:
             description.secret(f"kafka-{PRINCIPAL}.json"),
             *([] if token is None else [token.parent]),
         ],
-        write=[counters],
+        write=[counters, own_folder(description, PRINCIPAL) / MEMORY_FOLDER],
         connect_ports=broker_ports(description.kafka_bootstrap),
         demand_complete=settings.production,
     )
@@ -91,12 +69,15 @@ def shut_in(description: ClusterDescription, settings: EnclaveSettings) -> None:
 def main() -> NoReturn:
     """Wire the enclave and run it."""
     logging.configure(PRINCIPAL)
-    description = current()
+    description, settings = current(), EnclaveSettings()
     governance = RootedGovernance(pinned_root_key(description.root_key_file))
-    with Token.open(description.token.settings) as token:
-        shut_in(description, EnclaveSettings())
+    own = own_folder(description, PRINCIPAL)
+    caps = pinned_caps(own / CAPS_FILE, production=settings.production)
+    with Token.open(description.token.settings) as token, SealedJournal(own / MEMORY_FOLDER, KeyBeside()) as journal:
+        shut_in(description, settings)
+        memory = SealedMemory(journal, caps, journal.entries)
         references = References(description, PRINCIPAL, REFERENCE_TOPICS)
-        enclave = Enclave(references, SwitchingSigner({"hsm": HsmSigner(token)}), governance)
+        enclave = Enclave(references, SwitchingSigner({"hsm": HsmSigner(token)}), governance, memory)
         run(
             Processor(
                 principal=PRINCIPAL,

@@ -8,6 +8,7 @@ Left out: recorded replacements of a stuck transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from schemas.events.base import Event, Refusal
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
@@ -17,6 +18,9 @@ from schemas.values import Instant, OrderId
 from streams.engine.decider import Outcome, Recorded
 from streams.engine.once import AnsweredOrders
 from streams.signing.evidence.verdict import Verdict
+
+REMEMBERED: Final = ("log-rollback", "nonce", "velocity")
+"""The checks of the signer's own memory, which every signature has passed after those of the verdict."""
 
 
 @dataclass(slots=True)
@@ -51,11 +55,11 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A simulated transaction with the verdict on it, and its signature if nothing spoke against it."""
+    """A simulated transaction with the verdict on it, and its signature if nothing spoke against it when it was made."""
 
     simulated: Simulated
     verdict: Verdict
-    signature: Signature | None
+    signed: Signed | None
 
 
 def nonce_key(wallet_id: str, chain_id: int) -> str:
@@ -76,10 +80,11 @@ class SigningDecider:
         """One event for every order whose simulation passed, once; none for what is not the enclave's to answer."""
         if message is None or message.simulated.order_id in state.answered:
             return ()
-        refusal = message.verdict.refusal or state.nonce_refusal(message.simulated)
-        if refusal is not None or message.signature is None:
-            return (_refused(message.simulated, refusal or _UNSIGNED, message.verdict.governance_position),)
-        return (_signed(message.simulated, message.verdict, message.signature),)
+        wrong_nonce = state.nonce_refusal(message.simulated)
+        if message.signed is not None and wrong_nonce is None:
+            return (message.signed,)
+        refusal = message.verdict.refusal or wrong_nonce or _UNSIGNED
+        return (_refused(message.simulated, refusal, message.verdict.governance_position),)
 
     def evolve(self, state: SignerState, recorded: Recorded) -> SignerState:
         """Remember the order, and the nonce that was used."""
@@ -103,7 +108,8 @@ class SigningDecider:
 _UNSIGNED = Refusal(check="key", message="the key gave no signature", remedy="look at the enclave's own log")
 
 
-def _signed(simulated: Simulated, verdict: Verdict, signature: Signature) -> Signed:
+def signed_of(simulated: Simulated, verdict: Verdict, signature: Signature) -> Signed:
+    """What is said of a signature."""
     return Signed.model_validate(
         {
             "desk_id": simulated.desk_id,
@@ -118,10 +124,12 @@ def _signed(simulated: Simulated, verdict: Verdict, signature: Signature) -> Sig
             "key_id": signature.attestation.key_id,
             "attestation": signature.attestation,
             "policy_hash": verdict.policy_hash,
-            "checks": [*verdict.passed, "nonce"],
+            "checks": [*verdict.passed, *REMEMBERED],
             "governance_position": verdict.governance_position,
             "order": None if verdict.approved is None else verdict.approved.order,
             "effect": None if verdict.approved is None else verdict.approved.effect,
+            "amount_usd": verdict.amount_usd,
+            "replaces": simulated.replaces,
         }
     )
 

@@ -144,6 +144,10 @@ class EvidenceFold:
             _queue(writer, event)
         self._advance(writer)
 
+    def position(self, partition: int) -> int:
+        """Of the last of the desk's events on a partition that was folded."""
+        return self._writers[partition].position
+
     def has_ended(self, received: Received, simulated: Simulated) -> bool:
         """Whether the order is over, so that there is nothing left to answer: it ended, or was forgotten since it did."""
         if simulated.order_id in self._writers[received.partition].ended:

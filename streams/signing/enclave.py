@@ -1,29 +1,47 @@
 """The enclave's eyes and hand: it judges what it reads in the log, and a key signs only behind a good verdict.
 
-The one place where a key is used. Source: architecture, rules 10 and 11.
+The one place where a key is used. Before it is, what is to be signed is on the disk in the enclave's own memory; and what was
+signed once is said again with the same bytes, whatever has come since: the signature may have been seen, so taking it back
+would be a lie. Source: architecture, rules 10 and 11. Left out: signing replacements of stuck transactions.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from infra.chain import transaction
-from schemas.events.lifecycle import Simulated
-from schemas.keys import Attestation
-from schemas.values import Instant
+from schemas.events.base import Refusal
+from schemas.events.lifecycle import Signed, Simulated
+from schemas.keys import Attestation, KeyBackend
+from schemas.values import Instant, OrderId
 from streams.engine.decider import Later, Received
+from streams.execution.carriage import wallet_sender
 from streams.signing.attestation import CODE
 from streams.signing.backends.contract import KeyUnusable, Pending, Signer, Task
-from streams.signing.decider import Judged, Signature, SignerState
+from streams.signing.decider import Judged, Signature, SignerState, signed_of
+from streams.signing.evidence.case import MICROS_PER_SECOND
 from streams.signing.evidence.verdict import Verdict, refusal_of
+from streams.signing.memory.payloads import Spoken, payload_of
+from streams.signing.memory.sealed import SealedMemory
 from streams.signing.root import RootedGovernance
 from streams.signing.witness import References, Witness
 
+IN_ONE_PLACE: Final[frozenset[KeyBackend]] = frozenset({"software", "hsm"})
+"""Backends that sign within the call: a claim without a signature means that none has left."""
+JUDGED_AGAIN_MICROS: Final = MICROS_PER_SECOND
+"""How long a verdict is good for while others take part in signing."""
+
 
 class Enclave:
-    """Judges and signs. Everything it knows it has read from the log."""
+    """Judges and signs. Everything it knows it has read from the log, or has said itself."""
 
-    def __init__(self, references: References, signer: Signer, governance: RootedGovernance) -> None:
-        self._witness = Witness(references, governance)
+    def __init__(self, references: References, signer: Signer, governance: RootedGovernance, memory: SealedMemory) -> None:
+        self._witness = Witness(references, governance, memory)
         self._signer = signer
+        self._memory = memory
+        self._at_work: dict[OrderId, tuple[Verdict, Instant]] = {}
+        """Orders that others are signing, with the last verdict on each."""
 
     def accept(self, received: Received) -> None:
         """Take in one reference record.
@@ -42,17 +60,52 @@ class Enclave:
         simulated = received.record
         if not isinstance(simulated, Simulated) or simulated.verdict != "passed" or simulated.order_id in state.answered:
             return None
-        verdict = self._witness.judged(received, simulated, now)
+        verdict = self._verdict(received, simulated, now)
         if not isinstance(verdict, Verdict):
             return verdict
-        if verdict.refusal is not None or state.nonce_refusal(simulated) is not None:
-            return Judged(simulated, verdict, None)
+        spoken = self._memory.found(simulated)
+        if spoken is not None and spoken.transaction_hash:
+            return _said_before(simulated, verdict, spoken)
+        if verdict.refusal is None and state.nonce_refusal(simulated) is None:
+            return self._signed(received, simulated, verdict, now)
+        self._at_work.pop(simulated.order_id, None)
+        if spoken is not None and spoken.payload.backend in IN_ONE_PLACE:
+            self._memory.release(spoken.payload)
+        return Judged(simulated, verdict, None)
+
+    def _verdict(self, received: Received, simulated: Simulated, now: Instant) -> Verdict | Later | None:
+        """What the log says of it, if it is the log that was read before."""
+        older = self._memory.reached.refusal(self._witness, received.partition)
+        if older is not None:
+            return self._witness.refused("log-rollback", older)
+        verdict, judged_at = self._at_work.get(simulated.order_id, (None, now))
+        if verdict is not None and now - judged_at < JUDGED_AGAIN_MICROS:
+            return verdict
+        return self._witness.judged(received, simulated, now)
+
+    def _signed(self, received: Received, simulated: Simulated, verdict: Verdict, now: Instant) -> Judged | Later:
+        """Remember, then sign; or refuse by what is remembered."""
+        wallet = self._witness.firm.wallets[simulated.wallet_id]
+        payload = payload_of(simulated, wallet.key_backend, verdict.amount_usd, now)
+        refusal = self._memory.refusal(payload, now)
+        if refusal is not None:
+            return _refused(simulated, verdict, refusal)
+        self._memory.claim(payload, self._memory.reached.moved_to(self._witness, received.partition))
         try:
             signature = self._sign(received, simulated)
         except KeyUnusable as unusable:
-            refusal = refusal_of(unusable.check, str(unusable), *([unusable.remedy] if unusable.remedy else []))
-            return Judged(simulated, Verdict((), refusal, governance_position=verdict.governance_position), None)
-        return Later(signature.waits_for) if isinstance(signature, Pending) else Judged(simulated, verdict, signature)
+            self._at_work.pop(simulated.order_id, None)
+            self._memory.release(payload)
+            remedy = [unusable.remedy] if unusable.remedy else []
+            return _refused(simulated, verdict, refusal_of(unusable.check, str(unusable), *remedy))
+        if isinstance(signature, Pending):
+            if self._at_work.get(simulated.order_id, (None, now))[0] is not verdict:
+                self._at_work[simulated.order_id] = (verdict, now)
+            return Later(signature.waits_for)
+        self._at_work.pop(simulated.order_id, None)
+        signed = signed_of(simulated, verdict, signature)
+        self._memory.keep(payload, signed)
+        return Judged(simulated, verdict, signed)
 
     def _sign(self, received: Received, simulated: Simulated) -> Signature | Pending:
         """Sign the bytes that were judged, and see whose signature it is before it leaves."""
@@ -62,9 +115,10 @@ class Enclave:
         made = self._signer.sign(task)
         if isinstance(made, Pending):
             return made
-        signed = transaction.assemble(unsigned, made.signature)
-        if transaction.recover_sender(signed.raw) != wallet.address:
-            raise KeyUnusable(f"the key of wallet {wallet.wallet_id} signs for another address than {wallet.address}")
+        signed = transaction.assemble(made.transaction or unsigned, made.signature)
+        sender = wallet_sender(wallet)
+        if transaction.recover_sender(signed.raw) != sender:
+            raise KeyUnusable(f"the key of wallet {wallet.wallet_id} signs for another address than {sender}")
         attestation = Attestation(
             backend=wallet.key_backend,
             key_id=wallet.key_id,
@@ -75,3 +129,17 @@ class Enclave:
             cosigners=list(made.cosigners),
         )
         return Signature(f"0x{signed.raw.hex()}", signed.hash, attestation)
+
+
+def _refused(simulated: Simulated, verdict: Verdict, refusal: Refusal) -> Judged:
+    return Judged(simulated, replace(verdict, refusal=refusal), None)
+
+
+def _said_before(simulated: Simulated, verdict: Verdict, spoken: Spoken) -> Judged:
+    """The same answer, byte for byte; none for what the log has already: this is another enclave's order, or a forgery."""
+    if spoken.answer:
+        return Judged(simulated, verdict, Signed.model_validate_json(spoken.answer))
+    if verdict.refusal is not None:
+        return Judged(simulated, verdict, None)
+    reason = f"the log has transaction {spoken.transaction_hash} of this order already"
+    return _refused(simulated, verdict, refusal_of("nonce", reason))

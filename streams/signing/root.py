@@ -34,6 +34,10 @@ class RootedGovernance:
         """The firm, as far as it is rooted."""
         return self._fold.view
 
+    def digest_at(self, position: int) -> str:
+        """SHA-256 of the event that was believed at `position`, hex; nothing before the first."""
+        return self._digests[position - 1].hex() if position else ""
+
     def at(self, position: int) -> Governance:
         """The firm as it was after the event at `position`.
 

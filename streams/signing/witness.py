@@ -2,7 +2,8 @@
 
 The enclave is one, and so is every cosigner; neither asks the other. Evidence that is not here yet is waited for (`Later`):
 links of the chain for as long as it takes, governance and prices as long as the simulation is fresh.
-Source: architecture, rule 10. Leaves out signing, and what a signer remembers.
+What it reads of signatures goes to its memory, which may have lost them. Source: architecture, rule 10. Leaves out signing,
+and asking the memory.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from schemas.events.base import FirmEvent
-from schemas.events.lifecycle import PolicyEvaluated, Simulated
+from schemas.events.lifecycle import PolicyEvaluated, Signed, Simulated
 from schemas.events.observations import PriceObserved
 from schemas.hash_chain import ChainBroken
 from schemas.topics import GOVERNANCE_TOPICS
@@ -21,6 +22,7 @@ from streams.governance.view import Governance
 from streams.signing.dossier import EVIDENCE_TOPICS, Dossier, EvidenceBroken, EvidenceFold, is_misplaced
 from streams.signing.evidence.case import MICROS_PER_SECOND
 from streams.signing.evidence.verdict import Verdict, judge, refusal_of
+from streams.signing.memory.sealed import SealedMemory
 from streams.signing.observations import Observations
 from streams.signing.root import RootedGovernance
 
@@ -38,11 +40,25 @@ class References(Protocol):
 class Witness:
     """Everything it knows it has read from the log."""
 
-    def __init__(self, references: References, governance: RootedGovernance) -> None:
+    def __init__(self, references: References, governance: RootedGovernance, memory: SealedMemory) -> None:
         self._references = references
         self._governance = governance
         self._evidence = EvidenceFold()
         self._observations = Observations()
+        self._memory = memory
+
+    @property
+    def governance_position(self) -> int:
+        """Of the last governance event that is believed."""
+        return self._governance.view.position
+
+    def governance_digest(self, position: int) -> str:
+        """SHA-256 of the governance event that is believed at a position."""
+        return self._governance.digest_at(position)
+
+    def desk_position(self, partition: int) -> int:
+        """Of the last of the desk's events on a partition that was folded."""
+        return self._evidence.position(partition)
 
     @property
     def firm(self) -> Governance:
@@ -62,6 +78,8 @@ class Witness:
                 self._observations.accept(observed, received.offset)
             case _:
                 self._evidence.accept(received)
+                if isinstance(received.record, Signed):
+                    self._memory.learn(received.record)
 
     def refresh(self) -> None:
         """Take in what has come since."""

@@ -4,13 +4,14 @@ Pure: evidence in, verdict out. Every check derives something again and compares
 by the enclave and by whoever verifies its signatures later. In order: the chain's shape and the positions of governance that
 its decisions name (`case`); whether it was decided rightly then (`decided`); whether the bytes are the order's own
 (`payload`); whether it still holds (`today`).
-Left out: nonces (the enclave's own memory), and the wallet's own velocity cap.
+Left out: what each signer remembers for itself (`streams.signing.memory`): nonces, the wallet's velocity, older logs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from pydantic import ValidationError
@@ -46,6 +47,8 @@ class Verdict:
     """Of the governance that it was judged on last."""
     approved: Approved | None = None
     """What was found to be as it should; None when something refused."""
+    amount_usd: Decimal = Decimal(0)
+    """What the order was worth when it was approved."""
 
 
 def judge(dossier: Dossier, history: GovernanceLog, observed: Mapping[int, PriceFact], now: Instant) -> Verdict:
@@ -68,7 +71,8 @@ def judge(dossier: Dossier, history: GovernanceLog, observed: Mapping[int, Price
     except Unsignable as reason:
         remedy = reason.remedy if isinstance(reason, Overtaken) else INVESTIGATE
         return Verdict(tuple(passed), refusal_of(name, str(reason), remedy), "", position)
-    return Verdict(tuple(passed), None, case.today.policy.policy_hash, position, shape.approved)
+    amount_usd = shape.allowed.facts.amount_usd
+    return Verdict(tuple(passed), None, case.today.policy.policy_hash, position, shape.approved, amount_usd)
 
 
 def refusal_of(check: str, reason: str, remedy: str = INVESTIGATE) -> Refusal:

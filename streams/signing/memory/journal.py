@@ -44,6 +44,18 @@ class Sealer(Protocol):
         ...
 
 
+class KeyBeside:
+    """No other key: the journal's own lies beside it, and only the file's mode protects it."""
+
+    def seal(self, plain: bytes, context: bytes) -> bytes:  # noqa: ARG002 - the sealer's shape
+        """The same bytes."""
+        return plain
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:  # noqa: ARG002 - the sealer's shape
+        """The same bytes."""
+        return sealed
+
+
 class Journal(Protocol):
     """Where entries are written down."""
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Final
 
 from pydantic import Field
 
-from schemas.events.lifecycle import Simulated, UnsignedTransaction
+from infra.chain import transaction
+from schemas.events.lifecycle import Signed, Simulated, UnsignedTransaction
 from schemas.keys import KeyBackend
 from schemas.values import BaseUnits, Hash32, Instant, OrderId, Record, Sha256, Usd, WalletId
 
@@ -56,22 +58,40 @@ class Payload(Record):
 
 def payload_of(simulated: Simulated, backend: KeyBackend, amount_usd: Usd, now: Instant) -> Payload:
     """What a simulation asks to be signed."""
-    unsigned = simulated.transaction
+    return _payload(simulated, simulated.transaction, backend, amount_usd, now)
+
+
+def payload_signed(signed: Signed) -> Payload:
+    """What was signed, from the bytes on the log. Raises TransactionInvalid."""
+    unsigned, _ = transaction.decode_raw(bytes.fromhex(signed.raw_transaction[2:]))
+    return _payload(
+        signed, transaction.to_record(unsigned), signed.key_backend, signed.amount_usd or Decimal(0), signed.decided_at
+    )
+
+
+def _payload(
+    event: Simulated | Signed, unsigned: UnsignedTransaction, backend: KeyBackend, amount_usd: Usd, at: Instant
+) -> Payload:
     return Payload(
-        wallet_id=simulated.wallet_id,
+        wallet_id=event.wallet_id,
         chain_id=unsigned.chain_id,
         nonce=unsigned.nonce,
-        order_id=simulated.order_id,
-        digest=hashlib.sha256(bytes.fromhex(unsigned.signing_payload[2:])).hexdigest(),
+        order_id=event.order_id,
+        digest=digest_of(unsigned),
         call=_call(unsigned),
-        is_empty=(unsigned.to, unsigned.value, unsigned.input) == (simulated.wallet, 0, NO_INPUT),
+        is_empty=(unsigned.to, unsigned.value, unsigned.input) == (event.wallet, 0, NO_INPUT),
         max_fee_per_gas=unsigned.max_fee_per_gas,
         max_priority_fee_per_gas=unsigned.max_priority_fee_per_gas,
         backend=backend,
         amount_usd=amount_usd,
-        claimed_at=now,
-        replaces=simulated.replaces,
+        claimed_at=at,
+        replaces=event.replaces,
     )
+
+
+def digest_of(unsigned: UnsignedTransaction) -> Sha256:
+    """SHA-256 of the bytes to be signed: by it a payload is known."""
+    return hashlib.sha256(bytes.fromhex(unsigned.signing_payload[2:])).hexdigest()
 
 
 def _call(unsigned: UnsignedTransaction) -> Sha256:
@@ -97,6 +117,11 @@ class AccountBook:
     floor: int = 0
     """Nonces below it are forgotten."""
 
+    def forget(self, nonce: int) -> None:
+        """Forget a nonce and all before it: none of them is signed for again."""
+        self.floor = max(self.floor, nonce + 1)
+        self.by_nonce = {each: spoken for each, spoken in self.by_nonce.items() if each >= self.floor}
+
 
 class PayloadBook:
     """All payloads that are remembered."""
@@ -106,10 +131,15 @@ class PayloadBook:
 
     def found(self, payload: Payload) -> Spoken | None:
         """What is remembered of exactly this payload of this order."""
-        for spoken in self._spoken(payload):
+        for spoken in self.of(payload.account, payload.nonce):
             if (spoken.payload.digest, spoken.payload.order_id) == (payload.digest, payload.order_id):
                 return spoken
         return None
+
+    def of(self, account: Account, nonce: int) -> list[Spoken]:
+        """All payloads of a nonce, the newest last."""
+        book = self.accounts.get(account)
+        return [] if book is None else book.by_nonce.get(nonce, [])
 
     def refusal(self, payload: Payload, *, is_cancelled: bool) -> str | None:
         """Why a payload must not be signed; None when it may. One that was claimed before may be signed again."""
@@ -122,7 +152,11 @@ class PayloadBook:
             if nonce != payload.nonce and spoken[0].payload.order_id == payload.order_id:
                 return f"order {payload.order_id} has nonce {nonce} of wallet {payload.wallet_id} already"
         spoken = book.by_nonce.get(payload.nonce, [])
-        return _replacement_refusal(spoken[-1], payload, is_cancelled=is_cancelled) if spoken else None
+        if not spoken:
+            return (
+                None if payload.replaces is None else f"transaction {payload.replaces}, which is to be replaced, is not known"
+            )
+        return _replacement_refusal(spoken[-1], payload, is_cancelled=is_cancelled)
 
     def put(self, spoken: Spoken) -> None:
         """Remember it in place of what was known of the same payload, or after what it replaces; forget the oldest nonces."""
@@ -134,9 +168,7 @@ class PayloadBook:
         places = [place for place, each in enumerate(known) if each.payload.digest == payload.digest]
         known[slice(places[0], places[0] + 1) if places else slice(len(known), None)] = [spoken]
         while len(book.by_nonce) > NONCES_REMEMBERED_MAX:
-            oldest = min(book.by_nonce)
-            del book.by_nonce[oldest]
-            book.floor = oldest + 1
+            book.forget(min(book.by_nonce))
 
     def drop(self, payload: Payload) -> None:
         """Forget a payload that was claimed and not signed."""
@@ -149,16 +181,6 @@ class PayloadBook:
         """Whether anything is remembered for a nonce, if only that it was used long ago."""
         book = self.accounts.get(account)
         return book is not None and (nonce < book.floor or nonce in book.by_nonce)
-
-    def last(self, account: Account, nonce: int) -> Spoken | None:
-        """The newest payload of a nonce."""
-        book = self.accounts.get(account)
-        spoken = [] if book is None else book.by_nonce.get(nonce, [])
-        return spoken[-1] if spoken else None
-
-    def _spoken(self, payload: Payload) -> list[Spoken]:
-        book = self.accounts.get(payload.account)
-        return [] if book is None else book.by_nonce.get(payload.nonce, [])
 
 
 def _replacement_refusal(earlier: Spoken, later: Payload, *, is_cancelled: bool) -> str | None:

@@ -16,11 +16,12 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from schemas.events.base import Refusal
-from schemas.events.lifecycle import Signed
+from schemas.events.lifecycle import Signed, Simulated
 from schemas.values import Instant, Record, WalletId
 from streams.signing.evidence.verdict import refusal_of
+from streams.signing.memory.heard import Heard
 from streams.signing.memory.journal import Journal
-from streams.signing.memory.payloads import AccountBook, Payload, PayloadBook, Spoken
+from streams.signing.memory.payloads import AccountBook, Payload, PayloadBook, Spoken, digest_of
 from streams.signing.memory.reached import Reached
 from streams.signing.memory.velocity import Velocity, VelocityCaps
 
@@ -82,6 +83,7 @@ class SealedMemory:
         self._journal = journal
         self._caps = caps
         self._book = PayloadBook()
+        self._heard = Heard(self._book)
         self._velocity = Velocity()
         self._written = 0
         for entry in entries or []:
@@ -91,6 +93,7 @@ class SealedMemory:
 
     def refusal(self, payload: Payload, now: Instant, *, is_cancelled: bool = False) -> Refusal | None:
         """Why a payload must not be signed: `nonce`, `velocity`; None when it may. What was claimed before may be again."""
+        self._heard.settle(payload.account)
         if self._book.found(payload) is not None:
             return None
         reason = self._book.refusal(payload, is_cancelled=is_cancelled)
@@ -109,7 +112,12 @@ class SealedMemory:
 
     def keep(self, payload: Payload, signed: Signed) -> None:
         """Write down what was said of a signature. Lost with the machine, it would be made again, of the same payload."""
-        spoken = Spoken(payload=payload, transaction_hash=signed.transaction_hash, answer=signed.model_dump_json())
+        claimed = self._book.found(payload)
+        spoken = Spoken(
+            payload=payload if claimed is None else claimed.payload,
+            transaction_hash=signed.transaction_hash,
+            answer=signed.model_dump_json(),
+        )
         self._write(Kept(spoken=spoken), durable=False)
 
     def release(self, payload: Payload) -> None:
@@ -118,18 +126,30 @@ class SealedMemory:
         if spoken is not None and not spoken.transaction_hash:
             self._write(Released(payload=spoken.payload))
 
-    def found(self, payload: Payload) -> Spoken | None:
-        """What is remembered of exactly this payload."""
-        return self._book.found(payload)
+    def found(self, simulated: Simulated) -> Spoken | None:
+        """What is remembered of exactly the payload of a simulation."""
+        unsigned = simulated.transaction
+        account = (simulated.wallet_id, unsigned.chain_id)
+        self._heard.settle(account)
+        for spoken in self._book.of(account, unsigned.nonce):
+            if (spoken.payload.order_id, spoken.payload.digest) == (simulated.order_id, digest_of(unsigned)):
+                return spoken
+        return None
 
-    def learn(self, payload: Payload, transaction_hash: str) -> None:
+    def learn(self, signed: Signed) -> None:
         """A signature that stands on the log: known already as a rule, and all there is when the memory was lost."""
-        claimed = self._book.found(payload) or self._book.last(payload.account, payload.nonce)
-        if claimed is not None and _is_answered_by(claimed, payload, transaction_hash):
-            self._book.put(Spoken(payload=claimed.payload, transaction_hash=transaction_hash))
-        elif payload.replaces is not None or not self._book.knows(payload.account, payload.nonce):
-            self._book.put(Spoken(payload=payload, transaction_hash=transaction_hash))
-            self._count(payload, payload.amount_usd)
+        account = (signed.wallet_id, signed.chain_id)
+        for spoken in self._book.of(account, signed.nonce):
+            if spoken.payload.order_id == signed.order_id and spoken.transaction_hash in ("", signed.transaction_hash):
+                self._book.put(Spoken(payload=spoken.payload, transaction_hash=signed.transaction_hash))
+                return
+        if signed.replaces is not None:
+            self._heard.settle(account)
+            self._heard.hear(signed)
+            self._heard.settle(account)
+        elif not self._heard.knows(account, signed.nonce):
+            self._heard.hear(signed)
+            self._velocity.add(signed.wallet_id, signed.decided_at, signed.amount_usd or Decimal(0))
 
     def _write(self, entry: Entry, *, durable: bool = True) -> None:
         self._journal.append(entry.model_dump_json().encode(), durable=durable)
@@ -167,6 +187,7 @@ class SealedMemory:
             self._velocity.by_minute[wallet_id] = dict(minutes)
 
     def _rewrite(self) -> None:
+        self._heard.settle_all()
         accounts = [
             AccountSummary(
                 wallet_id=wallet_id,
@@ -179,10 +200,3 @@ class SealedMemory:
         summary = Summary(reached=self.reached, accounts=accounts, by_minute=dict(self._velocity.by_minute))
         self._journal.rewrite([summary.model_dump_json().encode()])
         self._written = 0
-
-
-def _is_answered_by(claimed: Spoken, payload: Payload, transaction_hash: str) -> bool:
-    """Whether a signature on the log is that of a claim. A Safe's transaction holds its owners' signatures by then."""
-    if claimed.payload.order_id != payload.order_id:
-        return False
-    return claimed.payload.digest == payload.digest or claimed.transaction_hash in ("", transaction_hash)

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
 from pydantic import Field
 
-from infra.identity.private_file import read_private
 from schemas.values import USD_MAX, Instant, Record, Usd, WalletId, six_decimals
 
 MICROS_PER_MINUTE: Final = 60_000_000
@@ -35,16 +33,6 @@ class VelocityCaps(Record):
         return self.wallets.get(wallet_id, self.default_usd)
 
 
-def pinned_caps(file: Path) -> VelocityCaps:
-    """The caps of this installation: JSON such as `{"default_usd": "5000000", "wallets": {"treasury-1": "20000000"}}`.
-
-    Raises:
-        PrivateFileRefused: somebody else could have changed the file, or there is none.
-        ValidationError: it does not hold caps.
-    """
-    return VelocityCaps.model_validate_json(read_private(file))
-
-
 class Velocity:
     """What left each wallet within a day, as far as it was told."""
 
@@ -55,13 +43,16 @@ class Velocity:
         """Count what was signed; a negative amount takes back what was counted at the same time."""
         minutes, minute = self.by_minute[wallet_id], at // MICROS_PER_MINUTE
         minutes[minute] = minutes.get(minute, NOTHING) + usd
-        for old in [each for each in minutes if each < max(minutes) - WINDOW_MINUTES]:
-            del minutes[old]
 
     def used(self, wallet_id: WalletId, now: Instant) -> Decimal:
-        """What left the wallet in the 24 hours before `now`; what was signed by a clock ahead of it counts, too."""
-        oldest = now // MICROS_PER_MINUTE - WINDOW_MINUTES
-        return sum((usd for minute, usd in self.by_minute.get(wallet_id, {}).items() if minute >= oldest), NOTHING)
+        """What left the wallet in the 24 hours before `now`, the signer's own; what was signed by a clock ahead counts, too.
+
+        What is older is forgotten here and nowhere else: the time that an event claims must not make a wallet look unused.
+        """
+        minutes, oldest = self.by_minute[wallet_id], now // MICROS_PER_MINUTE - WINDOW_MINUTES
+        for minute in [each for each in minutes if each < oldest]:
+            del minutes[minute]
+        return sum(minutes.values(), NOTHING)
 
     def refusal(self, wallet_id: WalletId, usd: Decimal, cap: Decimal, now: Instant) -> str | None:
         """Why so much more must not leave the wallet; None when it may."""

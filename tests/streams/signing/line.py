@@ -44,11 +44,14 @@ from streams.settlement.decider import Included, SettlementDecider
 from streams.signing.backends.contract import Made, Signer, Task
 from streams.signing.decider import SigningDecider
 from streams.signing.enclave import Enclave
+from streams.signing.memory.sealed import SealedMemory
+from streams.signing.memory.velocity import VelocityCaps
 from streams.signing.root import RootedGovernance
 from streams.signing.witness import References
 from tests.streams.desk.firm import Fido2Key, MachineKey
 from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import BLOCK, GAS_USED, PaperChain
+from tests.streams.signing.paper_memory import PaperJournal, memory_on
 from tests.streams.signing.scenery import (
     DESK,
     GENESIS,
@@ -139,6 +142,9 @@ class Line:
     records: list[Received] = field(default_factory=list)
     chain: PaperChain = field(default_factory=PaperChain)
     key: KeyInMemory = field(default_factory=KeyInMemory)
+    journal: PaperJournal = field(default_factory=PaperJournal)
+    """The enclave's memory, which outlives it."""
+    caps: VelocityCaps = field(default_factory=VelocityCaps)
     receipts: _Receipts = field(default_factory=_Receipts)
     workers: dict[str, Worker] = field(default_factory=dict)
     keys: dict[str, Fido2Key] = field(default_factory=dict)
@@ -232,15 +238,15 @@ class Line:
         self.workers[processor.principal] = Worker(processor, partition, number)
 
     def _signer(self) -> Processor[Any, Any]:
-        return signer(Feed(self.records), self.key, RootedGovernance(PINNED))
+        return signer(Feed(self.records), self.key, RootedGovernance(PINNED), memory_on(self.journal, self.caps))
 
     def use(self, backend: Signer) -> None:
         """Put an enclave with another backend to work, from nothing but the log."""
         governance = RootedGovernance(PINNED)
-        self.employ(signer(Feed(self.records), backend, governance))
+        self.employ(signer(Feed(self.records), backend, governance, memory_on(self.journal, self.caps)))
 
     def restart_signer(self) -> None:
-        """A new enclave, which has nothing but the log; its own events first, as the engine restores it."""
+        """A new enclave, which has the log and its memory; its own events first, as the engine restores it."""
         self.employ(self._signer())
         self._restore("signer", Signed, SigningRefused)
 
@@ -307,9 +313,11 @@ def answer_of(event: OrderEvent) -> str:
     return event.refusal.check if isinstance(event, SigningRefused) else "signed"
 
 
-def signer(references: References, key: Signer, governance: RootedGovernance) -> Processor[Any, Any]:
-    """The enclave in its place."""
-    enclave = Enclave(references, key, governance)
+def signer(
+    references: References, key: Signer, governance: RootedGovernance, memory: SealedMemory | None = None
+) -> Processor[Any, Any]:
+    """The enclave in its place; one that has lost its memory, unless it is given."""
+    enclave = Enclave(references, key, governance, memory or memory_on(PaperJournal()))
     return Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave)
 
 

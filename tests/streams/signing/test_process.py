@@ -25,7 +25,8 @@ from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.topics import TOPICS
 from streams.engine.decider import Received
 from streams.engine.references import References
-from streams.signing.__main__ import EnclaveSettings, RootKeyInvalid, broker_ports, pinned_root_key
+from streams.signing.__main__ import broker_ports
+from streams.signing.installation import EnclaveSettings, RootKeyInvalid, pinned_root_key
 from tests.streams.governance.firm import PINNED
 from tests.streams.signing.forgery import rewritten, where
 from tests.streams.signing.forgery import transaction as transacting
@@ -40,7 +41,8 @@ import json, os, socket, sys
 from pathlib import Path
 from infra.cluster.description import current
 from infra.hsm.token import Token
-from streams.signing.__main__ import EnclaveSettings, shut_in
+from streams.signing.__main__ import shut_in
+from streams.signing.installation import EnclaveSettings
 
 description = current()
 

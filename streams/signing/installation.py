@@ -1,0 +1,78 @@
+"""What a signer's own installation says: in its environment, and in files that no event can change.
+
+The root key that everything must derive from, the caps on what may leave a wallet in a day, and whether this is production,
+where nothing may be missing, or development, where keys may lie in files. Each file is of the signer's own machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infra.cluster.description import ClusterDescription
+from infra.identity.private_file import PRIVATE_FOLDER_MODE, read_private
+from streams.signing.memory.velocity import VelocityCaps
+
+ROOT_KEY_BYTES: Final = 32
+CAPS_FILE: Final = "velocity.json"
+MEMORY_FOLDER: Final = "memory"
+
+
+class EnclaveSettings(BaseSettings):
+    """Read from the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    production: bool = Field(default=False, alias="PROOFDESK_PRODUCTION")
+    """Whether a machine that cannot confine the enclave wholly is refused, and an installation that pins no caps."""
+
+
+class RootKeyInvalid(Exception):
+    """The pinned root key is not one."""
+
+
+def pinned_root_key(file: Path) -> bytes:
+    """The root key that this installation has pinned: 32 bytes.
+
+    Raises:
+        RootKeyInvalid: the file does not hold 64 hexadecimal digits.
+    """
+    try:
+        key = bytes.fromhex(file.read_text("ascii").strip())
+    except (OSError, ValueError) as error:
+        raise RootKeyInvalid(f"{file} holds no root key ({error}): write the key's 64 hexadecimal digits there") from error
+    if len(key) != ROOT_KEY_BYTES:
+        raise RootKeyInvalid(f"{file} holds {len(key)} bytes; an Ed25519 key has {ROOT_KEY_BYTES}")
+    return key
+
+
+class CapsMissing(Exception):
+    """Production pins the caps of its wallets."""
+
+
+def pinned_caps(file: Path, *, production: bool) -> VelocityCaps:
+    """The caps of this installation: JSON such as `{"default_usd": "5000000", "wallets": {"treasury-1": "20000000"}}`.
+
+    Outside production a missing file caps nothing.
+
+    Raises:
+        CapsMissing: production, and there is no file.
+        PrivateFileRefused: somebody else could have changed it.
+        ValidationError: it does not hold caps.
+    """
+    if file.exists():
+        return VelocityCaps.model_validate_json(read_private(file))
+    if production:
+        raise CapsMissing(f"{file} is missing: write there how many US dollars may leave each wallet in 24 hours, mode 0600")
+    return VelocityCaps()
+
+
+def own_folder(description: ClusterDescription, principal: str) -> Path:
+    """Where a signer keeps what is its own: `<runtime>/<principal>`, for nobody else to read."""
+    folder = description.runtime / principal
+    for each in (folder, folder / MEMORY_FOLDER):
+        each.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+    return folder

@@ -1,0 +1,27 @@
+"""A signer's memory on paper: it survives whoever uses it, and costs no disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from streams.signing.memory.sealed import SealedMemory
+from streams.signing.memory.velocity import VelocityCaps
+
+
+@dataclass
+class PaperJournal:
+    """Entries in a list."""
+
+    entries: list[bytes] = field(default_factory=list)
+
+    def append(self, entry: bytes, *, durable: bool = True) -> None:  # noqa: ARG002 - the journal's shape
+        self.entries.append(entry)
+
+    def rewrite(self, entries: Iterable[bytes]) -> None:
+        self.entries = list(entries)
+
+
+def memory_on(journal: PaperJournal, caps: VelocityCaps | None = None) -> SealedMemory:
+    """The memory that a journal holds."""
+    return SealedMemory(journal, caps or VelocityCaps(), list(journal.entries))
