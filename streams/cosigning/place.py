@@ -71,9 +71,24 @@ class Place:
         """What seals the shares of keys that are not sealed by the token."""
         return self.folder / "sealing.key"
 
+    @property
+    def velocity_file(self) -> Path:
+        """Caps of what may leave each wallet in a day, pinned here: no event raises them. None when there is no such file."""
+        return self.folder / "velocity.json"
+
+    @property
+    def backups(self) -> Path:
+        """Confirmed shares, for the holder of the recovery key: to be copied elsewhere."""
+        return self.folder / "backups"
+
+    @property
+    def recovery_key_file(self) -> Path:
+        """The recovery key's public half, hex."""
+        return self.folder / "recovery.pub"
+
     def prepare(self) -> None:
         """Make the folders that are not there yet."""
-        for folder in (self.folder, self.shares, self.memory):
+        for folder in (self.folder, self.shares, self.memory, self.backups):
             folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
 
 

@@ -1,0 +1,151 @@
+"""A cosigner's process: `python -m streams.cosigning`, as the principal in PROOFDESK_PRINCIPAL.
+
+Like the enclave it opens its token and reads its keys, then shuts itself in, then reads the log. From then on it reaches
+Kafka's brokers and its own folder, and nothing else. It waits for messages without looking at anything in between.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+import structlog
+from confluent_kafka import KafkaException
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import infra
+import schemas
+import streams
+from infra.cluster.description import ClusterDescription, current
+from infra.hsm.errors import KeyExists
+from infra.hsm.token import Token
+from infra.isolation.sandbox import confine, runtime_paths
+from infra.keys.sealing import FileSealer, TokenSealer
+from infra.keys.vault import ShareVault
+from infra.telemetry import logging
+from schemas.sessions import CosignerMessage, SessionOpened
+from streams.cosigning.letters import Pen
+from streams.cosigning.place import Identity, Place
+from streams.cosigning.sessions.ceremonies import Sharing
+from streams.cosigning.sessions.evidence import FIRM_TOPICS, ORDER_TOPICS, Evidence, Reading
+from streams.cosigning.sessions.notes import Notes
+from streams.cosigning.sessions.participant import Participant
+from streams.cosigning.sessions.shares import Backups, Shares
+from streams.cosigning.transport import Inbox, Outbox
+from streams.engine.outage import Outage
+from streams.engine.process import EXIT_RESTART, wall_clock
+from streams.engine.references import References
+from streams.signing.__main__ import broker_ports, pinned_root_key
+from streams.signing.memory.journal import SealedJournal
+from streams.signing.memory.sealed import SealedMemory
+from streams.signing.memory.velocity import VelocityCaps, pinned_caps
+from streams.signing.root import RootedGovernance
+
+SEALING_KEY: Final = "share-sealing"
+"""The id of the token's key that seals shares of hybrid keys, and the memory."""
+IDLE_SECONDS: Final = 1.0
+"""How often what governance says is looked at while nobody asks for anything."""
+WAITING_SECONDS: Final = 0.005
+"""How often evidence that is on its way is looked for."""
+
+log = structlog.get_logger(__name__)
+
+
+class CosignerSettings(BaseSettings):
+    """Read from the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    principal: str = Field(alias="PROOFDESK_PRINCIPAL")
+    production: bool = Field(default=False, alias="PROOFDESK_PRODUCTION")
+    """Whether a machine that cannot confine a cosigner wholly is refused."""
+
+
+def shut_in(description: ClusterDescription, place: Place, settings: CosignerSettings) -> None:
+    """Give up whatever a cosigner does not need from here on. Raises ConfinementRefused."""
+    confine(
+        read=[
+            *runtime_paths(),
+            *(Path(package.__path__[0]) for package in (infra, schemas, streams)),
+            description.secret(f"kafka-{place.name}.json"),
+        ],
+        write=[place.folder],
+        connect_ports=broker_ports(description.kafka_bootstrap),
+        demand_complete=settings.production,
+    )
+    os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+
+
+def participant_of(description: ClusterDescription, place: Place, token: Token, settings: CosignerSettings) -> Participant:
+    """The cosigner, wired: what is its own first, then confined, then what it reads of the log."""
+    root = RootedGovernance(pinned_root_key(description.root_key_file))
+    pen, sealer = Pen(Identity.load(place)), TokenSealer(token, SEALING_KEY)
+    vaults: dict[Sharing, ShareVault] = {
+        "mpc": ShareVault(place.shares / "mpc", FileSealer(place.sealing_key_file)),
+        "hybrid": ShareVault(place.shares / "hybrid", sealer),
+    }
+    caps = pinned_caps(place.velocity_file) if place.velocity_file.exists() else VelocityCaps()
+    journal = SealedJournal(place.memory, sealer)
+    memory = SealedMemory(journal, caps, journal.entries)
+    notes = Notes(place.memory)
+    public = bytes.fromhex(place.recovery_key_file.read_text("ascii")) if place.recovery_key_file.exists() else None
+    shares = Shares(vaults, notes, Backups(place.backups, public))
+    shut_in(description, place, settings)
+    firm = References(description, place.name, FIRM_TOPICS)
+    reading = Reading(firm, lambda: References(description, place.name, ORDER_TOPICS))
+    return Participant(pen, Evidence(place.name, reading, root, memory), shares, notes, wall_clock())
+
+
+def main() -> int:
+    """Cosign until told to stop (0), or until a fresh start has to help (`EXIT_RESTART`)."""
+    settings = CosignerSettings()
+    logging.configure(settings.principal)
+    description, stopping, outage = current(), Event(), Outage()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda _number, _frame: stopping.set())
+    place = Place.of(description, settings.principal)
+    place.prepare()
+    try:
+        with Token.open(description.cosigner_token(place.name).settings) as token:
+            _make_sealing_key(token)
+            participant = participant_of(description, place, token, settings)
+            _serve(
+                participant, Inbox(description, place.name, outage), Outbox(description, place.name, outage), stopping, outage
+            )
+    except (KafkaException, TimeoutError) as failure:
+        log.warning("restarting: the log is the state", error=str(failure))
+        return EXIT_RESTART
+    return EXIT_RESTART if outage.seen else 0
+
+
+def _make_sealing_key(token: Token) -> None:
+    with suppress(KeyExists):
+        token.generate_sealing_key(SEALING_KEY)
+
+
+def _serve(participant: Participant, inbox: Inbox, outbox: Outbox, stopping: Event, outage: Outage) -> None:
+    """Read, answer, and between whiles take in what the log says."""
+    participant.refresh()
+    log.info("ready")
+    while not stopping.is_set() and not outage.seen:
+        records = inbox.take(WAITING_SECONDS if participant.is_waiting else IDLE_SECONDS)
+        if not records or any(isinstance(record, SessionOpened) for record in records):
+            participant.refresh()
+        now = wall_clock()
+        for record in records:
+            match record:
+                case SessionOpened():
+                    outbox.send(participant.open(record, now))
+                case CosignerMessage():
+                    outbox.send(participant.hear(record))
+        outbox.send(participant.tick(now))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

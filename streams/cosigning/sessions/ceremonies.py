@@ -1,0 +1,99 @@
+"""Whether a ceremony may be held: only what a quorum ordered, with exactly those who are to hold the key. Pure.
+
+New shares have epoch `opened.epoch + opened.attempt`, so that shares of two attempts never have the same (README). Leaves out
+who opened it: all that counts is that governance, derived from the pinned root key, has the order open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from schemas.events.keys import KeyOrdered
+from schemas.keys import Cosigner, DestroyKey, GenerateKey, RecoverShare, RotateKey
+from schemas.sessions import SessionKind, SessionOpened
+from schemas.values import HexBytes, Slug
+from streams.cosigning.sessions.company import Company
+from streams.cosigning.sessions.refusals import NotTakingPart
+from streams.governance.keys import KeyStanding
+from streams.governance.view import Governance
+
+Sharing = Literal["mpc", "hybrid"]
+_ORDERED: Final[Mapping[SessionKind, type]] = {
+    "generate": GenerateKey,
+    "refresh": RotateKey,
+    "recover": RecoverShare,
+    "destroy": DestroyKey,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ceremony:
+    """What is to be done with a key."""
+
+    order: KeyOrdered
+    company: Company
+    backend: Sharing
+    threshold: int
+    epoch: int
+    """Of the shares that there are; 0: none."""
+    new_epoch: int
+
+
+def ceremony_of(opened: SessionOpened, me: Slug, firm: Governance, is_banned: Callable[[HexBytes], bool]) -> Ceremony:
+    """What a session asks for.
+
+    Raises:
+        NotTakingPart: nobody ordered it, or not with these cosigners.
+    """
+    standing = firm.keys.get(opened.key_id)
+    order = None if standing is None else standing.open_order
+    if standing is None or order is None or order.position != opened.ordered_position:
+        raise NotTakingPart("ordered", f"no order {opened.ordered_position} about key {opened.key_id} is open")
+    if not isinstance(order.change, _ORDERED[opened.kind]):
+        raise NotTakingPart("ordered", f"it was ordered to {order.change.kind} key {opened.key_id}, not to {opened.kind} it")
+    enrolled, holders = _enrolled(order, firm), _holders(order, standing, firm)
+    if set(opened.participants) != set(holders):
+        raise NotTakingPart("participants", f"all of {', '.join(holders)} take part in this, and nobody else")
+    company = Company.of(me, opened.participants, enrolled, is_banned)
+    backend, threshold = _shape(order, standing)
+    places = sorted(each.party for each in company.cosigners.values())
+    if opened.kind == "generate" and places != list(range(1, len(places) + 1)):
+        raise NotTakingPart("participants", "the cosigners of a new key have the places 1, 2, 3 to however many they are")
+    if opened.epoch != standing.epoch:
+        raise NotTakingPart("epoch", f"the shares of key {opened.key_id} are of epoch {standing.epoch}, not {opened.epoch}")
+    return Ceremony(order, company, backend, threshold, opened.epoch, opened.epoch + opened.attempt)
+
+
+def _shape(order: KeyOrdered, standing: KeyStanding) -> tuple[Sharing, int]:
+    made = order.change if isinstance(order.change, GenerateKey) else standing.generated
+    if made is None or made.backend not in ("mpc", "hybrid"):
+        raise NotTakingPart("ordered", f"key {order.key_id} is not one in shares")
+    return ("mpc" if made.backend == "mpc" else "hybrid"), made.threshold
+
+
+def _holders(order: KeyOrdered, standing: KeyStanding, firm: Governance) -> list[Slug]:
+    """Who is to hold shares afterwards, or held them."""
+    change = order.change
+    if isinstance(change, GenerateKey):
+        return list(change.cosigners)
+    if isinstance(change, RecoverShare):
+        lost = change.cosigner.party
+        places = {name: _party(name, standing, firm) for name in standing.cosigners}
+        return [change.cosigner.cosigner if places[name] == lost else name for name in standing.cosigners]
+    return list(standing.cosigners)
+
+
+def _party(name: Slug, standing: KeyStanding, firm: Governance) -> int:
+    """A cosigner's place: as enrolled, or by the order in which the key's holders were named."""
+    known = firm.cosigners.get(name)
+    return known.cosigner.party if known is not None else standing.cosigners.index(name) + 1
+
+
+def _enrolled(order: KeyOrdered, firm: Governance) -> dict[Slug, Cosigner]:
+    enrolled = {name: each.cosigner for name, each in firm.cosigners.items()}
+    if isinstance(order.change, RecoverShare):
+        new = order.change.cosigner
+        enrolled = {name: each for name, each in enrolled.items() if each.party != new.party} | {new.cosigner: new}
+    return enrolled

@@ -1,0 +1,100 @@
+"""A cosigner's own reading of the log: governance from its start, and orders as soon as it holds a share of any key.
+
+Decides that what is signed is looked for by the hash of the `simulated` event's bytes, and judged as the enclave judges it
+(`streams.signing.witness`), from the same log, by another process. A cosigner that holds nothing reads no orders: it would
+cost what the enclave costs, for nothing. Leaves out what it remembers (`streams.signing.memory`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from schemas.events.lifecycle import Simulated
+from schemas.topics import GOVERNANCE_TOPICS
+from schemas.values import Instant, Sha256, Slug
+from streams.cosigning.sessions.refusals import NotTakingPart, NotYet
+from streams.engine.decider import Later, Received
+from streams.governance.view import Governance
+from streams.signing.dossier import EVIDENCE_TOPICS
+from streams.signing.evidence.verdict import Verdict
+from streams.signing.memory.sealed import SealedMemory
+from streams.signing.root import RootedGovernance
+from streams.signing.witness import References, Witness
+
+FIRM_TOPICS: Final = GOVERNANCE_TOPICS
+ORDER_TOPICS: Final = (*EVIDENCE_TOPICS, "price-observed")
+SIMULATIONS_KEPT_MAX: Final = 10_000
+"""Of wallets whose keys are in shares: some minutes of more orders than such keys can sign."""
+
+
+class Reading:
+    """What arrives, with the simulations noted as they pass."""
+
+    def __init__(self, firm: References, orders: Callable[[], References]) -> None:
+        """`orders` begins to read orders, from the first; it is called at most once."""
+        self._firm = firm
+        self._begin = orders
+        self._orders: References | None = None
+        self.simulated: OrderedDict[Sha256, Received] = OrderedDict()
+
+    def read_orders(self) -> None:
+        """From now on, orders are read, too."""
+        if self._orders is None:
+            self._orders = self._begin()
+
+    def poll(self) -> Iterator[Received]:
+        """What has arrived since."""
+        yield from self._firm.poll()
+        for received in self._orders.poll() if self._orders is not None else ():
+            if isinstance(received.record, Simulated) and received.record.verdict == "passed":
+                self.simulated[received.digest] = received
+                if len(self.simulated) > SIMULATIONS_KEPT_MAX:
+                    self.simulated.popitem(last=False)
+            yield received
+
+
+class Evidence:
+    """What one cosigner knows."""
+
+    def __init__(self, me: Slug, reading: Reading, root: RootedGovernance, memory: SealedMemory) -> None:
+        self._me = me
+        self._reading = reading
+        self.memory = memory
+        self.witness = Witness(reading, root, memory)
+
+    @property
+    def firm(self) -> Governance:
+        """The firm, as far as it derives from the pinned root key."""
+        return self.witness.firm
+
+    def refresh(self) -> None:
+        """Take in what has come since. Raises NotRooted and its like: what governance says cannot be believed."""
+        self.witness.refresh()
+        if any(self._me in each.cosigners and each.status != "destroyed" for each in self.firm.keys.values()):
+            self._reading.read_orders()
+
+    def judged(self, simulated_hash: Sha256, order_id: str, now: Instant) -> tuple[Received, Simulated, Verdict]:
+        """The simulation with this hash, of this order, with our own verdict on it, which does not refuse.
+
+        Raises:
+            NotYet: it is not here yet, or not all that it rests on.
+            NotTakingPart: it is refused.
+        """
+        received = self._reading.simulated.get(simulated_hash)
+        if received is None or not isinstance(received.record, Simulated):
+            raise NotYet("no simulation with this hash has been read")
+        simulated = received.record
+        if simulated.order_id != order_id:
+            raise NotTakingPart("session", "the simulation with this hash is of another order")
+        verdict = self.witness.judged(received, simulated, now)
+        if isinstance(verdict, Later):
+            raise NotYet(verdict.reason)
+        if verdict is None:
+            raise NotTakingPart("log", f"order {order_id} is over")
+        if verdict.refusal is not None:
+            raise NotTakingPart(verdict.refusal.check, verdict.refusal.message, verdict.refusal.remedy)
+        if older := self.memory.reached.refusal(self.witness, received.partition):
+            raise NotTakingPart("log-rollback", older, "put the log back; this cosigner has seen more of it")
+        return received, simulated, verdict

@@ -1,0 +1,146 @@
+"""A session in progress: the protocol's rounds, with whom, and what its result means. A table of the three kinds.
+
+Decides what is said of a result, and that what must outlive a crash is on the disk before the message that makes it matter: a
+signature's payload before our half of it leaves (the last round's message, without which nobody can finish), new shares before
+they are vouched for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from infra.keys.threshold import Incoming, Keygen, Refresh, Signing
+from schemas.keys import KeyVouched
+from schemas.sessions import Cosigned, CosignerMessage, SessionOpened
+from schemas.values import Instant
+from streams.cosigning.letters import UNSIGNED, Pen
+from streams.cosigning.sessions.ceremonies import Ceremony
+from streams.cosigning.sessions.company import Company
+from streams.cosigning.sessions.rounds import Rounds, Said
+from streams.cosigning.sessions.shares import Shares
+from streams.cosigning.sessions.signing import SigningCase
+from streams.signing.memory.sealed import SealedMemory
+
+LAST_SIGNING_ROUND: Final = 3
+"""In which a cosigner gives its half of the signature away (DKLs23, protocol 3.6)."""
+
+
+class Purpose(Protocol):
+    """What a session is for."""
+
+    @property
+    def company(self) -> Company:
+        """With whom."""
+        ...
+
+    @property
+    def signature(self) -> Cosigned | None:
+        """What was signed, once it was; None when nothing is."""
+        ...
+
+    def leaving(self, said: Sequence[Said]) -> None:
+        """Before these messages leave."""
+        ...
+
+    def outcome(self, pen: Pen) -> CosignerMessage:
+        """What is said at the end."""
+        ...
+
+
+@dataclass(slots=True)
+class Live:
+    """One session of this cosigner."""
+
+    opened: SessionOpened
+    purpose: Purpose
+    rounds: Rounds
+    until: Instant
+    """When it is given up."""
+    is_over: bool = field(default=False)
+
+    def start(self, pen: Pen) -> list[CosignerMessage]:
+        """The first messages."""
+        return self._say(pen, self.rounds.start())
+
+    def hear(self, pen: Pen, number: int, incoming: Incoming) -> list[CosignerMessage]:
+        """What follows from one more message."""
+        return self._say(pen, self.rounds.hear(number, incoming))
+
+    def _say(self, pen: Pen, said: Sequence[Said]) -> list[CosignerMessage]:
+        self.purpose.leaving(said)
+        company, session_id = self.purpose.company, self.opened.session_id
+        messages = [
+            pen.told(session_id, "round", each.round, each.payload)
+            if each.receiver is None
+            else pen.whispered(session_id, company.at(each.receiver), each.round, each.payload)
+            for each in said
+        ]
+        if self.rounds.finished and not self.is_over:
+            self.is_over = True
+            messages.append(self.purpose.outcome(pen))
+        return messages
+
+
+@dataclass(slots=True)
+class ToSign:
+    """One signature."""
+
+    opened: SessionOpened
+    case: SigningCase
+    session: Signing
+    memory: SealedMemory
+    signature: Cosigned | None = None
+
+    @property
+    def company(self) -> Company:
+        """As many as the key asks for."""
+        return self.case.company
+
+    def leaving(self, said: Sequence[Said]) -> None:
+        """Claim the nonce for this payload, for good, before the half of the signature leaves."""
+        if any(each.round >= LAST_SIGNING_ROUND for each in said):
+            self.memory.claim(self.case.payload, self.case.reached)
+
+    def outcome(self, pen: Pen) -> CosignerMessage:
+        """The signature, with our verdict."""
+        made = self.session.result
+        self.signature = self.case.cosigned(pen, made.r, made.s, made.y_parity)
+        return pen.outcome(self.opened.session_id, "signed", self.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class ToHold:
+    """New shares, of a new key or of one that there is."""
+
+    opened: SessionOpened
+    ceremony: Ceremony
+    session: Keygen | Refresh
+    shares: Shares
+
+    @property
+    def company(self) -> Company:
+        """All who are to hold the key."""
+        return self.ceremony.company
+
+    @property
+    def signature(self) -> None:
+        """Nothing is signed."""
+
+    def leaving(self, said: Sequence[Said]) -> None:
+        """Nothing of it lasts before the end."""
+
+    def outcome(self, pen: Pen) -> CosignerMessage:
+        """Our word that we hold a share, once it is on the disk."""
+        share, ceremony = self.session.result, self.ceremony
+        self.shares.put(ceremony.backend, self.opened.key_id, ceremony.new_epoch, share)
+        vouched = KeyVouched(
+            cosigner=ceremony.company.me,
+            key_id=self.opened.key_id,
+            epoch=ceremony.new_epoch,
+            address=share.address,
+            public_key=f"0x{share.public_key.hex()}",
+            signature=UNSIGNED,
+        )
+        return pen.outcome(self.opened.session_id, "vouched", pen.vouched(vouched))

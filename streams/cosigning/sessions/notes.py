@@ -1,0 +1,64 @@
+"""What a cosigner must not forget: whom it never works with again, which epochs were confirmed, what it destroyed.
+
+Decides that each note is on the disk before anything follows from it. A ban is of a signing key, so whoever takes a banned
+cosigner's place later, with keys of its own, is welcome. A confirmed epoch's share is never thrown away because of a log that
+does not speak of it (any more): such a log is an older one. What was signed is remembered by `streams.signing.memory`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field
+
+from infra.identity.private_file import read_private, write_private
+from schemas.keys import DestructionProof, KeyId
+from schemas.values import HexBytes, Record
+
+FILE: Final = "notes.json"
+
+
+class _Notes(Record):
+    banned: list[HexBytes] = Field(default_factory=list)
+    confirmed: dict[KeyId, int] = Field(default_factory=dict)
+    destroyed: dict[KeyId, DestructionProof] = Field(default_factory=dict)
+
+
+class Notes:
+    """One cosigner's notes, in a folder that exists."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what was noted before. Raises PrivateFileRefused, pydantic.ValidationError: somebody tampered with it."""
+        self._file = folder / FILE
+        self._notes = _Notes.model_validate_json(read_private(self._file)) if self._file.exists() else _Notes()
+
+    def is_banned(self, signing_key: HexBytes) -> bool:
+        """Whether nothing is ever run with the holder of a key again."""
+        return signing_key in self._notes.banned
+
+    def ban(self, signing_key: HexBytes) -> None:
+        """Never run anything with the holder of a key again."""
+        if not self.is_banned(signing_key):
+            self._write(self._notes.model_copy(update={"banned": [*self._notes.banned, signing_key]}))
+
+    def confirmed(self, key_id: KeyId) -> int:
+        """The newest epoch of a key that governance was seen to confirm; 0: none."""
+        return self._notes.confirmed.get(key_id, 0)
+
+    def confirm(self, key_id: KeyId, epoch: int) -> None:
+        """Governance says that the key has shares of this epoch."""
+        if epoch > self.confirmed(key_id):
+            self._write(self._notes.model_copy(update={"confirmed": {**self._notes.confirmed, key_id: epoch}}))
+
+    def destroyed(self, key_id: KeyId) -> DestructionProof | None:
+        """What was said when a key's shares were destroyed here."""
+        return self._notes.destroyed.get(key_id)
+
+    def note_destroyed(self, key_id: KeyId, proof: DestructionProof) -> None:
+        """Keep the proof: it can be said again, and not be made again."""
+        self._write(self._notes.model_copy(update={"destroyed": {**self._notes.destroyed, key_id: proof}}))
+
+    def _write(self, notes: _Notes) -> None:
+        write_private(self._file, notes.model_dump_json().encode())
+        self._notes = notes

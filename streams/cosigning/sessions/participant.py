@@ -1,0 +1,244 @@
+"""A cosigner: it takes up sessions, hears the others, and says what follows. No I/O but its own disk; time comes in.
+
+Decides that a session is taken up once and while it is fresh, that none outlives the process (what it holds may be used only
+once), that what comes before the session is known is kept for a while, that whoever is found to cheat is banned for good before
+anything else is said, and that an unfinished session is given up after a while. A refusal is said, so that nobody has to wait.
+Leaves out Kafka (`streams.cosigning.transport`), and what a signature or a ceremony asks for (`signing`, `ceremonies`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from infra.keys.sealing import SealRefused
+from infra.keys.threshold import Incoming, Keygen, Refresh, SessionAborted, ShareUnfit, Signing
+from infra.keys.vault import ShareUnknown, VaultDamaged
+from schemas.canonical import session_id
+from schemas.keys import DestructionProof
+from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
+from schemas.values import TEXT_CHARACTERS_MAX, Instant, Sha256
+from streams.cosigning.letters import UNSIGNED, NotFromSender, Pen
+from streams.cosigning.sessions.ceremonies import Ceremony, ceremony_of
+from streams.cosigning.sessions.evidence import Evidence
+from streams.cosigning.sessions.live import Live, ToHold, ToSign
+from streams.cosigning.sessions.notes import Notes
+from streams.cosigning.sessions.refusals import ABORTED, UNREADY, NotTakingPart, NotYet
+from streams.cosigning.sessions.rounds import Rounds
+from streams.cosigning.sessions.shares import Shares
+from streams.cosigning.sessions.signing import SigningCase, signing_case
+
+MICROS_PER_MS: Final = 1_000
+FRESH_MICROS: Final = 60_000 * MICROS_PER_MS
+"""How old a session may be when it is heard of, and how far its opener's clock may be ahead of ours."""
+PATIENCE_MICROS: Final = 1_500 * MICROS_PER_MS
+"""How long evidence that is on its way is waited for: less than the coordinator waits for us."""
+SIGNING_MICROS_MAX: Final = 20_000 * MICROS_PER_MS
+CEREMONY_MICROS_MAX: Final = 120_000 * MICROS_PER_MS
+SESSIONS_KNOWN_MAX: Final = 10_000
+EARLY_SESSIONS_MAX: Final = 64
+EARLY_MESSAGES_MAX: Final = 32
+SIGNATURES_KEPT_MAX: Final = 1_000
+
+log = structlog.get_logger(__name__)
+
+
+class Participant:
+    """One cosigner's side of all sessions."""
+
+    def __init__(self, pen: Pen, evidence: Evidence, shares: Shares, notes: Notes, began: Instant) -> None:
+        """`began`: when this process did; sessions that were opened before are not taken up."""
+        self._pen = pen
+        self._evidence = evidence
+        self._shares = shares
+        self._notes = notes
+        self._began = began
+        self._known: OrderedDict[Sha256, None] = OrderedDict()
+        self._live: dict[Sha256, Live] = {}
+        self._waiting: dict[Sha256, tuple[SessionOpened, Instant]] = {}
+        self._early: OrderedDict[Sha256, list[CosignerMessage]] = OrderedDict()
+        self._signatures: OrderedDict[Sha256, Cosigned] = OrderedDict()
+        self._followed = -1
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something that is on its way is waited for."""
+        return bool(self._waiting)
+
+    def refresh(self) -> None:
+        """Take in what the log says, and throw away what it says to be dead."""
+        self._evidence.refresh()
+        if self._evidence.firm.position != self._followed:
+            self._shares.follow(self._evidence.firm)
+            self._followed = self._evidence.firm.position
+
+    def open(self, opened: SessionOpened, now: Instant) -> list[CosignerMessage]:
+        """What a session that somebody opened leads to."""
+        if opened.session_id in self._known or session_id(opened) != opened.session_id:
+            return []
+        self._known[opened.session_id] = None
+        if len(self._known) > SESSIONS_KNOWN_MAX:
+            self._known.popitem(last=False)
+        if self._pen.name not in opened.participants:
+            self._early.pop(opened.session_id, None)
+            return []
+        if not max(self._began, now - FRESH_MICROS) <= opened.opened_at <= now + FRESH_MICROS:
+            reason = "the session was opened before this cosigner started, or by a clock that differs by over a minute"
+            return self._refused(opened, NotTakingPart("clock", reason, "set the clocks, then open another session"))
+        return self._take_up(opened, now, now + PATIENCE_MICROS)
+
+    def hear(self, message: CosignerMessage) -> list[CosignerMessage]:
+        """What a cosigner's message leads to."""
+        if message.kind != "round" or message.sender == self._pen.name or message.receiver not in ("", self._pen.name):
+            return []
+        live = self._live.get(message.session_id)
+        if live is None:
+            if message.session_id not in self._known or message.session_id in self._waiting:
+                self._keep(message)
+            return []
+        return self._heard(live, message)
+
+    def tick(self, now: Instant) -> list[CosignerMessage]:
+        """Try again what waits for evidence, and give up what has taken too long."""
+        said: list[CosignerMessage] = []
+        for opened, until in list(self._waiting.values()):
+            del self._waiting[opened.session_id]
+            said += self._take_up(opened, now, until)
+        for live in [each for each in self._live.values() if now >= each.until]:
+            self._drop(live)
+            log.warning("session given up", session=live.opened.session_id, kind=live.opened.kind)
+        return said
+
+    def _take_up(self, opened: SessionOpened, now: Instant, until: Instant) -> list[CosignerMessage]:
+        try:
+            if opened.kind == "sign":
+                return self._sign(opened, signing_case(opened, self._pen.name, self._evidence, self._notes.is_banned, now), now)
+            ceremony = ceremony_of(opened, self._pen.name, self._evidence.firm, self._notes.is_banned)
+            return self._destroy(opened, now) if opened.kind == "destroy" else self._hold(opened, ceremony, now)
+        except NotYet as reason:
+            if now < until:
+                self._waiting[opened.session_id] = (opened, until)
+                return []
+            return self._refused(opened, NotTakingPart(UNREADY, str(reason)))
+        except NotTakingPart as refusal:
+            return self._refused(opened, refusal)
+        except (ShareUnknown, VaultDamaged, SealRefused, ShareUnfit) as missing:
+            return self._refused(opened, NotTakingPart("share", str(missing), "recover this cosigner's share"))
+
+    def _sign(self, opened: SessionOpened, case: SigningCase, now: Instant) -> list[CosignerMessage]:
+        if (known := self._signatures.get(case.digest.hex())) is not None:
+            return [self._pen.outcome(opened.session_id, "signed", known)]
+        self._make_way(case)
+        share = self._shares.get(case.backend, opened.key_id, case.epoch)
+        counterparties = [each.party for each in case.company.others]
+        session = Signing(share, bytes.fromhex(opened.session_id), counterparties, case.digest)
+        purpose = ToSign(opened, case, session, self._evidence.memory)
+        return self._begin(Live(opened, purpose, Rounds(session), now + SIGNING_MICROS_MAX))
+
+    def _make_way(self, case: SigningCase) -> None:
+        """An earlier session over the same bytes is left for this one; one over other bytes for the nonce keeps it."""
+        for live in list(self._live.values()):
+            if not isinstance(live.purpose, ToSign):
+                continue
+            other = live.purpose.case
+            if other.digest == case.digest:
+                self._drop(live)
+            elif (other.payload.account, other.payload.nonce) == (case.payload.account, case.payload.nonce):
+                raise NotTakingPart("nonce", f"another payload for nonce {case.payload.nonce} is being signed")
+
+    def _hold(self, opened: SessionOpened, ceremony: Ceremony, now: Instant) -> list[CosignerMessage]:
+        if any(epoch >= ceremony.new_epoch for epoch in self._shares.epochs(opened.key_id)):
+            raise NotTakingPart("epoch", f"there are shares of epoch {ceremony.new_epoch} or later here; open the next attempt")
+        number, company = bytes.fromhex(opened.session_id), ceremony.company
+        session: Keygen | Refresh
+        if opened.kind == "generate":
+            session = Keygen(number, ceremony.threshold, len(company.cosigners), company.party)
+        else:
+            session = Refresh(self._shares.get(ceremony.backend, opened.key_id, ceremony.epoch), number)
+        purpose = ToHold(opened, ceremony, session, self._shares)
+        return self._begin(Live(opened, purpose, Rounds(session), now + CEREMONY_MICROS_MAX))
+
+    def _destroy(self, opened: SessionOpened, now: Instant) -> list[CosignerMessage]:
+        proof = self._notes.destroyed(opened.key_id)
+        if proof is None or self._shares.epochs(opened.key_id):
+            epochs = ", ".join(map(str, self._shares.epochs(opened.key_id))) or "none"
+            digest = self._shares.destroy_all(opened.key_id)
+            what = f"sealed shares of key {opened.key_id}, of epochs: {epochs}; none is left here"
+            proof = self._pen.destroyed(
+                DestructionProof(place=self._pen.name, what=what, digest=digest, destroyed_at=now, signature=UNSIGNED)
+            )
+            self._notes.note_destroyed(opened.key_id, proof)
+        return [self._pen.outcome(opened.session_id, "destroyed", proof)]
+
+    def _begin(self, live: Live) -> list[CosignerMessage]:
+        self._live[live.opened.session_id] = live
+        said = self._going_on(live, lambda: live.start(self._pen))
+        for message in self._early.pop(live.opened.session_id, []):
+            said += self._heard(live, message)
+        return said
+
+    def _heard(self, live: Live, message: CosignerMessage) -> list[CosignerMessage]:
+        sender = live.purpose.company.cosigners.get(message.sender)
+        if live.is_over or sender is None:
+            return []
+        try:
+            content = self._pen.read(message, sender)
+        except NotFromSender as reason:
+            log.warning("message dropped", session=message.session_id, reason=str(reason))
+            return []
+        incoming = Incoming(sender.party, content, not message.receiver)
+        return self._going_on(live, lambda: live.hear(self._pen, message.round, incoming))
+
+    def _going_on(self, live: Live, step: Callable[[], list[CosignerMessage]]) -> list[CosignerMessage]:
+        """One step of the protocol; a session that fails is over, and whoever cheated is banned before that is said."""
+        try:
+            said = step()
+        except SessionAborted as aborted:
+            self._drop(live)
+            return self._aborted(live, aborted)
+        if live.is_over:
+            self._drop(live)
+            if (signature := live.purpose.signature) is not None:
+                self._remember(signature)
+        return said
+
+    def _aborted(self, live: Live, aborted: SessionAborted) -> list[CosignerMessage]:
+        said: list[CosignerMessage] = []
+        guilty = aborted.banned or aborted.blamed
+        if guilty is not None:
+            cosigner = live.purpose.company.at(guilty)
+            if aborted.banned is not None:
+                self._notes.ban(cosigner.signing_key)
+                log.error("cosigner banned", cosigner=cosigner.cosigner, reason=aborted.reason)
+            accusation = Accusation(
+                cosigner=cosigner.cosigner, signing_key=cosigner.signing_key, reason=aborted.reason[:TEXT_CHARACTERS_MAX]
+            )
+            said.append(self._pen.outcome(live.opened.session_id, "banned", accusation))
+        check = "share" if isinstance(aborted, ShareUnfit) else ABORTED
+        return [*said, *self._refused(live.opened, NotTakingPart(check, aborted.reason))]
+
+    def _refused(self, opened: SessionOpened, refusal: NotTakingPart) -> list[CosignerMessage]:
+        self._early.pop(opened.session_id, None)
+        log.warning(
+            "not taking part", session=opened.session_id, kind=opened.kind, check=refusal.refusal.check, reason=str(refusal)
+        )
+        return [self._pen.outcome(opened.session_id, "refused", refusal.refusal)]
+
+    def _remember(self, signature: Cosigned) -> None:
+        self._signatures[signature.digest] = signature
+        if len(self._signatures) > SIGNATURES_KEPT_MAX:
+            self._signatures.popitem(last=False)
+
+    def _keep(self, message: CosignerMessage) -> None:
+        """A message of a session that is not known yet, or waits."""
+        kept = self._early.setdefault(message.session_id, [])
+        if len(kept) < EARLY_MESSAGES_MAX:
+            kept.append(message)
+        if len(self._early) > EARLY_SESSIONS_MAX:
+            self._early.popitem(last=False)
+
+    def _drop(self, live: Live) -> None:
+        self._live.pop(live.opened.session_id, None)

@@ -1,0 +1,27 @@
+"""Why a cosigner does not take part, by name of the check; the names are stable, and stand in `refused`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.events.base import Refusal
+from schemas.values import TEXT_CHARACTERS_MAX
+
+UNREADY: Final = "unready"
+ABORTED: Final = "aborted"
+PASSING: Final = frozenset({UNREADY, ABORTED})
+"""What may be otherwise in another attempt."""
+NOTHING_DONE: Final = "nothing was signed or made; open another session"
+
+
+class NotTakingPart(Exception):
+    """A session that this cosigner stays out of, or leaves."""
+
+    def __init__(self, check: str, reason: str, remedy: str = NOTHING_DONE) -> None:
+        """`check` names what refuses; the reason holds nothing secret."""
+        super().__init__(reason)
+        self.refusal = Refusal(check=check, message=reason[:TEXT_CHARACTERS_MAX], remedy=remedy[:TEXT_CHARACTERS_MAX])
+
+
+class NotYet(Exception):
+    """What it takes is still on its way; said for a while, then `unready`."""

@@ -1,0 +1,130 @@
+"""Whether this cosigner takes part in a signature, and of which 32 bytes: derived by itself, from its own reading of the log.
+
+Decides, in this order: the key is one in shares, may sign, and is the wallet's own; the session is of its present epoch and has
+as many participants, of as many sites, as the key asks for; the order's simulation was found and judged; the memory has no
+other payload for the nonce, and the cap of the wallet leaves room. Who opened the session is believed in nothing.
+Source: architecture, rule 10. Leaves out Safes whose executor is in shares: that payload holds signatures of others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from infra.chain import transaction
+from infra.chain.transaction import TransactionInvalid
+from schemas.events.lifecycle import Simulated
+from schemas.keys import CosignerVerdict
+from schemas.sessions import Cosigned, SessionOpened
+from schemas.values import HexBytes, Instant, Slug
+from streams.cosigning.letters import UNSIGNED, Pen
+from streams.cosigning.sessions.ceremonies import Sharing
+from streams.cosigning.sessions.company import Company
+from streams.cosigning.sessions.evidence import Evidence
+from streams.cosigning.sessions.refusals import NotTakingPart
+from streams.governance.keys import KeyStanding
+from streams.governance.view import Governance
+from streams.signing.attestation import CODE
+from streams.signing.evidence.verdict import Verdict
+from streams.signing.memory.payloads import Payload, payload_of
+from streams.signing.memory.reached import Reached
+
+
+@dataclass(frozen=True, slots=True)
+class SigningCase:
+    """A transaction that may be signed, with everything that follows from our verdict."""
+
+    company: Company
+    backend: Sharing
+    epoch: int
+    order_id: str
+    digest: bytes
+    payload: Payload
+    reached: Reached
+    verdict: CosignerVerdict
+
+    def cosigned(self, pen: Pen, r: int, s: int, y_parity: int) -> Cosigned:
+        """What is said of the signature."""
+        signed = pen.verdict(self.verdict, self.order_id, self.digest)
+        return Cosigned(
+            digest=self.digest.hex(),
+            r=f"{r:064x}",
+            s=f"{s:064x}",
+            y_parity=y_parity,
+            epoch=self.epoch,
+            code_hash=signed.code_hash,
+            policy_hash=signed.policy_hash,
+            governance_position=signed.governance_position,
+            site=signed.site,
+            verdict_signature=signed.signature,
+        )
+
+
+def signing_case(
+    opened: SessionOpened, me: Slug, evidence: Evidence, is_banned: Callable[[HexBytes], bool], now: Instant
+) -> SigningCase:
+    """What is to be signed.
+
+    Raises:
+        NotYet: something is still on its way.
+        NotTakingPart: it is refused.
+    """
+    firm = evidence.firm
+    standing, backend, threshold, sites_min = _key(opened, firm)
+    if not set(opened.participants) <= set(standing.cosigners) or len(opened.participants) != threshold:
+        raise NotTakingPart("participants", f"{threshold} holders of shares of key {opened.key_id} sign, no more and no less")
+    enrolled = {name: each.cosigner for name, each in firm.cosigners.items()}
+    company = Company.of(me, opened.participants, enrolled, is_banned)
+    if len(company.sites) < sites_min:
+        raise NotTakingPart("sites", f"the participants are of {len(company.sites)} sites, the key asks for {sites_min}")
+    received, simulated, verdict = evidence.judged(opened.simulated_hash, opened.order_id or "", now)
+    digest = _digest(opened, simulated, firm)
+    payload = payload_of(simulated, backend, verdict.amount_usd, now)
+    if (refusal := evidence.memory.refusal(payload, now, is_cancelled=False)) is not None:
+        raise NotTakingPart(refusal.check, refusal.message, refusal.remedy)
+    return SigningCase(
+        company=company,
+        backend=backend,
+        epoch=standing.epoch,
+        order_id=simulated.order_id,
+        digest=digest,
+        payload=payload,
+        reached=evidence.memory.reached.moved_to(evidence.witness, received.partition),
+        verdict=_verdict(company, verdict),
+    )
+
+
+def _key(opened: SessionOpened, firm: Governance) -> tuple[KeyStanding, Sharing, int, int]:
+    standing = firm.keys.get(opened.key_id)
+    made = None if standing is None else standing.generated
+    if standing is None or made is None or made.backend not in ("mpc", "hybrid"):
+        raise NotTakingPart("key", f"there is no key {opened.key_id} in shares")
+    if not standing.may_sign:
+        raise NotTakingPart("key", f"key {opened.key_id} is {standing.status}", "nothing: it signs nothing until it is resumed")
+    if opened.epoch != standing.epoch:
+        raise NotTakingPart("epoch", f"the shares of key {opened.key_id} are of epoch {standing.epoch}, not {opened.epoch}")
+    return standing, ("mpc" if made.backend == "mpc" else "hybrid"), made.threshold, made.sites_min
+
+
+def _digest(opened: SessionOpened, simulated: Simulated, firm: Governance) -> bytes:
+    """The 32 bytes, if the key is the wallet's."""
+    wallet = firm.wallets.get(simulated.wallet_id)
+    if wallet is None or wallet.key_id != opened.key_id or wallet.key_backend not in ("mpc", "hybrid"):
+        raise NotTakingPart("key", f"wallet {simulated.wallet_id} does not sign with key {opened.key_id}")
+    if opened.part:
+        raise NotTakingPart("payload", f"wallet {simulated.wallet_id} is no Safe: its transactions have one digest")
+    try:
+        return transaction.digest(transaction.from_record(simulated.transaction))
+    except TransactionInvalid as invalid:
+        raise NotTakingPart("payload", str(invalid)) from invalid
+
+
+def _verdict(company: Company, verdict: Verdict) -> CosignerVerdict:
+    return CosignerVerdict(
+        cosigner=company.me,
+        site=company.cosigners[company.me].site,
+        code_hash=CODE.code_hash,
+        policy_hash=verdict.policy_hash,
+        governance_position=verdict.governance_position,
+        signature=UNSIGNED,
+    )
