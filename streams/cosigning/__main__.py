@@ -41,10 +41,9 @@ from streams.cosigning.transport import Inbox, Outbox
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, wall_clock
 from streams.engine.references import References
-from streams.signing.__main__ import broker_ports, pinned_root_key
+from streams.signing.installation import pinned_caps, pinned_root_key
 from streams.signing.memory.journal import SealedJournal
 from streams.signing.memory.sealed import SealedMemory
-from streams.signing.memory.velocity import VelocityCaps, pinned_caps
 from streams.signing.root import RootedGovernance
 
 SEALING_KEY: Final = "share-sealing"
@@ -76,7 +75,7 @@ def shut_in(description: ClusterDescription, place: Place, settings: CosignerSet
             description.secret(f"kafka-{place.name}.json"),
         ],
         write=[place.folder],
-        connect_ports=broker_ports(description.kafka_bootstrap),
+        connect_ports=[int(address.rpartition(":")[2]) for address in description.kafka_bootstrap.split(",")],
         demand_complete=settings.production,
     )
     os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
@@ -90,7 +89,7 @@ def participant_of(description: ClusterDescription, place: Place, token: Token, 
         "mpc": ShareVault(place.shares / "mpc", FileSealer(place.sealing_key_file)),
         "hybrid": ShareVault(place.shares / "hybrid", sealer),
     }
-    caps = pinned_caps(place.velocity_file) if place.velocity_file.exists() else VelocityCaps()
+    caps = pinned_caps(place.velocity_file, production=settings.production)
     journal = SealedJournal(place.memory, sealer)
     memory = SealedMemory(journal, caps, journal.entries)
     notes = Notes(place.memory)

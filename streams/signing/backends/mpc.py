@@ -1,0 +1,292 @@
+"""A key in shares: the enclave opens a session, the cosigners judge and sign, the enclave takes what recovers to the key.
+
+Serves `mpc` and `hybrid` alike: how shares are sealed is the cosigners' own matter. Decides when cosigners are asked, when
+others are, and what counts as their signature; the enclave cannot make them sign, and they believe nothing that it says.
+Never two sessions over 32 bytes of which a signature is on the topic: signatures of DKLs23 are randomised, and a second one
+would be a second transaction. So a new coordinator first reads what was said since the order was simulated.
+Nothing here is state: after a crash the topic is. Source: architecture, rule 10; ADR 12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import structlog
+from eth_keys.backends.coincurve import CoinCurveECCBackend
+from eth_keys.datatypes import Signature as RecoverableSignature
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError as NotOnCurve
+from pydantic import ValidationError
+
+from infra.chain.transaction import Signature, TransactionInvalid
+from infra.identity import base64url
+from schemas.canonical import cosigner_verdict_digest, session_id
+from schemas.events.base import Refusal
+from schemas.events.keys import KeyGenerated
+from schemas.keys import Cosigner, CosignerVerdict, KeyId
+from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
+from schemas.values import Instant, Sha256, Slug
+from streams.cosigning.coordination import MICROS_PER_MS, Company, Quorum, chosen
+from streams.cosigning.letters import UNSIGNED, NotFromSender, require_from, require_signed
+from streams.cosigning.sessions.refusals import PASSING
+from streams.governance.view import Governance
+from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
+
+SILENCE_MICROS: Final = 2_000 * MICROS_PER_MS
+"""How long nobody is replaced; twice as long in every further attempt, up to the next."""
+SILENCE_MICROS_MAX: Final = 10_000 * MICROS_PER_MS
+VERDICTS_MICROS: Final = 300 * MICROS_PER_MS
+"""How long the other participants' verdicts are waited for, once there is a signature."""
+CLOCKS_APART_MICROS: Final = 60_000 * MICROS_PER_MS
+TASKS_MAX: Final = 1_000
+_ECDSA: Final = CoinCurveECCBackend()
+
+log = structlog.get_logger(__name__)
+
+
+class Inbox(Protocol):
+    """What cosigners say: `streams.cosigning.transport.Inbox`."""
+
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether all that had been said when it was made was taken."""
+        ...
+
+    def take(self, seconds: float) -> Sequence[SessionOpened | CosignerMessage]:
+        """What has come since."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """How cosigners are reached."""
+
+    listen: Callable[[Instant], Inbox]
+    """Hear what was said since a time, and from then on."""
+    send: Callable[[Iterable[SessionOpened]], None]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    opened: SessionOpened
+    until: Instant
+    heard: set[Slug] = field(default_factory=set)
+    is_lost: bool = False
+    """Somebody refused: it leads nowhere."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One task: what was tried for it, and what came of that."""
+
+    task: Task
+    attempts: dict[Sha256, _Attempt] = field(default_factory=dict)
+    refused: dict[Slug, Refusal] = field(default_factory=dict)
+    signed_at: Instant = 0
+
+    @property
+    def newest(self) -> _Attempt | None:
+        return next(reversed(self.attempts.values()), None)
+
+
+class MpcSigner:
+    """Asks cosigners for signatures."""
+
+    def __init__(self, firm: Callable[[], Governance], channel: Channel, clock: Callable[[], Instant]) -> None:
+        """`firm`: governance as the enclave believes it."""
+        self._firm = firm
+        self._channel = channel
+        self._clock = clock
+        self._inbox: Inbox | None = None
+        self._company = Company()
+        self._asked: dict[bytes, _Asked] = {}
+        self._signed: dict[Sha256, dict[Slug, tuple[Sha256, Cosigned]]] = {}
+        """By digest and cosigner: the session, and what it signed there."""
+
+    def sign(self, task: Task) -> Made | Pending:
+        """Ask for a signature of the task's digest, or look whether it has come.
+
+        Raises:
+            KeyUnusable: there is no such key in shares, or so many cosigners refuse that too few are left.
+            KafkaException: cosigners cannot be reached.
+        """
+        made, now = self._key(task.key_id), self._clock()
+        if self._inbox is None:
+            self._inbox = self._channel.listen(task.simulated.decided_at - CLOCKS_APART_MICROS)
+        for record in self._inbox.take(0):
+            if isinstance(record, CosignerMessage):
+                self._take(record, now)
+        if (signature := self._found(task, made, now)) is not None:
+            self._asked.pop(task.digest, None)
+            return signature
+        if not self._inbox.has_caught_up:
+            return Pending("what cosigners have said is still being read")
+        return self._pursue(task, made, now)
+
+    def _key(self, key_id: KeyId) -> KeyGenerated:
+        standing = self._firm().keys.get(key_id)
+        if standing is None or standing.generated is None or standing.generated.backend not in ("mpc", "hybrid"):
+            raise KeyUnusable(f"governance knows no key {key_id} in shares")
+        if not standing.may_sign:
+            raise KeyUnusable(f"key {key_id} is {standing.status}", remedy="nothing was signed; have the key resumed")
+        return standing.generated
+
+    def _quorum(self, made: KeyGenerated) -> Quorum:
+        firm = self._firm()
+        names = firm.keys[made.key_id].cosigners
+        holders = {name: firm.cosigners[name].cosigner for name in names if name in firm.cosigners}
+        return Quorum(holders, made.threshold, made.sites_min)
+
+    def _pursue(self, task: Task, made: KeyGenerated, now: Instant) -> Pending:
+        """Open a session if none is under way, or another if that one leads nowhere."""
+        asked = self._asked.setdefault(task.digest, _Asked(task))
+        if len(self._asked) > TASKS_MAX:
+            del self._asked[next(iter(self._asked))]
+        attempt = asked.newest
+        if attempt is not None and not attempt.is_lost:
+            if now < attempt.until:
+                return Pending(f"cosigners {', '.join(attempt.opened.participants)} are signing")
+            self._blame_silence(attempt, now)
+        quorum = self._quorum(made)
+        if len(quorum.holders) - len(asked.refused) < quorum.threshold and asked.refused:
+            raise _unusable(asked.refused)
+        turn = task.digest + len(asked.attempts).to_bytes(4, "big")
+        names = chosen(quorum, self._company, asked.refused, turn, now)
+        if names is None:
+            if asked.refused:
+                raise _unusable(asked.refused)
+            return Pending(f"too few cosigners of key {made.key_id} can sign together")
+        self._open(asked, names, now)
+        return Pending(f"cosigners {', '.join(names)} were asked")
+
+    def _open(self, asked: _Asked, names: tuple[Slug, ...], now: Instant) -> None:
+        task, number = asked.task, len(asked.attempts) + 1
+        opened = SessionOpened(
+            session_id="0" * 64,
+            kind="sign",
+            key_id=task.key_id,
+            epoch=self._firm().keys[task.key_id].epoch,
+            participants=list(names),
+            attempt=number,
+            opened_at=now,
+            order_id=task.simulated.order_id,
+            simulated_hash=task.simulated_hash,
+            part=task.part,
+        )
+        opened = opened.model_copy(update={"session_id": session_id(opened)})
+        asked.attempts[opened.session_id] = _Attempt(opened, now + min(SILENCE_MICROS * number, SILENCE_MICROS_MAX))
+        self._channel.send([opened])
+        log.info("cosigners asked", order_id=task.simulated.order_id, cosigners=names, attempt=number)
+
+    def _blame_silence(self, attempt: _Attempt, now: Instant) -> None:
+        """Those who said nothing; if all said something, all: who of them is to blame is not known."""
+        silent = [name for name in attempt.opened.participants if name not in attempt.heard]
+        for name in silent or attempt.opened.participants:
+            self._company.pass_over(name, now)
+        log.warning("cosigners were silent", session=attempt.opened.session_id, cosigners=silent or attempt.opened.participants)
+
+    def _take(self, message: CosignerMessage, now: Instant) -> None:
+        """Note what a message means for what was asked; what its sender did not sign means nothing."""
+        enrolled = self._firm().cosigners.get(message.sender)
+        if enrolled is None:
+            return
+        asked, attempt = self._about(message.session_id)
+        if message.kind != "signed" and attempt is None:
+            return
+        try:
+            require_from(message, enrolled.cosigner)
+            if message.kind == "signed":
+                self._take_signed(message, base64url.decode(message.payload))
+            elif asked is not None and attempt is not None:
+                self._take_said(message, asked, attempt, now)
+        except (NotFromSender, ValidationError, ValueError) as reason:
+            log.warning("message dropped", session=message.session_id, sender=message.sender, reason=str(reason))
+            return
+        if attempt is not None:
+            attempt.heard.add(message.sender)
+
+    def _about(self, session: Sha256) -> tuple[_Asked, _Attempt] | tuple[None, None]:
+        for asked in self._asked.values():
+            if session in asked.attempts:
+                return asked, asked.attempts[session]
+        return None, None
+
+    def _take_signed(self, message: CosignerMessage, payload: bytes) -> None:
+        cosigned = Cosigned.model_validate_json(payload)
+        if len(self._signed) > TASKS_MAX:
+            del self._signed[next(iter(self._signed))]
+        self._signed.setdefault(cosigned.digest, {}).setdefault(message.sender, (message.session_id, cosigned))
+        self._company.heard(message.sender)
+
+    def _take_said(self, message: CosignerMessage, asked: _Asked, attempt: _Attempt, now: Instant) -> None:
+        if message.sender not in attempt.opened.participants:
+            return
+        if message.kind == "banned":
+            self._company.keep_apart(message.sender, Accusation.model_validate_json(base64url.decode(message.payload)).cosigner)
+        if message.kind != "refused":
+            return
+        refusal = Refusal.model_validate_json(base64url.decode(message.payload))
+        log.warning("cosigner refuses", cosigner=message.sender, check=refusal.check, reason=refusal.message)
+        if refusal.check in PASSING:
+            self._company.pass_over(message.sender, now)
+        else:
+            asked.refused[message.sender] = refusal
+        attempt.is_lost = True
+
+    def _found(self, task: Task, made: KeyGenerated, now: Instant) -> Made | None:
+        """A signature of these bytes by this key, with the verdicts of those who say it; these are waited for a little."""
+        said = self._signed.get(task.digest.hex(), {})
+        by_signature: dict[tuple[str, str, int], list[Slug]] = {}
+        for name, (_, cosigned) in said.items():
+            by_signature.setdefault((cosigned.r, cosigned.s, cosigned.y_parity), []).append(name)
+        for (r, s, y_parity), names in by_signature.items():
+            signature = _recovering(task.digest, r, s, y_parity, made.address)
+            if signature is None:
+                continue
+            asked = self._asked.setdefault(task.digest, _Asked(task))
+            asked.signed_at = asked.signed_at or now
+            verdicts = [verdict for name in names if (verdict := self._verdict(task, name, said[name][1])) is not None]
+            if len(verdicts) < made.threshold and now - asked.signed_at < VERDICTS_MICROS:
+                continue
+            session, cosigned = said[names[0]]
+            return Made(signature, cosigned.epoch, session, tuple(sorted(verdicts, key=lambda each: each.cosigner)))
+        return None
+
+    def _verdict(self, task: Task, name: Slug, cosigned: Cosigned) -> CosignerVerdict | None:
+        """What a cosigner says of the order; None when it did not sign that."""
+        verdict = CosignerVerdict(
+            cosigner=name,
+            site=cosigned.site,
+            code_hash=cosigned.code_hash,
+            policy_hash=cosigned.policy_hash,
+            governance_position=cosigned.governance_position,
+            signature=UNSIGNED,
+        )
+        cosigner: Cosigner = self._firm().cosigners[name].cosigner
+        try:
+            require_signed(
+                cosigner, cosigner_verdict_digest(verdict, task.simulated.order_id, task.digest), cosigned.verdict_signature
+            )
+        except NotFromSender as reason:
+            log.warning("verdict dropped", cosigner=name, reason=str(reason))
+            return None
+        return verdict.model_copy(update={"signature": cosigned.verdict_signature})
+
+
+def _recovering(digest: bytes, r: str, s: str, y_parity: int, address: str) -> Signature | None:
+    """The signature, if the key of `address` made it."""
+    try:
+        signature = Signature(y_parity, int(r, 16), int(s, 16))
+        recoverable = RecoverableSignature(vrs=(signature.y_parity, signature.r, signature.s))
+        key = _ECDSA.ecdsa_recover(digest, recoverable)
+    except (TransactionInvalid, BadSignature, NotOnCurve):
+        return None
+    return signature if key.to_checksum_address() == address else None
+
+
+def _unusable(refused: dict[Slug, Refusal]) -> KeyUnusable:
+    first = next(iter(refused.values()))
+    told = "; ".join(f"{name} ({refusal.check}): {refusal.message}" for name, refusal in refused.items())
+    return KeyUnusable(f"too few cosigners are left: {told}", check=first.check, remedy=first.remedy)
