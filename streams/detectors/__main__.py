@@ -17,7 +17,8 @@ from schemas import wire
 from schemas.events.answers import LimitBreached
 from schemas.firm_commands import FirmCommand
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF
-from streams.detectors.breaches import PRINCIPAL, NotRegistered
+from streams.authentication.voice import NotRegistered
+from streams.detectors.breaches import PRINCIPAL
 from streams.detectors.process import BreachDetector, key_file
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, SESSION_TIMEOUT_MS, wall_clock

@@ -8,57 +8,17 @@ tripped as far already is not asked for again. Pure. Leaves out whether it may b
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from infra.identity import base64url, ed25519
-from schemas.canonical import ORDER_NAMESPACE, firm_command_digest
-from schemas.commands import Ed25519Signature
+from schemas.canonical import ORDER_NAMESPACE
 from schemas.events.answers import LimitBreached
-from schemas.firm_commands import FirmCommand, TripBreaker
+from schemas.firm_commands import TripBreaker
 from schemas.topics import Principal
-from schemas.values import TEXT_CHARACTERS_MAX, CommandId, Instant, Sha256
+from schemas.values import TEXT_CHARACTERS_MAX, CommandId, Sha256
 from streams.governance.changes.breakers import goes_further
 from streams.governance.view import Governance
 
 PRINCIPAL: Final[Principal] = "detectors"
-
-_UNSIGNED: Final = Ed25519Signature(key_id="", signature="")
-
-
-class NotRegistered(Exception):
-    """Governance knows no such key of the detectors: nothing they ask for would be done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """The detectors' own key, and the name under which governance has registered it."""
-
-    key_id: str
-    key: Ed25519PrivateKey
-
-    @classmethod
-    def registered(cls, key: Ed25519PrivateKey, firm: Governance) -> Voice:
-        """The voice that governance knows.
-
-        Raises:
-            NotRegistered: it knows none with this key.
-        """
-        access = firm.active(PRINCIPAL)
-        public_key = f"0x{ed25519.public_bytes(key).hex()}"
-        for each in access.signing_keys if access is not None else ():
-            if each.public_key == public_key:
-                return cls(each.key_id, key)
-        raise NotRegistered(f"no active system {PRINCIPAL} has the key {public_key}; have governance register it")
-
-    def signed(self, body: TripBreaker, command_id: CommandId, now: Instant) -> FirmCommand:
-        """A command of the detectors."""
-        unsigned = FirmCommand(command_id=command_id, principal=PRINCIPAL, issued_at=now, body=body, authorization=_UNSIGNED)
-        signature = base64url.encode(ed25519.sign(self.key, firm_command_digest(unsigned)))
-        given = Ed25519Signature(key_id=self.key_id, signature=signature)
-        return unsigned.model_copy(update={"authorization": given})
 
 
 def asked_by(breach: LimitBreached, firm: Governance) -> TripBreaker | None:

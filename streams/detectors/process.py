@@ -20,7 +20,8 @@ from schemas.events.answers import LimitBreached
 from schemas.events.base import FirmEvent
 from schemas.firm_commands import FirmCommand
 from schemas.values import Instant
-from streams.detectors.breaches import NotRegistered, Voice, asked_by, command_id
+from streams.authentication.voice import NotRegistered, Voice
+from streams.detectors.breaches import PRINCIPAL, asked_by, command_id
 from streams.engine.decider import Received
 from streams.governance.view import GovernanceFold
 
@@ -60,7 +61,7 @@ class BreachDetector:
             NotRegistered: it does not, or there is no key.
         """
         try:
-            return Voice.registered(keyfile.load(self._key_file), self._fold.view)
+            return Voice.registered(PRINCIPAL, keyfile.load(self._key_file), self._fold.view)
         except (PrivateFileRefused, OSError) as error:
             raise NotRegistered(f"the detectors have no key: {error}") from error
 

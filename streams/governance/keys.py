@@ -70,13 +70,13 @@ class KeyStanding:
 
 
 def shares_named(key_id: KeyId) -> str:
-    """What a cosigner's proof of destruction says that it destroyed: all that it had of the key."""
-    return f"shares of key {key_id}"
+    """How a cosigner's proof of destruction begins to say what it destroyed: all that it had of the key."""
+    return f"sealed shares of key {key_id},"
 
 
 def key_named(key_id: KeyId) -> str:
-    """What the custodian's proof of destruction says that it destroyed."""
-    return f"key {key_id}"
+    """How the custodian's proof of destruction begins to say what it destroyed."""
+    return f"key {key_id},"
 
 
 def standing_after(before: KeyStanding | None, event: KeyEvent) -> KeyStanding:

@@ -19,7 +19,8 @@ from schemas.firm_commands import FirmCommand, TripBreaker
 from schemas.hash_chain import digest_of
 from schemas.topics import TOPIC_OF
 from streams.authentication.refusals import IdempotencyConflict
-from streams.detectors.breaches import NotRegistered, command_id
+from streams.authentication.voice import NotRegistered
+from streams.detectors.breaches import command_id
 from streams.detectors.process import BreachDetector
 from streams.engine.decider import Received
 from streams.governance.changes import refusals

@@ -89,8 +89,8 @@ def check_destroyed(firm: Governance, known: KeyStanding, proofs: Sequence[Destr
     _check_everybody(holders or [TOKEN], [each.place for each in proofs], "said what it destroyed")
     expected = shares_named(known.key_id) if known.cosigners else key_named(known.key_id)
     for each in proofs:
-        if each.what != expected:
-            raise Unproven(f"{each.place} destroyed {each.what}, and was to destroy {expected}")
+        if not each.what.startswith(expected):
+            raise Unproven(f"{each.place} destroyed {each.what!r}, and was to destroy {expected.rstrip(',')}")
         if not known.renewed_at - SKEW_MICROS_MAX <= each.destroyed_at <= now + SKEW_MICROS_MAX:
             raise Unproven(f"{each.place} destroyed it before it was made, or later than now")
         if known.cosigners:

@@ -136,14 +136,24 @@ def destroyed(place: int, at: int, **changes: Any) -> DestructionProof:
     """A cosigner's word that its shares are gone."""
     name = COSIGNERS[place - 1]
     key = Ed25519PrivateKey.from_private_bytes(_secret(changes.pop("keys", name)))
-    fields = {"place": name, "what": shares_named(KEY), "digest": "ab" * 32, "destroyed_at": at}
+    fields = {
+        "place": name,
+        "what": f"{shares_named(KEY)} of epochs: 1; none is left here",
+        "digest": "ab" * 32,
+        "destroyed_at": at,
+    }
     unsigned = DestructionProof.model_validate(fields | changes)
     return unsigned.model_copy(update={"signature": base64url.encode(ed25519.sign(key, destruction_digest(unsigned)))})
 
 
 def token_destroyed(at: int, key_id: str = KEY, **changes: Any) -> DestructionProof:
     digest = hashlib.sha256(bytes.fromhex(public_key(key_id)[2:])).hexdigest()
-    fields = {"place": "token", "what": key_named(key_id), "digest": digest, "destroyed_at": at}
+    fields = {
+        "place": "token",
+        "what": f"{key_named(key_id)} which is not found any more",
+        "digest": digest,
+        "destroyed_at": at,
+    }
     return DestructionProof.model_validate(fields | changes)
 
 

@@ -238,7 +238,13 @@ REFUSED: list[tuple[str, tuple[Step, ...], Step, type[Refused], str]] = [
         KeyUnproven,
         "the signature of cosigner-1 does not hold",
     ),
-    ("shares of another key", ENDED, report("destroyed", proofs=all_destroyed(what="shares of key x")), KeyUnproven, "key x"),
+    (
+        "shares of another key",
+        ENDED,
+        report("destroyed", proofs=all_destroyed(what="sealed shares of key treasury-22, of epochs: 1")),
+        KeyUnproven,
+        "key treasury-22",
+    ),
     (
         "shares destroyed before they were made",
         ENDED,
