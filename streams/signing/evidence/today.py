@@ -1,8 +1,9 @@
 """Does it still hold? The order asked about once more, under the newest governance, now that the simulation is known. Pure.
 
 Decides that between the decision and the signature nobody cancelled the order, its initiator kept their rights and their key,
-no breaker was tripped that stops it, and that today's limits and policy allow it with the approvals that still stand: one that
-was taken back, or whose giver lost the role or the key since, no longer counts (mission, approvals; architecture, rule 15).
+no breaker was tripped that stops it, the keys that are to sign may (`keys`), and that today's limits and policy allow it with
+the approvals that still stand: one that was taken back, or whose giver lost the role or the key since, no longer counts
+(mission, approvals; architecture, rule 15).
 The order keeps its reservation, and its worth is what it was when it was approved.
 A cancellation or a withdrawal is believed without its signature: all it can do is keep something from being signed.
 """
@@ -25,6 +26,7 @@ from streams.policy.evaluation import evaluate
 from streams.signing.authority import COUNTERS_UNKNOWN, Overtaken, Unproven, given_of
 from streams.signing.evidence.case import Case
 from streams.signing.evidence.decided import counted, falls_under
+from streams.signing.evidence.keys import check_keys
 
 PLACE_AGAIN: Final = "nothing was signed; place the order again when it is allowed"
 
@@ -94,5 +96,6 @@ CHECKS: Final[tuple[tuple[str, Callable[[Case], None]], ...]] = (
     ("cancelled", _check_cancelled),
     ("rights", _check_rights),
     ("breakers", _check_breakers),
+    ("key", check_keys),
     ("policy-today", _check_policy),
 )

@@ -32,12 +32,15 @@ from tests.streams.governance import firm
 from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.pipeline.uncertain_chain import UncertainChain
 from tests.streams.signing.line import KeyInMemory, Line, signer
+from tests.streams.signing.paper_memory import PaperJournal, memory_on
 from tests.streams.signing.scenery import START, genesis, limit
 
 REMEMBERED_MAX: Final = 4_096
 IDLE_STEPS: Final = 40
 """Steps without a word after which a run is at its end: longer than the longest interval of anybody who waits."""
 SWING_RATE: Final = 0.05
+MEMORY_LOST_RATE: Final = 0.1
+"""Of the enclave's lives that begin without a memory."""
 LOSSES_PPM: Final = (1_000, 1_000, 5_000, 30_000)
 """What a swap loses against independent prices: now and then more than anybody allows."""
 CAPS_USD: Final = {"trader-day": 100_000, "desk-day": 150_000}
@@ -94,6 +97,8 @@ class World:
         self.log = SimulatedLog(seed, crash_rate=0.06, duplicate_rate=0.1, zombie_rate=0.04, now=START)
         self.chain = UncertainChain(random=Random(seed + 1))
         self.key = KeyInMemory()
+        self.journal = PaperJournal()
+        self._losses = Random(seed + 2)
         self.people = Line(GENESIS)
         for said in self.people.records:
             if isinstance(said.record, FirmEvent | PriceObserved):
@@ -134,7 +139,11 @@ class World:
         return Processor("execution", inputs, outputs, ExecutionDecider(), observer)
 
     def _signer(self) -> Processor[Any, Any]:
-        return signer(Followed(self.log, FOLLOWED_BY_THE_SIGNER), self.key, RootedGovernance(PINNED))
+        """Its memory outlives it, but now and then is lost. A zombie goes on with a copy, as another machine would."""
+        is_lost = self._losses.random() < MEMORY_LOST_RATE
+        self.journal = PaperJournal([] if is_lost else list(self.journal.entries))
+        followed = Followed(self.log, FOLLOWED_BY_THE_SIGNER)
+        return signer(followed, self.key, RootedGovernance(PINNED), memory_on(self.journal))
 
     def _broadcast(self) -> Processor[Any, Any]:
         observer = BroadcastObserver(Followed(self.log, FOLLOWED_BY_BROADCAST), {CHAIN: (self.chain,)}, lambda: self.log.now)
