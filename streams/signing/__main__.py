@@ -23,7 +23,7 @@ from streams.engine.decider import Processor
 from streams.engine.process import run
 from streams.engine.references import References
 from streams.signing.backends.hsm import HsmSigner
-from streams.signing.backends.switch import SwitchingSigner
+from streams.signing.backends.safe import with_safes
 from streams.signing.decider import SigningDecider
 from streams.signing.enclave import Enclave
 from streams.signing.installation import (
@@ -77,7 +77,8 @@ def main() -> NoReturn:
         shut_in(description, settings)
         memory = SealedMemory(journal, caps, journal.entries)
         references = References(description, PRINCIPAL, REFERENCE_TOPICS)
-        enclave = Enclave(references, SwitchingSigner({"hsm": HsmSigner(token)}), governance, memory)
+        signer = with_safes({"hsm": HsmSigner(token)}, lambda: governance.view)
+        enclave = Enclave(references, signer, governance, memory)
         run(
             Processor(
                 principal=PRINCIPAL,

@@ -17,7 +17,7 @@ from infra.chain.safe.signatures import unfit
 if TYPE_CHECKING:
     from schemas.events.governance import WalletAssigned
     from schemas.events.lifecycle import Simulated
-    from schemas.keys import KeyId, SafeAccount
+    from schemas.keys import KeyBackend, KeyId, SafeAccount
 
 OWN_PART: Final = 0
 SAFE_PART: Final = 1
@@ -43,6 +43,13 @@ def digest_for(simulated: Simulated, wallet: WalletAssigned, key_id: KeyId, part
         return transaction.digest(transaction.from_record(simulated.transaction))
     except transaction.TransactionInvalid as invalid:
         raise NothingToSign(str(invalid)) from invalid
+
+
+def keys_of(wallet: WalletAssigned) -> dict[KeyId, KeyBackend]:
+    """The keys that sign parts of a wallet's transactions, and where they are kept."""
+    if wallet.safe is None:
+        return {wallet.key_id: wallet.key_backend}
+    return {owner.key_id: owner.key_backend for owner in (*wallet.safe.owners, wallet.safe.executor)}
 
 
 def fit_safe(wallet: WalletAssigned) -> SafeAccount:

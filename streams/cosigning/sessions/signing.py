@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infra.chain import transaction
-from infra.chain.transaction import TransactionInvalid
 from schemas.events.lifecycle import Simulated
 from schemas.keys import CosignerVerdict
 from schemas.sessions import Cosigned, SessionOpened
@@ -25,6 +23,7 @@ from streams.cosigning.sessions.refusals import NotTakingPart
 from streams.governance.keys import KeyStanding
 from streams.governance.view import Governance
 from streams.signing.attestation import CODE
+from streams.signing.digests import NothingToSign, digest_for, keys_of
 from streams.signing.evidence.verdict import Verdict
 from streams.signing.memory.payloads import Payload, payload_of
 from streams.signing.memory.reached import Reached
@@ -107,16 +106,14 @@ def _key(opened: SessionOpened, firm: Governance) -> tuple[KeyStanding, Sharing,
 
 
 def _digest(opened: SessionOpened, simulated: Simulated, firm: Governance) -> bytes:
-    """The 32 bytes, if the key is the wallet's."""
+    """The 32 bytes, if the key is the wallet's, or an owner's of the Safe that it is."""
     wallet = firm.wallets.get(simulated.wallet_id)
-    if wallet is None or wallet.key_id != opened.key_id or wallet.key_backend not in ("mpc", "hybrid"):
+    if wallet is None or keys_of(wallet).get(opened.key_id) not in ("mpc", "hybrid"):
         raise NotTakingPart("key", f"wallet {simulated.wallet_id} does not sign with key {opened.key_id}")
-    if opened.part:
-        raise NotTakingPart("payload", f"wallet {simulated.wallet_id} is no Safe: its transactions have one digest")
     try:
-        return transaction.digest(transaction.from_record(simulated.transaction))
-    except TransactionInvalid as invalid:
-        raise NotTakingPart("payload", str(invalid)) from invalid
+        return digest_for(simulated, wallet, opened.key_id, opened.part)
+    except NothingToSign as reason:
+        raise NotTakingPart("payload", str(reason)) from reason
 
 
 def _verdict(company: Company, verdict: Verdict) -> CosignerVerdict:

@@ -8,7 +8,7 @@ signed, and no longer. Leaves out judging: what is to be signed was judged, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
@@ -17,10 +17,11 @@ from infra.chain import transaction
 from infra.chain.safe import transaction as safe_transaction
 from infra.chain.safe.signatures import packed, signer_of
 from schemas.events.governance import WalletAssigned
-from schemas.keys import KeyHolder, SafeAccount
+from schemas.keys import KeyBackend, KeyHolder, SafeAccount
 from schemas.values import Address, Sha256
 from streams.governance.view import Governance
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Signer, Task
+from streams.signing.backends.switch import SwitchingSigner
 from streams.signing.digests import OWN_PART, SAFE_PART, NothingToSign, fit_safe, safe_digest
 
 WAITING_MAX: Final = 1_000
@@ -109,6 +110,11 @@ class SafeSigner:
         sessions = [each.session_id for each in owners.values() if each.session_id]
         verdicts = tuple(chain.from_iterable(each.cosigners for each in owners.values()))
         return replace(made, session_id=sessions[0] if sessions else "", cosigners=verdicts, transaction=filled)
+
+
+def with_safes(keys: Mapping[KeyBackend, Signer], firm: Callable[[], Governance]) -> Signer:
+    """All backends of an installation that has these for keys: Safes' owners and executors sign with them, too."""
+    return SwitchingSigner({**keys, "safe": SafeSigner(SwitchingSigner(keys), firm)})
 
 
 def _others(safe: SafeAccount) -> Iterator[KeyHolder]:
