@@ -92,6 +92,22 @@ class DigestLength(TokenError):
         super().__init__(f"a digest has 32 bytes, this has {length}; hash the payload (keccak-256) first")
 
 
+class TokenFull(TokenError):
+    """The token has no room for another key. What it had begun to store is gone again."""
+
+    def __init__(self, key_id: str) -> None:
+        """Name the key that was to be made."""
+        super().__init__(f"the token has no room for key {key_id!r}; destroy keys that are no longer used, or add a token")
+
+
+class SealBroken(TokenError):
+    """Sealed bytes do not open."""
+
+    def __init__(self, key_id: str) -> None:
+        """Name the key."""
+        super().__init__(f"sealing key {key_id!r} did not seal these bytes for this place, or they were changed; restore them")
+
+
 class SignatureInvalid(TokenError):
     """The token's signature does not verify under the key's public half."""
 

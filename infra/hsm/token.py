@@ -1,68 +1,61 @@
-"""Signing with secp256k1 keys that are made in a PKCS#11 token and never leave it.
+"""Signing and sealing with keys that are made in a PKCS#11 token and never leave it.
 
-Decides how keys are made (SENSITIVE, neither EXTRACTABLE nor MODIFIABLE), that an id names one key for ever, that only
-32-byte digests are signed, only by a key that never could have been copied, and that no signature leaves before it
-recovers to the key's own public half. Sources: PKCS#11 3.0; EIP-2 for low s.
+Decides that a key counts as made only when a library that starts anew finds it on the token and it works: SoftHSM reports
+success for a key that its disk had no room for. That only 32-byte digests are signed, only by a key that never could have been
+copied (`infra.hsm.key_pairs`), and that no signature leaves before it recovers to the key's own public half. That a key is
+destroyed when the token has nothing of its id any more. Sources: PKCS#11 3.0; EIP-2 for low s.
 There is one session behind one lock: threads with sessions of their own crash SoftHSM under python-pkcs11.
-Leaves out what a digest means, who may ask, and destruction of keys: those are decided before a token is reached.
+Leaves out what a digest means, and who may ask: that is decided before a token is reached.
 """
 
+import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, PrivateKey, PublicKey, Session
-from pkcs11.exceptions import GeneralError, NoSuchToken, PinIncorrect, PinLenRange, PinLocked, PKCS11Error
-from pkcs11.types import SignMixin
-from pkcs11.util.ec import encode_named_curve_parameters
+from pkcs11 import Attribute, PublicKey, Session
+from pkcs11.exceptions import (
+    DeviceMemory,
+    FunctionFailed,
+    GeneralError,
+    NoSuchToken,
+    PinIncorrect,
+    PinLenRange,
+    PinLocked,
+    PKCS11Error,
+)
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from infra.hsm import key_pairs, sealing_keys
 from infra.hsm.errors import (
     DigestLength,
     KeyExists,
-    KeyIdInvalid,
     KeyUnfit,
     KeyUnknown,
-    SignatureInvalid,
     TokenClosed,
+    TokenError,
     TokenFailed,
+    TokenFull,
     TokenMissing,
     WrongPin,
 )
-from infra.hsm.ethereum import DIGEST_BYTES, POINT_BYTES, RecoverableSignature, address_of, normalise
+from infra.hsm.ethereum import DIGEST_BYTES, RecoverableSignature, address_of
+from infra.hsm.key_pairs import KeyPair, key_name
 from infra.hsm.module import loaded
+from infra.hsm.sealing_keys import SealingKey
 from infra.hsm.settings import TokenSettings
 from infra.identity.private_file import read_private
 
 if TYPE_CHECKING:
     from pkcs11._pkcs11 import lib as Library  # noqa: N812 - a class that its authors wrote in lower case
 
-CURVE: Final = "secp256k1"
-KEY_ID_BYTES_MAX: Final = 64
-# DER: an OCTET STRING of 65 bytes, which PKCS#11 3.0 (6.3.3) puts around the point.
-POINT_PREFIX: Final = b"\x04\x41"
 OPEN_ATTEMPTS_MAX: Final = 12
 OPEN_WAIT_S_MAX: Final = 0.5
 OPEN_WAIT_S_MIN: Final = 0.02
-
-# What a key must say of itself before it signs. LOCAL, ALWAYS_ and NEVER_ are set by the token alone, so an imported
-# key, or one whose protection was added later, cannot claim them.
-PROTECTION: Final = {
-    Attribute.SENSITIVE: True,
-    Attribute.EXTRACTABLE: False,
-    Attribute.ALWAYS_SENSITIVE: True,
-    Attribute.NEVER_EXTRACTABLE: True,
-    Attribute.LOCAL: True,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _KeyPair:
-    private: SignMixin
-    point: bytes
+PROBE_DIGEST: Final = hashlib.sha256(b"proofdesk/probe/v1").digest()
+"""Signed once by each new key, to see that it works; it is no transaction's digest."""
 
 
 class Token:
@@ -71,12 +64,15 @@ class Token:
     After `close` they all raise TokenClosed.
     """
 
-    def __init__(self, session: Session, resources: ExitStack) -> None:
-        """Take over an open session and what must be released with it; `Token.open` is the way to get one."""
-        self._session = session
+    def __init__(self, open_session: Callable[[], Session], reset: Callable[[], None], resources: ExitStack) -> None:
+        """Take over a library and what must be released with it; `Token.open` is the way to get one."""
+        self._open_session = open_session
+        self._reset = reset
         self._resources = resources
+        self._session = open_session()
         self._lock = threading.Lock()
-        self._pairs: dict[str, _KeyPair] = {}
+        self._pairs: dict[str, KeyPair] = {}
+        self._sealing: dict[str, SealingKey] = {}
         self._closed = False
 
     @classmethod
@@ -85,18 +81,28 @@ class Token:
 
         Raises PrivateFileRefused (PIN file), ModuleMissing, TokenBusy, TokenMissing, WrongPin or TokenFailed.
         """
-        pin = read_private(settings.pin_file).decode("utf-8").strip()
+
+        def open_session() -> Session:
+            pin = read_private(settings.pin_file).decode("utf-8").strip()
+            return _logged_in(library, settings, pin)
+
         with ExitStack() as resources:
             library = resources.enter_context(loaded(settings.module, settings.config_file))
-            session = resources.enter_context(_logged_in(library, settings, pin))
-            return cls(session, resources.pop_all())
+            token = cls(open_session, library.reinitialize, resources)
+            token._resources = resources.pop_all()
+            return token
 
     def close(self) -> None:
         """Log out and unload the library; calling it again does nothing."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
-            self._pairs.clear()
-            self._resources.close()
+            self._forget()
+            try:
+                self._session.close()
+            finally:
+                self._resources.close()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -109,34 +115,44 @@ class Token:
         self.close()
 
     def generate_key(self, key_id: str) -> str:
-        """Make a key in the token and return its address. Raises KeyExists, KeyIdInvalid or TokenFailed."""
-        name = _key_name(key_id)
+        """Make a signing key in the token and return its address. Raises KeyExists, KeyIdInvalid, TokenFull or TokenFailed."""
         with self._held(f"generating key {key_id!r}"):
-            if any(self._session.get_objects({Attribute.ID: name})):
-                raise KeyExists(key_id)
-            parameters = self._session.create_domain_parameters(
-                KeyType.EC, {Attribute.EC_PARAMS: encode_named_curve_parameters(CURVE)}, local=True
-            )
-            parameters.generate_keypair(
-                id=name,
-                label=key_id,
-                store=True,
-                capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
-                private_template={
-                    Attribute.PRIVATE: True,
-                    Attribute.SENSITIVE: True,
-                    Attribute.EXTRACTABLE: False,
-                    Attribute.MODIFIABLE: False,
-                },
-                public_template={Attribute.PRIVATE: False, Attribute.MODIFIABLE: False},
-            )
+            self._make(key_id, key_pairs.generate, self._probe_pair)
             return address_of(self._pair(key_id).point)
 
+    def generate_sealing_key(self, key_id: str) -> None:
+        """Make an AES key in the token that seals. Raises KeyExists, KeyIdInvalid, TokenFull or TokenFailed."""
+        with self._held(f"generating sealing key {key_id!r}"):
+            self._make(key_id, sealing_keys.generate, self._probe_sealing)
+
+    def destroy_key(self, key_id: str) -> str:
+        """Destroy a key and everything else of its id; return the SHA-256 of its public half, of its id if it has none.
+
+        A destruction that was cut short is finished by another call, with the same result. Raises KeyUnknown or TokenFailed.
+        """
+        name = key_name(key_id)
+        with self._held(f"destroying key {key_id!r}"):
+            self._forget()
+            found = list(self._session.get_objects({Attribute.ID: name}))
+            if not found:
+                raise KeyUnknown(key_id)
+            points = [key_pairs.point_of(key_id, key) for key in found if isinstance(key, PublicKey)]
+            # The public half goes last: as long as it is there, what was destroyed can be said.
+            for key in sorted(found, key=lambda each: isinstance(each, PublicKey)):
+                key.destroy()
+            if any(self._session.get_objects({Attribute.ID: name})):
+                raise KeyUnfit(key_id, "is still there after it was destroyed")
+            return hashlib.sha256(b"".join(points) or name).hexdigest()
+
     def key_ids(self) -> tuple[str, ...]:
-        """Return the ids of the token's private keys, sorted. Raises TokenFailed."""
+        """Return the ids of the token's signing keys, sorted. Raises TokenFailed."""
         with self._held("listing its keys"):
-            found = self._session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})
-            return tuple(sorted(key[Attribute.ID].decode("ascii", "replace") for key in found))
+            return key_pairs.ids(self._session)
+
+    def has_key(self, key_id: str) -> bool:
+        """Whether anything in the token has this id. Raises KeyIdInvalid or TokenFailed."""
+        with self._held(f"looking for key {key_id!r}"):
+            return any(self._session.get_objects({Attribute.ID: key_name(key_id)}))
 
     def public_key(self, key_id: str) -> bytes:
         """Return the public key, uncompressed: 0x04, x, y, 65 bytes. Raises KeyUnknown, KeyUnfit or TokenFailed."""
@@ -153,11 +169,18 @@ class Token:
             raise DigestLength(len(digest))
         with self._held(f"signing with key {key_id!r}"):
             pair = self._pair(key_id)
-            raw = pair.private.sign(digest, mechanism=Mechanism.ECDSA)
-        signature = normalise(raw, digest, pair.point)
-        if signature is None:
-            raise SignatureInvalid(key_id)
-        return signature
+            raw = key_pairs.sign(pair, digest)
+        return key_pairs.checked(key_id, raw, digest, pair.point)
+
+    def seal(self, key_id: str, plain: bytes, context: bytes) -> bytes:
+        """Seal bytes with a sealing key, for this `context` only. Raises KeyUnknown, KeyUnfit or TokenFailed."""
+        with self._held(f"sealing with key {key_id!r}"):
+            return sealing_keys.seal(self._session, self._sealing_key(key_id), plain, context)
+
+    def unseal(self, key_id: str, sealed: bytes, context: bytes) -> bytes:
+        """Return what was sealed in this `context`. Raises SealBroken, KeyUnknown, KeyUnfit or TokenFailed."""
+        with self._held(f"opening what key {key_id!r} sealed"):
+            return sealing_keys.unseal(self._session, self._sealing_key(key_id), key_id, sealed, context)
 
     @contextmanager
     def _held(self, doing: str) -> Iterator[None]:
@@ -171,41 +194,53 @@ class Token:
             except PKCS11Error as failure:
                 raise TokenFailed(doing, failure) from failure
 
-    def _pair(self, key_id: str) -> _KeyPair:
+    def _make(self, key_id: str, generate: Callable[[Session, str], None], probe: Callable[[str], None]) -> None:
+        """Make a key and see that it is kept; leave nothing behind when it is not."""
+        name = key_name(key_id)
+        if any(self._session.get_objects({Attribute.ID: name})):
+            raise KeyExists(key_id)
+        try:
+            generate(self._session, key_id)
+            self._start_anew()
+            probe(key_id)
+        except (DeviceMemory, FunctionFailed, GeneralError, TokenError) as failure:
+            self._remove(name)
+            raise TokenFull(key_id) from failure
+
+    def _remove(self, name: bytes) -> None:
+        self._start_anew()
+        for leftover in list(self._session.get_objects({Attribute.ID: name})):
+            leftover.destroy()
+
+    def _start_anew(self) -> None:
+        """Finalise and initialise the library, so that it knows only what the token really holds."""
+        self._forget()
+        self._reset()
+        self._session = self._open_session()
+
+    def _forget(self) -> None:
+        self._pairs.clear()
+        self._sealing.clear()
+
+    def _probe_pair(self, key_id: str) -> None:
+        pair = self._pair(key_id)
+        key_pairs.checked(key_id, key_pairs.sign(pair, PROBE_DIGEST), PROBE_DIGEST, pair.point)
+
+    def _probe_sealing(self, key_id: str) -> None:
+        key = self._sealing_key(key_id)
+        sealing_keys.unseal(self._session, key, key_id, sealing_keys.seal(self._session, key, PROBE_DIGEST, b""), b"")
+
+    def _pair(self, key_id: str) -> KeyPair:
         pair = self._pairs.get(key_id)
         if pair is None:
-            pair = self._pairs[key_id] = _find_pair(self._session, key_id)
+            pair = self._pairs[key_id] = key_pairs.find(self._session, key_id)
         return pair
 
-
-def _find_pair(session: Session, key_id: str) -> _KeyPair:
-    name = _key_name(key_id)
-    found = list(session.get_objects({Attribute.ID: name}))
-    private = [key for key in found if isinstance(key, PrivateKey)]
-    public = [key for key in found if isinstance(key, PublicKey)]
-    if not private:
-        raise KeyUnknown(key_id)
-    if len(private) != 1 or len(public) != 1:
-        raise KeyUnfit(key_id, f"has {len(private)} private and {len(public)} public halves")
-    signer = private[0]
-    for attribute, wanted in PROTECTION.items():
-        if signer[attribute] is not wanted:
-            raise KeyUnfit(key_id, f"is not {attribute.name} = {wanted}")
-    if not isinstance(signer, SignMixin):
-        raise KeyUnfit(key_id, "may not sign")
-    if bytes(public[0][Attribute.EC_PARAMS]) != encode_named_curve_parameters(CURVE):
-        raise KeyUnfit(key_id, f"is not on {CURVE}")
-    encoded = bytes(public[0][Attribute.EC_POINT])
-    point = encoded.removeprefix(POINT_PREFIX)
-    if len(point) != POINT_BYTES or len(encoded) != POINT_BYTES + len(POINT_PREFIX):
-        raise KeyUnfit(key_id, "has a public half that is not an uncompressed point")
-    return _KeyPair(signer, point)
-
-
-def _key_name(key_id: str) -> bytes:
-    if not (0 < len(key_id) <= KEY_ID_BYTES_MAX and key_id.isascii() and key_id.isprintable()):
-        raise KeyIdInvalid(key_id, KEY_ID_BYTES_MAX)
-    return key_id.encode("ascii")
+    def _sealing_key(self, key_id: str) -> SealingKey:
+        key = self._sealing.get(key_id)
+        if key is None:
+            key = self._sealing[key_id] = sealing_keys.find(self._session, key_id)
+        return key
 
 
 def _logged_in(library: "Library", settings: TokenSettings, pin: str) -> Session:

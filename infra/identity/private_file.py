@@ -56,7 +56,7 @@ def write_private(path: Path, content: bytes) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def create_private(path: Path, content: bytes) -> None:
@@ -70,7 +70,7 @@ def create_private(path: Path, content: bytes) -> None:
         raise PrivateFileRefused(path, "already exists", "choose another path, or remove it by hand") from None
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _create_private(path: Path, content: bytes) -> None:
@@ -94,7 +94,8 @@ def _check_private(path: Path, status: os.stat_result) -> None:
         raise PrivateFileRefused(path, f"is over {PRIVATE_FILE_BYTES_MAX} bytes", "name the file of the secret itself")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable: what was created, renamed or removed in it stays so after a crash."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

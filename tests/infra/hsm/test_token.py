@@ -33,9 +33,10 @@ from infra.hsm.errors import (
     WrongPin,
 )
 from infra.hsm.ethereum import CURVE_ORDER, RecoverableSignature
+from infra.hsm.key_pairs import KEY_ID_BYTES_MAX
 from infra.hsm.module import loaded
 from infra.hsm.settings import TokenSettings
-from infra.hsm.token import KEY_ID_BYTES_MAX, Token
+from infra.hsm.token import Token
 from infra.identity.private_file import PrivateFileRefused, write_private
 
 if TYPE_CHECKING:

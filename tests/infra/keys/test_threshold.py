@@ -16,11 +16,6 @@ HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 Shares = Mapping[int, Share]
 
 
-@pytest.fixture(scope="module")
-def shares() -> Shares:
-    return generated(3, 5)
-
-
 def recovered(signature: ThresholdSignature, digest: bytes) -> bytes:
     compact = signature.r.to_bytes(32, "big") + signature.s.to_bytes(32, "big") + bytes([signature.y_parity])
     return PublicKey.from_signature_and_message(compact, digest, hasher=None).format(compressed=False)

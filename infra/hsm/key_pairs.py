@@ -1,0 +1,118 @@
+"""Signing keys as a token holds them: how they are made, and what is asked of one before it signs.
+
+Decides that a key pair is SENSITIVE, neither EXTRACTABLE nor MODIFIABLE, that an id names one pair for ever, and that a key
+which could have been copied, or which is not on secp256k1, is none. Source: PKCS#11 3.0. Leaves out the session's lock and what
+is signed (`infra.hsm.token`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, PrivateKey, PublicKey, Session
+from pkcs11.types import SignMixin
+from pkcs11.util.ec import encode_named_curve_parameters
+
+from infra.hsm.errors import KeyIdInvalid, KeyUnfit, KeyUnknown, SignatureInvalid
+from infra.hsm.ethereum import POINT_BYTES, RecoverableSignature, normalise
+
+CURVE: Final = "secp256k1"
+KEY_ID_BYTES_MAX: Final = 64
+# DER: an OCTET STRING of 65 bytes, which PKCS#11 3.0 (6.3.3) puts around the point.
+POINT_PREFIX: Final = b"\x04\x41"
+
+# What a key must say of itself before it is used. LOCAL, ALWAYS_ and NEVER_ are set by the token alone, so an imported
+# key, or one whose protection was added later, cannot claim them.
+PROTECTION: Final = {
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: False,
+    Attribute.ALWAYS_SENSITIVE: True,
+    Attribute.NEVER_EXTRACTABLE: True,
+    Attribute.LOCAL: True,
+}
+PROTECTED: Final = {
+    Attribute.PRIVATE: True,
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: False,
+    Attribute.MODIFIABLE: False,
+}
+"""What is asked for when a secret is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A private key's handle, and its public half: 0x04, x, y."""
+
+    private: SignMixin
+    point: bytes
+
+
+def key_name(key_id: str) -> bytes:
+    """Return how the token names a key. Raises KeyIdInvalid."""
+    if not (0 < len(key_id) <= KEY_ID_BYTES_MAX and key_id.isascii() and key_id.isprintable()):
+        raise KeyIdInvalid(key_id, KEY_ID_BYTES_MAX)
+    return key_id.encode("ascii")
+
+
+def generate(session: Session, key_id: str) -> None:
+    """Make a pair in the token; whether it is kept there is for the caller to see."""
+    parameters = session.create_domain_parameters(
+        KeyType.EC, {Attribute.EC_PARAMS: encode_named_curve_parameters(CURVE)}, local=True
+    )
+    parameters.generate_keypair(
+        id=key_name(key_id),
+        label=key_id,
+        store=True,
+        capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
+        private_template=PROTECTED,
+        public_template={Attribute.PRIVATE: False, Attribute.MODIFIABLE: False},
+    )
+
+
+def ids(session: Session) -> tuple[str, ...]:
+    """Return the ids of all private keys, sorted."""
+    found = session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})
+    return tuple(sorted(key[Attribute.ID].decode("ascii", "replace") for key in found))
+
+
+def find(session: Session, key_id: str) -> KeyPair:
+    """Return the pair. Raises KeyIdInvalid, KeyUnknown or KeyUnfit."""
+    found = list(session.get_objects({Attribute.ID: key_name(key_id)}))
+    private = [key for key in found if isinstance(key, PrivateKey)]
+    public = [key for key in found if isinstance(key, PublicKey)]
+    if not private:
+        raise KeyUnknown(key_id)
+    if len(private) != 1 or len(public) != 1:
+        raise KeyUnfit(key_id, f"has {len(private)} private and {len(public)} public halves")
+    signer = private[0]
+    for attribute, wanted in PROTECTION.items():
+        if signer[attribute] is not wanted:
+            raise KeyUnfit(key_id, f"is not {attribute.name} = {wanted}")
+    if not isinstance(signer, SignMixin):
+        raise KeyUnfit(key_id, "may not sign")
+    return KeyPair(signer, point_of(key_id, public[0]))
+
+
+def point_of(key_id: str, public: PublicKey) -> bytes:
+    """Return the uncompressed point. Raises KeyUnfit when it is not one on secp256k1."""
+    if bytes(public[Attribute.EC_PARAMS]) != encode_named_curve_parameters(CURVE):
+        raise KeyUnfit(key_id, f"is not on {CURVE}")
+    encoded = bytes(public[Attribute.EC_POINT])
+    point = encoded.removeprefix(POINT_PREFIX)
+    if len(point) != POINT_BYTES or len(encoded) != POINT_BYTES + len(POINT_PREFIX):
+        raise KeyUnfit(key_id, "has a public half that is not an uncompressed point")
+    return point
+
+
+def sign(pair: KeyPair, digest: bytes) -> bytes:
+    """Return r and s as the token gives them."""
+    return bytes(pair.private.sign(digest, mechanism=Mechanism.ECDSA))
+
+
+def checked(key_id: str, raw: bytes, digest: bytes, point: bytes) -> RecoverableSignature:
+    """Return the signature in Ethereum's form. Raises SignatureInvalid when the key did not make it."""
+    signature = normalise(raw, digest, point)
+    if signature is None:
+        raise SignatureInvalid(key_id)
+    return signature

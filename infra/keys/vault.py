@@ -1,0 +1,171 @@
+"""Where a cosigner keeps its shares: a file of mode 0600 for each key and epoch, sealed twice over.
+
+Decides that a share is sealed in Rust under a data key of its own, and the data key by the cosigner's sealer, bound to key and
+epoch; that a file is there whole or not at all, also after a crash; that shares of several epochs may stand side by side until
+a rotation is confirmed; and what destruction means: the file is overwritten, removed, and not found again, and the SHA-256 of
+what it held is the proof, the same if a crash comes between. On media that keep old blocks, destroy the sealing key as well.
+A back-up is the data key encrypted to a recovery key that is kept elsewhere, beside the share still sealed under it: making
+one needs the cosigner's sealer, using one the recovery key. Shares that were refreshed since make an old back-up worthless.
+Leaves out when to do any of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from infra.identity.private_file import PRIVATE_FOLDER_MODE, create_private, read_private, sync_folder
+from infra.keys import envelope
+from infra.keys.sealing import Sealer
+from infra.keys.threshold import SEALING_KEY_BYTES, Share
+
+LENGTH_BYTES: Final = 4
+SHARE: Final = "share"
+DESTROYED: Final = "destroyed"
+CONTEXT: Final = "proofdesk/share-key/v1"
+BACKUP_CONTEXT: Final = "proofdesk/share-backup/v1"
+
+
+class ShareUnknown(Exception):
+    """There is no share of this key and epoch here."""
+
+    def __init__(self, key_id: str, epoch: int) -> None:
+        """Name the key and the epoch."""
+        super().__init__(f"no share of key {key_id!r}, epoch {epoch}, is kept here; refresh the key, or recover the share")
+
+
+class ShareExists(Exception):
+    """A share of this key and epoch is here already, and is never replaced."""
+
+    def __init__(self, key_id: str, epoch: int) -> None:
+        """Name the key and the epoch."""
+        super().__init__(f"a share of key {key_id!r}, epoch {epoch}, is kept here already; begin another epoch")
+
+
+class VaultDamaged(Exception):
+    """A file of the vault is not what was written."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        """Name the file and what is wrong with it."""
+        super().__init__(f"{path}: {problem}; restore the share from its back-up, or recover it")
+
+
+class ShareVault:
+    """The shares in one folder. One process uses it; a share is on the disk when `put` returns."""
+
+    def __init__(self, folder: Path, sealer: Sealer) -> None:
+        """Use `folder`, made when it is not there; `sealer` seals the data keys."""
+        folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+        self._folder = folder
+        self._sealer = sealer
+
+    def put(self, key_id: str, epoch: int, share: Share) -> None:
+        """Keep a share, durably. Raises ShareExists, or what the sealer raises."""
+        data_key = secrets.token_bytes(SEALING_KEY_BYTES)
+        self._write(key_id, epoch, data_key, share.sealed(data_key))
+
+    def get(self, key_id: str, epoch: int) -> Share:
+        """Open a share. Raises ShareUnknown, VaultDamaged, SealRefused, ShareUnfit, or what the token raises."""
+        data_key, sealed = self._read(key_id, epoch)
+        return Share.opened(data_key, sealed)
+
+    def epochs(self, key_id: str) -> tuple[int, ...]:
+        """Of which epochs there are shares of a key, in order; also those whose destruction was cut short."""
+        return tuple(sorted({int(file.name.partition(".")[0]) for file in self._of(key_id).glob("[0-9]*.*")}))
+
+    def destroy(self, key_id: str, epoch: int) -> str:
+        """Overwrite and remove a share; return the SHA-256 of what its file held. Raises ShareUnknown."""
+        path = self._path(key_id, epoch)
+        if path.exists():
+            digest = hashlib.sha256(self._content(key_id, epoch)).hexdigest()
+            # The name keeps the proof, so that a destruction that is cut short is finished with the same one.
+            doomed = path.with_name(f"{epoch}.{digest}.{DESTROYED}")
+            path.rename(doomed)
+            sync_folder(path.parent)
+        else:
+            doomed = next(path.parent.glob(f"{epoch}.*.{DESTROYED}"), path)
+            if doomed == path:
+                raise ShareUnknown(key_id, epoch)
+            digest = doomed.name.split(".")[1]
+        _wipe(doomed)
+        return digest
+
+    def backup(self, key_id: str, epoch: int, recovery_public: bytes) -> bytes:
+        """Return a share for the holder of the X25519 key `recovery_public`, and for nobody else. Raises as `get` does."""
+        data_key, sealed = self._read(key_id, epoch)
+        return _framed(envelope.encrypt(data_key, recovery_public, _context(BACKUP_CONTEXT, key_id, epoch)), sealed)
+
+    def restore(self, key_id: str, epoch: int, backup: bytes, recovery_private: X25519PrivateKey) -> Share:
+        """Keep the share in `backup`, sealed anew by this vault's own sealer, and return it.
+
+        Raises EnvelopeRefused (another key, epoch or receiver), ShareUnfit, ShareExists, or what the sealer raises.
+        """
+        try:
+            encrypted, sealed = _unframed(backup)
+        except ValueError as problem:
+            raise envelope.EnvelopeRefused(f"the back-up is damaged: {problem}") from None
+        data_key = envelope.decrypt(encrypted, recovery_private, _context(BACKUP_CONTEXT, key_id, epoch))
+        share = Share.opened(data_key, sealed)
+        self.put(key_id, epoch, share)
+        return share
+
+    def _write(self, key_id: str, epoch: int, data_key: bytes, sealed: bytes) -> None:
+        path = self._path(key_id, epoch)
+        if path.exists():
+            raise ShareExists(key_id, epoch)
+        path.parent.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+        sync_folder(self._folder)
+        create_private(path, _framed(self._sealer.seal(data_key, _context(CONTEXT, key_id, epoch)), sealed))
+
+    def _read(self, key_id: str, epoch: int) -> tuple[bytes, bytes]:
+        path = self._path(key_id, epoch)
+        try:
+            sealed_key, sealed = _unframed(self._content(key_id, epoch))
+        except ValueError as problem:
+            raise VaultDamaged(path, str(problem)) from None
+        return self._sealer.open(sealed_key, _context(CONTEXT, key_id, epoch)), sealed
+
+    def _content(self, key_id: str, epoch: int) -> bytes:
+        path = self._path(key_id, epoch)
+        if not path.exists():
+            raise ShareUnknown(key_id, epoch)
+        return read_private(path)
+
+    def _of(self, key_id: str) -> Path:
+        # A hash, since an id may hold what a file's name may not, and must not choose where it is written.
+        return self._folder / hashlib.sha256(key_id.encode()).hexdigest()[:32]
+
+    def _path(self, key_id: str, epoch: int) -> Path:
+        return self._of(key_id) / f"{epoch}.{SHARE}"
+
+
+def _context(purpose: str, key_id: str, epoch: int) -> bytes:
+    return json.dumps([purpose, key_id, epoch]).encode()
+
+
+def _framed(head: bytes, body: bytes) -> bytes:
+    return len(head).to_bytes(LENGTH_BYTES, "big") + head + body
+
+
+def _unframed(content: bytes) -> tuple[bytes, bytes]:
+    end = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES], "big")
+    if len(content) <= end:
+        raise ValueError("it is cut short")
+    return content[LENGTH_BYTES:end], content[end:]
+
+
+def _wipe(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(secrets.token_bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+    sync_folder(path.parent)
+    if path.exists():
+        raise VaultDamaged(path, "is still there after it was removed")
