@@ -39,6 +39,10 @@ class Benchmark:
     processes: tuple[Process, ...] = ()
 
 
+_ASIDE: Final = frozenset({"observer", "detectors", "projector", "gateway"})
+"""Nobody between a command and its signature waits for these."""
+_SIGNING: Final = tuple(each for each in PROCESSES if each.name not in _ASIDE)
+
 BENCHMARKS: Final[dict[str, Benchmark]] = {
     "engine": Benchmark("tests.bench.window.benchmark", ("kafka",)),
     "desk": Benchmark("tests.bench.desk.benchmark", ("kafka", "postgres")),
@@ -47,6 +51,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "order-latency": Benchmark("tests.bench.latency", SERVICES, PROCESSES),
     "signing-judge": Benchmark("tests.bench.signing.judging", ("kafka",)),
     "signing-hsm": Benchmark("tests.bench.signing.hsm", ("kafka", "token")),
+    "signing-shares": Benchmark("tests.bench.signing.shares", ("kafka", "node", "token"), _SIGNING),
 }
 
 
