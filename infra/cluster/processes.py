@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.topics import Principal
+from schemas.topics import COSIGNERS, Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ PROCESSES: Final = (
     Process("settlement", "streams.settlement", "settlement"),
     Process("observer", "streams.prices", "observer"),
     Process("detectors", "streams.detectors", "detectors"),
+    *(Process(cosigner, "streams.cosigning", cosigner) for cosigner in COSIGNERS),
     Process("projector", "projections.projector", "projector"),
     Process("gateway", "commands.gateway", "gateway"),
 )

@@ -20,9 +20,11 @@ from infra.isolation.sandbox import confine, runtime_paths
 from infra.telemetry import logging, metrics
 from schemas.topics import Principal
 from streams.engine.decider import Processor
-from streams.engine.process import run
+from streams.engine.process import run, wall_clock
 from streams.engine.references import References
+from streams.signing.backends.cosigners import over_kafka
 from streams.signing.backends.hsm import HsmSigner
+from streams.signing.backends.mpc import MpcSigner
 from streams.signing.backends.safe import with_safes
 from streams.signing.decider import SigningDecider
 from streams.signing.enclave import Enclave
@@ -77,7 +79,8 @@ def main() -> NoReturn:
         shut_in(description, settings)
         memory = SealedMemory(journal, caps, journal.entries)
         references = References(description, PRINCIPAL, REFERENCE_TOPICS)
-        signer = with_safes({"hsm": HsmSigner(token)}, lambda: governance.view)
+        mpc = MpcSigner(lambda: governance.view, over_kafka(description, PRINCIPAL), wall_clock)
+        signer = with_safes({"hsm": HsmSigner(token), "mpc": mpc, "hybrid": mpc}, lambda: governance.view)
         enclave = Enclave(references, signer, governance, memory)
         run(
             Processor(

@@ -30,6 +30,7 @@ from streams.cosigning.sessions.refusals import ABORTED, UNREADY, NotTakingPart,
 from streams.cosigning.sessions.rounds import Rounds
 from streams.cosigning.sessions.shares import Shares
 from streams.cosigning.sessions.signing import SigningCase, signing_case
+from streams.governance.keys import shares_named
 
 MICROS_PER_MS: Final = 1_000
 FRESH_MICROS: Final = 60_000 * MICROS_PER_MS
@@ -166,7 +167,7 @@ class Participant:
         if proof is None or self._shares.epochs(opened.key_id):
             epochs = ", ".join(map(str, self._shares.epochs(opened.key_id))) or "none"
             digest = self._shares.destroy_all(opened.key_id)
-            what = f"sealed shares of key {opened.key_id}, of epochs: {epochs}; none is left here"
+            what = f"{shares_named(opened.key_id)} of epochs: {epochs}; none is left here"
             proof = self._pen.destroyed(
                 DestructionProof(place=self._pen.name, what=what, digest=digest, destroyed_at=now, signature=UNSIGNED)
             )

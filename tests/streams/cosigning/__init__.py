@@ -1,0 +1,1 @@
+"""Cosigners: at one table in one process, and as processes."""

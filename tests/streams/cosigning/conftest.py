@@ -1,0 +1,36 @@
+"""A table whose key was made once: making one takes five seconds."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.streams.cosigning.table import Table, of_cosigners
+from tests.streams.signing.line import Line
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """A table after `make_key`. Not to be used further."""
+    table = Table(Line(of_cosigners()), tmp_path_factory.mktemp("table"))
+    table.make_key()
+    return table
+
+
+@pytest.fixture
+def table(made: Table, tmp_path: Path) -> Table:
+    """The same table, another for each test: all cosigners start anew, from a copy of their disks."""
+    folder = tmp_path / "table"
+    shutil.copytree(made.folder, folder)
+    return Table(made_again(made.line), folder)
+
+
+def made_again(line: Line) -> Line:
+    """A line of its own, after the same records."""
+    again = Line(line.genesis, now=line.now)
+    again.records[:] = copy.copy(line.records)
+    again.ends.update(line.ends)
+    return again
