@@ -1,4 +1,6 @@
-"""A small firm for the door's tests: a system that trades, people who propose and approve, two desks. It needs no chain."""
+"""A small firm for the door's tests: a system that trades, people who propose and approve, two desks,
+and whoever keeps keys. It needs no chain.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from commands.client import AuthenticatorFile, Ed25519KeyFile
 from infra.cluster.description import ClusterDescription
 from infra.identity import ed25519, keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
+from schemas.keys import Cosigner
 from schemas.orders import Transfer
+from schemas.topics import COSIGNERS
 from streams.governance import genesis
 from streams.governance.consistency import require_sense
 from streams.policy import starter
@@ -24,6 +30,8 @@ OTHER_DESK: Final = "beta"
 WALLET: Final = "alpha-main"
 SYSTEM: Final = "bot"
 SYSTEM_KEY: Final = "bot-1"
+CUSTODIAN: Final = "custodian"
+SITES: Final = ("zurich", "zurich", "london", "london", "new-york")
 CHAIN_ID: Final = 31_337
 USDC: Final = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 PAYEE: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -47,6 +55,9 @@ class Firm:
     def system_key_file(self) -> Path:
         return self.folder / "bot.pem"
 
+    def custodian(self) -> Ed25519KeyFile:
+        return Ed25519KeyFile(self.folder / "custodian.pem", f"{CUSTODIAN}-1")
+
     def authenticator_file(self, name: str) -> Path:
         return self.folder / f"{name}.json"
 
@@ -65,7 +76,6 @@ def establish(description: ClusterDescription) -> None:
     """Make keys and the signed genesis in the cluster's folder."""
     firm = firm_of(description)
     firm.folder.mkdir(mode=0o700)
-    public_key = ed25519.public_bytes(keyfile.generate(firm.system_key_file)).hex()
     root_key = keyfile.generate(firm.folder / "root.pem")
     document = genesis.GenesisDocument(
         firm="the door's tests",
@@ -73,14 +83,10 @@ def establish(description: ClusterDescription) -> None:
         desks=[DESK, OTHER_DESK],
         persons=[_person(firm, name, role) for name, role in PEOPLE.items()],
         systems=[
-            genesis.System(
-                principal=SYSTEM,
-                roles=["trader"],
-                site="here",
-                desks=[DESK],
-                signing_keys=[SigningKey(key_id=SYSTEM_KEY, public_key=f"0x{public_key}")],
-            )
+            _system(SYSTEM, "trader", [DESK], firm.system_key_file),
+            _system(CUSTODIAN, "custodian", [], firm.folder / "custodian.pem"),
         ],
+        cosigners=[_cosigner(firm, place) for place in range(1, 6)],
         assets=[genesis.Asset(asset_id="USDC", chain_id=CHAIN_ID, token=USDC, decimals=6, peg_usd=Decimal(1))],
         wallets=[
             genesis.Wallet(
@@ -124,6 +130,23 @@ def establish(description: ClusterDescription) -> None:
 
 def transfer(amount: str = "10") -> Transfer:
     return Transfer(asset_id="USDC", amount=Decimal(amount), destination=PAYEE)
+
+
+def _system(principal: str, role: str, desks: list[str], key_file: Path) -> genesis.System:
+    public_key = ed25519.public_bytes(keyfile.generate(key_file)).hex()
+    key = SigningKey(key_id=f"{principal}-1", public_key=f"0x{public_key}")
+    return genesis.System(principal=principal, roles=[role], site="here", desks=desks, signing_keys=[key])
+
+
+def _cosigner(firm: Firm, place: int) -> Cosigner:
+    name = COSIGNERS[place - 1]
+    return Cosigner(
+        cosigner=name,
+        party=place,
+        site=SITES[place - 1],
+        signing_key=f"0x{ed25519.public_bytes(keyfile.generate(firm.folder / f'{name}.pem')).hex()}",
+        agreement_key=f"0x{X25519PrivateKey.generate().public_key().public_bytes_raw().hex()}",
+    )
 
 
 def _person(firm: Firm, name: str, role: str) -> genesis.Person:
