@@ -1,0 +1,150 @@
+"""The custodian as a process: `python -m streams.custody`.
+
+Reads governance and, while a ceremony is under way, what cosigners say; writes reports and openings. One process for the
+installation: a second one finds the folder locked and ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from infra.cluster.description import ClusterDescription, current
+from infra.hsm.errors import TokenError
+from infra.hsm.token import Token
+from infra.identity.private_file import PrivateFileRefused
+from infra.kafka import clients
+from infra.telemetry import logging
+from schemas import wire
+from schemas.firm_commands import FirmCommand
+from schemas.sessions import CosignerMessage, SessionOpened
+from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF
+from streams.authentication.voice import NotRegistered
+from streams.cosigning.transport import MESSAGES, Inbox
+from streams.custody.custodian import Custodian, Outlets, folder, key_file
+from streams.custody.notes import Notes
+from streams.engine.outage import Outage
+from streams.engine.process import EXIT_RESTART, wall_clock
+from streams.engine.references import References
+from streams.governance.changes.keys.reports import CUSTODIAN
+from streams.governance.genesis import GenesisRefused
+from streams.governance.settings import pinned_root_key
+from streams.signing.root import NotRooted, RootedGovernance
+
+LOOK_SECONDS: Final = 0.2
+"""How often governance is looked at, and what is under way."""
+DELIVERY_SECONDS_MAX: Final = 10
+EXIT_REFUSED: Final = 4
+"""A person has to look at it: starting again gives the same."""
+LOCK: Final = "lock"
+
+log = structlog.get_logger(__name__)
+
+
+class AlreadyRunning(Exception):
+    """Another custodian holds the folder."""
+
+
+class _Writer:
+    """Writes records one after the other, each acknowledged."""
+
+    def __init__(self, description: ClusterDescription, outage: Outage) -> None:
+        more = {"error_cb": outage, "delivery.timeout.ms": DELIVERY_SECONDS_MAX * 1_000}
+        self._producer: Producer = clients.producer(description, CUSTODIAN, more)
+
+    def write(self, record: FirmCommand | SessionOpened) -> None:
+        """Return once the topic has it. Raises KafkaException: it does not, or nobody knows."""
+        failures: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                failures.append(error)
+
+        key = FIRM_KEY if isinstance(record, FirmCommand) else record.session_id
+        self._producer.produce(TOPIC_OF[type(record)].name, wire.encode(record), key.encode(), on_delivery=delivered)
+        unacknowledged = self._producer.flush(DELIVERY_SECONDS_MAX)
+        if failures or unacknowledged:
+            raise KafkaException(failures[0] if failures else KafkaError(KafkaError._MSG_TIMED_OUT))  # noqa: SLF001 - public
+
+
+def main() -> int:
+    """Keep keys until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
+    logging.configure(CUSTODIAN)
+    stopping = Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda _number, _frame: stopping.set())
+    try:
+        return _serve(current(), stopping)
+    except (KafkaException, TimeoutError, TokenError) as failure:
+        log.warning("restarting: what was ordered is still to be done", error=str(failure))
+        return EXIT_RESTART
+    except (NotRegistered, NotRooted, GenesisRefused, PrivateFileRefused, AlreadyRunning) as refusal:
+        log.error("the custodian does nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
+        return EXIT_REFUSED
+
+
+def _serve(description: ClusterDescription, stopping: Event) -> int:
+    outage = Outage()
+    with _alone(folder(description)), Token.open(description.token.settings) as token:
+        writer = _Writer(description, outage)
+        custodian = Custodian(
+            governance=RootedGovernance(pinned_root_key(description)),
+            references=References(description, CUSTODIAN, GOVERNANCE_TOPICS),
+            keepers={"hsm": token},
+            notes=Notes(folder(description)),
+            key_file=key_file(description),
+            outlets=Outlets(report=writer.write, open=writer.write),
+        )
+        custodian.refresh()
+        _say_if_mute(custodian)
+        inbox: Inbox | None = None
+        while not stopping.is_set() and not outage.seen:
+            custodian.refresh()
+            if inbox is None and custodian.has_orders:
+                inbox = Inbox(description, CUSTODIAN, outage, topics=(MESSAGES,))  # before anything is opened
+            custodian.act(wall_clock())
+            if inbox is None:
+                stopping.wait(LOOK_SECONDS)
+                continue
+            for message in inbox.take(LOOK_SECONDS):
+                if isinstance(message, CosignerMessage):
+                    custodian.hear(message)
+            if not custodian.has_orders:
+                inbox.close()
+                inbox = None
+    return EXIT_RESTART if outage.seen else 0
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Hold the folder. Raises AlreadyRunning: somebody else does."""
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (place / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AlreadyRunning(f"another custodian is running in {place}") from error
+        yield
+
+
+def _say_if_mute(custodian: Custodian) -> None:
+    """Say at the start what a report would find missing, while nobody needs it yet."""
+    try:
+        custodian.voice()
+    except NotRegistered as refusal:
+        log.warning("no key can be reported", reason=str(refusal))
+    else:
+        log.info("ready")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""The custodian: every order about a key that governance, derived from the pinned root key, has open is carried out and reported.
+
+Nothing is done on anybody's word but rooted governance's. A report is one signed command, whose id follows from what it says,
+so that saying it again does no harm; an order that stays open although it was reported is taken up again later and later, and
+governance's refusal says why to people. What is under way is not kept over a restart: the open orders are what is to be done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+from infra.cluster.description import ClusterDescription
+from infra.identity import keyfile
+from infra.identity.private_file import PrivateFileRefused
+from schemas.canonical import ORDER_NAMESPACE, canonical_bytes
+from schemas.events.base import FirmEvent
+from schemas.events.keys import KeyOrdered
+from schemas.firm_commands import FirmCommand, ReportKey
+from schemas.keys import KeyBackend
+from schemas.sessions import CosignerMessage, SessionOpened
+from schemas.values import CommandId, Instant
+from streams.authentication.voice import NotRegistered, Voice
+from streams.custody import ceremonies, keeping
+from streams.custody.ceremonies import ATTEMPTS_MAX, MICROS_PER_SECOND, PAUSE_SECONDS, Attempt
+from streams.custody.keeping import Keeper
+from streams.custody.notes import Notes
+from streams.engine.decider import Received
+from streams.governance.changes.keys.places import backend_said, place_of
+from streams.governance.changes.keys.reports import CUSTODIAN
+from streams.governance.keys import IN_SHARES, KeyStanding
+from streams.governance.view import Governance
+from streams.signing.root import RootedGovernance
+
+KEY_FILE: Final = "custodian.pem"
+"""Among the cluster's secrets. Made with the genesis that registers it."""
+FOLDER: Final = "custodian"
+REPORT_SECONDS_MIN: Final = 30
+"""After so long an order that was reported and is still open is taken up again; then after twice as long."""
+REPORT_SECONDS_MAX: Final = 3_600
+
+log = structlog.get_logger(__name__)
+
+
+class References(Protocol):
+    """Where governance comes from: `streams.engine.references.References`, or a simulation of it."""
+
+    def poll(self) -> Iterable[Received]:
+        """What has arrived since, in the order of each topic."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Where the custodian says something. Both return once Kafka has it, or raise."""
+
+    report: Callable[[FirmCommand], None]
+    open: Callable[[SessionOpened], None]
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """An order that is being carried out, or that was reported."""
+
+    attempt: Attempt | None = None
+    tried: int = 0
+    """Attempts since the process began, or since it was last reported."""
+    resume_at: Instant = 0
+    """Nothing is done about it before."""
+    wait_seconds: int = REPORT_SECONDS_MIN
+
+
+class Custodian:
+    """Carries out orders about keys, one step at a time."""
+
+    def __init__(
+        self,
+        governance: RootedGovernance,
+        references: References,
+        keepers: Mapping[KeyBackend, Keeper],
+        notes: Notes,
+        key_file: Path,
+        outlets: Outlets,
+    ) -> None:
+        """`keepers`: by backend, where keys are that one place holds."""
+        self._governance = governance
+        self._references = references
+        self._keepers = keepers
+        self._notes = notes
+        self._key_file = key_file
+        self._outlets = outlets
+        self._under_way: dict[int, _UnderWay] = {}
+        """By the order's position."""
+
+    @property
+    def has_orders(self) -> bool:
+        """Whether anything about a key in shares is still to be done."""
+        firm = self._governance.view
+        orders = [known.open_order for known in firm.keys.values() if known.open_order is not None]
+        return any(_backend_of(firm, order) in IN_SHARES for order in orders)
+
+    def refresh(self) -> None:
+        """Take in what governance has said.
+
+        Raises:
+            NotRooted, GenesisRefused: it was not governance that said it.
+        """
+        for received in self._references.poll():
+            if isinstance(received.record, FirmEvent):
+                self._governance.accept(received.record)
+
+    def voice(self) -> Voice:
+        """The custodian's key as governance knows it.
+
+        Raises:
+            NotRegistered: it does not, or there is no key.
+        """
+        try:
+            return Voice.registered(CUSTODIAN, keyfile.load(self._key_file), self._governance.view)
+        except (PrivateFileRefused, OSError) as error:
+            raise NotRegistered(f"the custodian has no key: {error}") from error
+
+    def act(self, now: Instant) -> None:
+        """Do what can be done now about every order that is open.
+
+        Raises:
+            TokenError: the place of a key does not answer.
+            NotRegistered: there is something to report, and nobody would listen.
+        """
+        firm = self._governance.view
+        open_orders = {
+            order.position: (order, known) for known in firm.keys.values() if (order := known.open_order) is not None
+        }
+        self._under_way = {place: each for place, each in self._under_way.items() if place in open_orders}
+        for position, (order, known) in sorted(open_orders.items()):
+            under_way = self._under_way.setdefault(position, _UnderWay())
+            if under_way.attempt is not None:
+                self._listen(order, under_way, under_way.attempt, now)
+            elif now >= under_way.resume_at:
+                self._take_up(order, known, under_way, now)
+
+    def hear(self, message: CosignerMessage) -> None:
+        """Take in what a cosigner says."""
+        for each in self._under_way.values():
+            if each.attempt is not None:
+                each.attempt.hear(message, self._governance.view)
+
+    def _take_up(self, order: KeyOrdered, known: KeyStanding, under_way: _UnderWay, now: Instant) -> None:
+        backend = _backend_of(self._governance.view, order)
+        if backend in IN_SHARES:
+            attempt = Attempt(ceremonies.opening(order, known, self._notes.next_attempt(order.position), now))
+            self._outlets.open(attempt.opened)
+            under_way.attempt, under_way.tried = attempt, under_way.tried + 1
+            log.info("ceremony opened", key=order.key_id, kind=attempt.opened.kind, attempt=attempt.opened.attempt)
+        elif (keeper := self._keepers.get(backend)) is None:
+            self._report(keeping.no_keeper(order, backend), under_way, now)
+        else:
+            self._report(keeping.carried_out(order, keeper, self._notes, now), under_way, now)
+
+    def _listen(self, order: KeyOrdered, under_way: _UnderWay, attempt: Attempt, now: Instant) -> None:
+        if (report := attempt.report()) is not None:
+            self._report(report, under_way, now)
+        elif attempt.is_lost(now):
+            refusal = attempt.failure()
+            log.warning("ceremony given up", key=order.key_id, attempt=attempt.opened.attempt, reason=refusal.message)
+            under_way.attempt, under_way.resume_at = None, now + PAUSE_SECONDS * MICROS_PER_SECOND
+            if under_way.tried >= ATTEMPTS_MAX:
+                self._report(keeping.failed(order, refusal), under_way, now)
+
+    def _report(self, body: ReportKey, under_way: _UnderWay, now: Instant) -> None:
+        self._outlets.report(self.voice().signed(body, command_id(body), now))
+        log.info("reported", position=body.ordered_position, outcome=body.outcome)
+        under_way.attempt, under_way.tried = None, 0
+        under_way.resume_at = now + under_way.wait_seconds * MICROS_PER_SECOND
+        under_way.wait_seconds = min(2 * under_way.wait_seconds, REPORT_SECONDS_MAX)
+
+
+def command_id(body: ReportKey) -> CommandId:
+    """The id of the command that reports exactly this."""
+    content = hashlib.sha256(canonical_bytes(body)).hexdigest()
+    return str(uuid.uuid5(ORDER_NAMESPACE, f"key-report/{body.ordered_position}/{content}"))
+
+
+def key_file(description: ClusterDescription) -> Path:
+    """Where the custodian's private key is."""
+    return description.secret(KEY_FILE)
+
+
+def folder(description: ClusterDescription) -> Path:
+    """Where its notes are."""
+    return description.runtime / FOLDER
+
+
+def _backend_of(firm: Governance, order: KeyOrdered) -> KeyBackend:
+    said, place = backend_said(order.change), place_of(firm, order.key_id)
+    backend = said if said is not None or place is None else place.backend
+    assert backend is not None  # noqa: S101 - narrows: nothing is ordered about a key that is nowhere
+    return backend

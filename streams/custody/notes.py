@@ -1,0 +1,63 @@
+"""What the custodian must not forget between an order and its report: which keys it began, what it destroyed, how often it tried.
+
+Decides that each note is on the disk before anything follows from it. A key that is in the token and was not begun for the
+order at hand is somebody else's, and is never passed off as the one that was ordered; what is destroyed can still be named
+afterwards; attempts at a ceremony are counted on, so that no two of them make shares of the same epoch. Notes are by the
+order's position.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field
+
+from infra.identity.private_file import PRIVATE_FOLDER_MODE, read_private, write_private
+from schemas.keys import DestructionProof
+from schemas.values import Record
+
+FILE: Final = "notes.json"
+
+
+class _Notes(Record):
+    begun: list[int] = Field(default_factory=list)
+    destroyed: dict[int, DestructionProof] = Field(default_factory=dict)
+    attempts: dict[int, int] = Field(default_factory=dict)
+
+
+class Notes:
+    """The custodian's notes, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what was noted before. Raises PrivateFileRefused, pydantic.ValidationError: somebody tampered with it."""
+        folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+        self._file = folder / FILE
+        self._notes = _Notes.model_validate_json(read_private(self._file)) if self._file.exists() else _Notes()
+
+    def has_begun(self, position: int) -> bool:
+        """Whether a key was begun for an order."""
+        return position in self._notes.begun
+
+    def begin(self, position: int) -> None:
+        """A key is about to be made for an order."""
+        if not self.has_begun(position):
+            self._write(self._notes.model_copy(update={"begun": [*self._notes.begun, position]}))
+
+    def destroyed(self, position: int) -> DestructionProof | None:
+        """What was about to be destroyed for an order."""
+        return self._notes.destroyed.get(position)
+
+    def note_destroyed(self, position: int, proof: DestructionProof) -> None:
+        """A key is about to be destroyed for an order."""
+        self._write(self._notes.model_copy(update={"destroyed": {**self._notes.destroyed, position: proof}}))
+
+    def next_attempt(self, position: int) -> int:
+        """The number of another attempt at an order's ceremony, from 1; never given again."""
+        number = self._notes.attempts.get(position, 0) + 1
+        self._write(self._notes.model_copy(update={"attempts": {**self._notes.attempts, position: number}}))
+        return number
+
+    def _write(self, notes: _Notes) -> None:
+        write_private(self._file, notes.model_dump_json().encode())
+        self._notes = notes
