@@ -30,7 +30,7 @@ from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF
 from streams.authentication.voice import NotRegistered
 from streams.cosigning.transport import MESSAGES, Inbox
-from streams.custody.custodian import Custodian, Outlets, folder, key_file
+from streams.custody.custodian import Belongings, Custodian, Outlets, folder, key_file
 from streams.custody.notes import Notes
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, wall_clock
@@ -99,9 +99,7 @@ def _serve(description: ClusterDescription, stopping: Event) -> int:
         custodian = Custodian(
             governance=RootedGovernance(pinned_root_key(description)),
             references=References(description, CUSTODIAN, GOVERNANCE_TOPICS),
-            keepers={"hsm": token},
-            notes=Notes(folder(description)),
-            key_file=key_file(description),
+            belongings=Belongings({"hsm": token}, Notes(folder(description)), key_file(description)),
             outlets=Outlets(report=writer.write, open=writer.write),
         )
         custodian.refresh()

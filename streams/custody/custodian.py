@@ -1,4 +1,4 @@
-"""The custodian: every order about a key that governance, derived from the pinned root key, has open is carried out and reported.
+"""The custodian: every order about a key that rooted governance has open is carried out, and what came of it reported.
 
 Nothing is done on anybody's word but rooted governance's. A report is one signed command, whose id follows from what it says,
 so that saying it again does no harm; an order that stays open although it was reported is taken up again later and later, and
@@ -57,6 +57,16 @@ class References(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Belongings:
+    """What is the custodian's own."""
+
+    keepers: Mapping[KeyBackend, Keeper]
+    """By backend, where keys are that one place holds."""
+    notes: Notes
+    key_file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Outlets:
     """Where the custodian says something. Both return once Kafka has it, or raise."""
 
@@ -83,17 +93,14 @@ class Custodian:
         self,
         governance: RootedGovernance,
         references: References,
-        keepers: Mapping[KeyBackend, Keeper],
-        notes: Notes,
-        key_file: Path,
+        belongings: Belongings,
         outlets: Outlets,
     ) -> None:
-        """`keepers`: by backend, where keys are that one place holds."""
         self._governance = governance
         self._references = references
-        self._keepers = keepers
-        self._notes = notes
-        self._key_file = key_file
+        self._keepers = belongings.keepers
+        self._notes = belongings.notes
+        self._key_file = belongings.key_file
         self._outlets = outlets
         self._under_way: dict[int, _UnderWay] = {}
         """By the order's position."""
@@ -134,9 +141,8 @@ class Custodian:
             NotRegistered: there is something to report, and nobody would listen.
         """
         firm = self._governance.view
-        open_orders = {
-            order.position: (order, known) for known in firm.keys.values() if (order := known.open_order) is not None
-        }
+        ordered = [(known.open_order, known) for known in firm.keys.values() if known.open_order is not None]
+        open_orders = {order.position: (order, known) for order, known in ordered}
         self._under_way = {place: each for place, each in self._under_way.items() if place in open_orders}
         for position, (order, known) in sorted(open_orders.items()):
             under_way = self._under_way.setdefault(position, _UnderWay())
