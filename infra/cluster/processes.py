@@ -28,6 +28,7 @@ PROCESSES: Final = (
     Process("desk", "streams.desk", "desk"),
     Process("execution", "streams.execution", "execution"),
     Process("signer", "streams.signing", "signer"),
+    Process("custodian", "streams.custody", "custodian"),
     Process("broadcast", "streams.broadcast", "broadcast"),
     Process("settlement", "streams.settlement", "settlement"),
     Process("observer", "streams.prices", "observer"),

@@ -24,9 +24,12 @@ from infra.identity import ed25519, keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private, read_private
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
+from streams.cosigning.enrolment import enrol
+from streams.custody.custodian import key_file as custodian_key_file
 from streams.detectors.breaches import PRINCIPAL as DETECTORS
 from streams.detectors.process import key_file as detectors_key_file
 from streams.governance import genesis
+from streams.governance.changes.keys.reports import CUSTODIAN
 from streams.governance.consistency import require_sense
 from streams.policy import starter
 
@@ -112,7 +115,7 @@ def _document(
         issued_at=time.time_ns() // 1_000,
         desks=[DESK],
         persons=[_person(institution, name, host, description.http) for name in PEOPLE],
-        systems=[_system(institution), _detectors(description)],
+        systems=[_system(institution), _detectors(description), _custodian(description)],
         assets=_assets(world),
         wallets=[
             genesis.Wallet(
@@ -126,6 +129,7 @@ def _document(
             )
         ],
         contracts=_contracts(world),
+        cosigners=enrol(description),
         policy=genesis.Policy(
             cedar=starter.CEDAR,
             cedar_schema=starter.CEDAR_SCHEMA,
@@ -170,6 +174,18 @@ def _detectors(description: ClusterDescription) -> genesis.System:
         site="london",
         desks=[],
         signing_keys=[SigningKey(key_id=f"{DETECTORS}-1", public_key=f"0x{public_key.hex()}")],
+    )
+
+
+def _custodian(description: ClusterDescription) -> genesis.System:
+    """What reports on keys. Its key is where its process looks for it."""
+    public_key = ed25519.public_bytes(keyfile.generate(custodian_key_file(description)))
+    return genesis.System(
+        principal=CUSTODIAN,
+        roles=["custodian"],
+        site="zurich",
+        desks=[],
+        signing_keys=[SigningKey(key_id=f"{CUSTODIAN}-1", public_key=f"0x{public_key.hex()}")],
     )
 
 
