@@ -11,7 +11,7 @@ Leaves out what a digest means, and who may ask: that is decided before a token 
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -99,10 +99,9 @@ class Token:
                 return
             self._closed = True
             self._forget()
-            try:
+            with self._resources, suppress(PKCS11Error):
+                # One that could not be opened anew is closed already; finalising the library ends whatever is left.
                 self._session.close()
-            finally:
-                self._resources.close()
 
     def __enter__(self) -> Self:
         """Return itself."""
