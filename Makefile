@@ -95,8 +95,8 @@ test: setup $(GETH) ## every test, on real components of its own
 bench: setup ## benchmarks beside their peers (ONLY=name for one)
 	@$(PY) -m tests.bench $(ONLY)
 
-chaos: setup ## faults under load (SEED=1 MINUTES=5)
-	@$(PY) -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
+chaos: setup ## faults under load (SEED=1 MINUTES=5; ARGS=--signing: of signers)
+	@$(PY) -m tests.chaos --seed $(SEED) --minutes $(MINUTES) $(ARGS)
 
 mutation: setup ## what the tests of a room notice when its code is changed (ROOM=streams/desk)
 	@$(PY) -m tests.mutation $(ROOM)

@@ -1,4 +1,4 @@
-"""`make chaos SEED=n MINUTES=m`: a cluster of its own, faults under load, and one JSON object in the last line."""
+"""`make chaos SEED=n MINUTES=m [ARGS=--signing]`: faults under load on a cluster of its own; the last line is JSON."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.chaos.faults import BROKERS, PROCESSES
 from tests.chaos.findings import findings_of, is_sound
 from tests.chaos.firm import found
 from tests.chaos.run import Plan, run
+from tests.chaos.signing import run as signing
 
 FAULTS_A_MINUTE: Final = 10
 FAULTS_MIN: Final = 20
@@ -26,11 +27,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--keep", action="store_true", help="leave the cluster's folder, with its logs, to be looked at")
+    parser.add_argument("--signing", action="store_true", help="the whole line signs; enclave, cosigners and tokens die")
     options = parser.parse_args()
     plan = Plan(options.seed, options.minutes * 60, max(FAULTS_MIN, round(options.minutes * FAULTS_A_MINUTE)))
-    findings = chaos(ROOT / ".runtime" / f"chaos-{os.getpid()}", plan, keep=options.keep)
+    runtime = ROOT / ".runtime" / f"chaos-{os.getpid()}"
+    if options.signing:
+        findings = signing.chaos(runtime, plan, _say, keep=options.keep)
+        sound = signing.is_sound(findings)
+    else:
+        findings = chaos(runtime, plan, keep=options.keep)
+        sound = is_sound(findings)
     sys.stdout.write(json.dumps(findings) + "\n")
-    return 0 if is_sound(findings) else 1
+    return 0 if sound else 1
 
 
 def chaos(runtime: Path, plan: Plan, *, keep: bool = False) -> dict[str, Any]:

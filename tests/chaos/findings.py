@@ -62,17 +62,17 @@ def findings_of(description: ClusterDescription, ran: Ran, say: Callable[[str], 
         "projected_otherwise": tables.differences(description),
         "events": audit.events,
         "recovery_ms": _recovery(ran.watch.recoveries),
-        "shown_ms": _spread(each.shown for each in ran.watch.recoveries),
+        "shown_ms": spread(each.shown for each in ran.watch.recoveries),
     }
 
 
 def _recovery(recoveries: list[Recovery]) -> dict[str, Any]:
     kinds = sorted({each.fault.kind for each in recoveries})
-    by_kind = {kind: _spread(each.seconds for each in recoveries if each.fault.kind == kind) for kind in kinds}
-    return {**_spread(each.seconds for each in recoveries), "by_kind": by_kind}
+    by_kind = {kind: spread(each.seconds for each in recoveries if each.fault.kind == kind) for kind in kinds}
+    return {**spread(each.seconds for each in recoveries), "by_kind": by_kind}
 
 
-def _spread(seconds: Iterable[float | None]) -> dict[str, int | None]:
+def spread(seconds: Iterable[float | None]) -> dict[str, int | None]:
     """Median and longest, in milliseconds. Faults that were never recovered from count as `unrecovered`."""
     known = list(seconds)
     found = sorted(each for each in known if each is not None)

@@ -32,6 +32,10 @@ class Plan:
         """The mean time between two faults, some of which turn out not to be possible when their time comes."""
         return self.seconds / self.faults_min / 1.2
 
+    def gap(self, random: Random) -> float:
+        """Faults come at random moments, now and then one upon the other."""
+        return self.interval_seconds * random.uniform(0.1, 1.9)
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:
@@ -72,13 +76,13 @@ def _await_answers(load: Load, watch: Watch) -> None:
 
 def _under_faults(plan: Plan, load: Load, watch: Watch, faults: Faults, progress: Callable[[str], None]) -> None:
     begun = time.monotonic()
-    due = begun + _gap(plan, faults.random)
+    due = begun + plan.gap(faults.random)
     while (now := time.monotonic()) < begun + plan.seconds or len(faults.struck) < plan.faults_min:
         load.tend()
         watch.look(LOOK_SECONDS)
         faults.tend()
         if now >= due:
-            due = now + _gap(plan, faults.random)
+            due = now + plan.gap(faults.random)
             fault = faults.strike()
             if fault is not None:
                 watch.struck(fault)
@@ -86,11 +90,6 @@ def _under_faults(plan: Plan, load: Load, watch: Watch, faults: Faults, progress
                     f"{now - begun:6.1f} s  {fault.kind:14} {fault.victim:10} "
                     f"sent {len(load.sent)}, written {load.written}, answered {len(watch.answered)}"
                 )
-
-
-def _gap(plan: Plan, random: Random) -> float:
-    """Faults come at random moments, now and then one upon the other."""
-    return plan.interval_seconds * random.uniform(0.1, 1.9)
 
 
 def _drain(load: Load, watch: Watch) -> None:
