@@ -53,19 +53,19 @@ class WrongPin(TokenError):
 
 
 class KeyUnknown(TokenError):
-    """The token has no such key."""
+    """There is no such key."""
 
-    def __init__(self, key_id: str) -> None:
-        """Name the key."""
-        super().__init__(f"the token has no key {key_id!r}; generate it, or check the wallet's key id")
+    def __init__(self, key_id: str, place: str = "the token") -> None:
+        """Name the key, and where it was looked for."""
+        super().__init__(f"{place} has no key {key_id!r}; generate it, or check the wallet's key id")
 
 
 class KeyExists(TokenError):
     """A key of this id is there already, and is never replaced."""
 
-    def __init__(self, key_id: str) -> None:
-        """Name the key."""
-        super().__init__(f"the token already has a key {key_id!r}; use it, or choose another id")
+    def __init__(self, key_id: str, place: str = "the token") -> None:
+        """Name the key, and where it is."""
+        super().__init__(f"{place} already has a key {key_id!r}; use it, or choose another id")
 
 
 class KeyUnfit(TokenError):
