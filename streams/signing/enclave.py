@@ -60,6 +60,9 @@ class Enclave:
         simulated = received.record
         if not isinstance(simulated, Simulated) or simulated.verdict != "passed" or simulated.order_id in state.answered:
             return None
+        older = self._memory.reached.refusal(self._witness, received.partition)
+        if older is not None:
+            return Judged(simulated, self._witness.refused("log-rollback", older), None)
         verdict = self._verdict(received, simulated, now)
         if not isinstance(verdict, Verdict):
             return verdict
@@ -74,10 +77,7 @@ class Enclave:
         return Judged(simulated, verdict, None)
 
     def _verdict(self, received: Received, simulated: Simulated, now: Instant) -> Verdict | Later | None:
-        """What the log says of it, if it is the log that was read before."""
-        older = self._memory.reached.refusal(self._witness, received.partition)
-        if older is not None:
-            return self._witness.refused("log-rollback", older)
+        """What the log says of it; not asked again and again while others are signing."""
         verdict, judged_at = self._at_work.get(simulated.order_id, (None, now))
         if verdict is not None and now - judged_at < JUDGED_AGAIN_MICROS:
             return verdict
