@@ -25,6 +25,8 @@ BATCH_CALLS_MAX: Final = 100
 CONNECTIONS_MAX: Final = 8
 LIMIT_EXCEEDED: Final = -32_005
 """EIP-1474: the request exceeds a defined limit, most often of requests per second."""
+INDEXING: Final = "transaction indexing is in progress"
+"""What go-ethereum 1.17 says, with its general code -32000, while it cannot tell yet whether it knows a transaction."""
 REFUSAL_CHARACTERS_MAX: Final = 500
 """A node's message goes into logs and events; longer ones are cut."""
 
@@ -126,7 +128,7 @@ class JsonRpc:
         if isinstance(error, dict):
             code = error.get("code")
             message = str(error.get("message"))[:REFUSAL_CHARACTERS_MAX]
-            if code == LIMIT_EXCEEDED:
+            if code == LIMIT_EXCEEDED or message == INDEXING:
                 raise NodeUnavailable(self.name, message)
             raise NodeRefused(code if isinstance(code, int) else 0, message, error.get("data"))
         if answer.get("id") != number or "result" not in answer:

@@ -175,8 +175,8 @@ def _result(value: object) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "id": 0, "result": value}).encode()
 
 
-def _error(code: int) -> bytes:
-    return json.dumps({"jsonrpc": "2.0", "id": 0, "error": {"code": code, "message": "no", "data": "0x01"}}).encode()
+def _error(code: int, message: str = "no") -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": 0, "error": {"code": code, "message": message, "data": "0x01"}}).encode()
 
 
 @pytest.mark.parametrize(
@@ -198,6 +198,7 @@ def _error(code: int) -> bytes:
         (200, _result("0x")),
         (200, b'{"jsonrpc": "2.0", "id": 5, "result": "0x1"}'),
         (200, _error(rpc.LIMIT_EXCEEDED)),
+        (200, _error(-32_000, rpc.INDEXING)),
     ],
     ids=lambda part: str(part)[:40],
 )
