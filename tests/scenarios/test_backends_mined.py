@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import pytest
 
+from infra.chain.answers import Receipt
 from infra.chain.node import Node
+from infra.chain.rpc import NodeUnavailable
+from infra.chain.safe import transaction as safe_transaction
+from infra.chain.safe.signatures import packed
+from infra.chain.safe.transaction import SafeCall
 from infra.chain.transaction import Signature, Transaction, assemble, digest, recover_sender
+from infra.chain.world.artefacts import SAFE_PROXY_FACTORY, SAFE_SINGLETON
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
+from infra.keys.sealing import TokenSealer
+from infra.keys.threshold import Share
+from infra.keys.vault import ShareVault
 from schemas.events.lifecycle import Simulated
 from schemas.examples import example
-from schemas.keys import KeyBackend
+from schemas.keys import KeyHolder, SafeAccount
 from streams.signing.backends.contract import Made, Signer, Task
 from streams.signing.backends.hsm import HsmSigner
 from tests.infra.chain.geth import geth, why_not
 from tests.infra.chain.local_chain import anvil
+from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, SafeScene, deployed
+from tests.infra.keys.ring import generated, refreshed, signed
 
 KEY_ID: Final = "treasury-1"
 RECEIVER: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 FUNDS_WEI: Final = 10**18
+WEI: Final = 10**15
+"""Of one payment."""
 TRANSACTIONS: Final = 3
 MINED_SECONDS_MAX: Final = 15
 
@@ -33,7 +48,7 @@ MINED_SECONDS_MAX: Final = 15
 class Held:
     """A key, and the backend that signs with it."""
 
-    backend: KeyBackend
+    backend: Literal["software", "hsm", "mpc", "hybrid"]
     signer: Signer
     address: str
 
@@ -49,7 +64,45 @@ def in_a_token(folder: Path) -> Iterator[Held]:
         yield Held("hsm", HsmSigner(token), token.generate_key(KEY_ID))
 
 
-BACKENDS: Final = {"hsm": in_a_token}
+@dataclass(frozen=True, slots=True)
+class SharesTogether:
+    """Shares that sign together in one room; which of them changes with the digest."""
+
+    shares: Mapping[int, Share]
+    threshold: int
+
+    def sign(self, task: Task) -> Made:
+        """What as many of them as are needed sign."""
+        groups = list(itertools.combinations(self.shares, self.threshold))
+        made = signed(self.shares, groups[task.digest[0] % len(groups)], task.digest)
+        return Made(Signature(made.y_parity, made.r, made.s))
+
+
+@cache
+def three_of_five() -> Mapping[int, Share]:
+    """The shares of one key; making them takes seconds."""
+    return generated(3, 5)
+
+
+def in_shares(_: Path) -> Iterator[Held]:
+    shares = three_of_five()
+    yield Held("mpc", SharesTogether(shares, 3), shares[1].address)
+
+
+def in_sealed_shares(folder: Path) -> Iterator[Held]:
+    """Shares of a later epoch than the key's first, each sealed by a key in a token; opened in memory."""
+    first = three_of_five()
+    with Token.open(initialise(folder)) as token:
+        vaults = {}
+        for party, share in refreshed(first).items():
+            token.generate_sealing_key(f"sealing-{party}")
+            vaults[party] = ShareVault(folder / f"shares-{party}", TokenSealer(token, f"sealing-{party}"))
+            vaults[party].put(KEY_ID, 2, share)
+        opened = {party: vault.get(KEY_ID, 2) for party, vault in vaults.items()}
+        yield Held("hybrid", SharesTogether(opened, 3), first[1].address)
+
+
+BACKENDS: Final = {"hsm": in_a_token, "mpc": in_shares, "hybrid": in_sealed_shares}
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
@@ -79,10 +132,17 @@ def node(request: pytest.FixtureRequest) -> Node:
 
 def mined(node: Node, transaction_hash: str) -> None:
     deadline = time.monotonic() + MINED_SECONDS_MAX
-    while (receipt := node.receipt(transaction_hash)) is None:
+    while (receipt := receipt_of(node, transaction_hash)) is None:
         assert time.monotonic() < deadline, f"{transaction_hash} is not mined"
         time.sleep(0.02)
     assert receipt.succeeded
+
+
+def receipt_of(node: Node, transaction_hash: str) -> Receipt | None:
+    try:
+        return node.receipt(transaction_hash)
+    except NodeUnavailable:
+        return None
 
 
 def funded(node: Node, address: str) -> None:
@@ -96,8 +156,8 @@ def funded(node: Node, address: str) -> None:
 
 def test_its_transactions_are_mined(held: Held, node: Node) -> None:
     funded(node, held.address)
-    before = node.balance(RECEIVER)
-    for nonce in range(TRANSACTIONS):
+    before, first = node.balance(RECEIVER), node.transaction_count(held.address)
+    for nonce in range(first, first + TRANSACTIONS):
         fees = node.fees()
         transaction = Transaction(
             chain_id=node.chain_id(),
@@ -106,11 +166,39 @@ def test_its_transactions_are_mined(held: Held, node: Node) -> None:
             max_fee_per_gas=fees.max_fee_per_gas,
             gas_limit=50_000,
             to=RECEIVER,
-            value=10**15 + nonce,
+            value=WEI,
             data=b"proofdesk"[: nonce * 4],
         )
-        signed = assemble(transaction, held.sign(digest(transaction)))
-        assert recover_sender(signed.raw) == held.address
-        mined(node, node.send_raw(signed.raw))
-    assert node.transaction_count(held.address) == TRANSACTIONS
-    assert node.balance(RECEIVER) == before + sum(10**15 + nonce for nonce in range(TRANSACTIONS))
+        made = assemble(transaction, held.sign(digest(transaction)))
+        assert recover_sender(made.raw) == held.address
+        mined(node, node.send_raw(made.raw))
+    assert node.transaction_count(held.address) == first + TRANSACTIONS
+    assert node.balance(RECEIVER) == before + TRANSACTIONS * WEI
+
+
+@pytest.fixture(scope="module")
+def scenes() -> dict[str, SafeScene]:
+    """Nodes with Safe's contracts on them, once each."""
+    return {}
+
+
+def with_safes(node: Node, scenes: dict[str, SafeScene]) -> SafeScene:
+    if node.name not in scenes:
+        for owner in (ANNA, CLARA):
+            funded(node, owner.address)
+        factory, singleton = (deployed(node, CLARA, each) for each in (SAFE_PROXY_FACTORY, SAFE_SINGLETON))
+        scenes[node.name] = SafeScene(node, node.chain_id(), factory, singleton)
+    return scenes[node.name]
+
+
+def test_a_safe_that_it_owns_with_others_pays(held: Held, node: Node, scenes: dict[str, SafeScene]) -> None:
+    scene = with_safes(node, scenes)
+    owner = KeyHolder(address=held.address, key_backend=held.backend, key_id=KEY_ID)
+    account = SafeAccount(threshold=2, owners=[owner, ANNA.holder(), BRUNO.holder()], executor=ANNA.holder())
+    safe = scene.established(account, wei=2 * WEI)
+    before = node.balance(RECEIVER)
+    call = SafeCall(RECEIVER, WEI, b"", executor_nonce=scene.nonce(ANNA))
+    signature = held.sign(safe_transaction.digest(scene.chain_id, safe, call, 0))
+    signatures = packed({held.address: signature}, ANNA.address)
+    assert scene.send(ANNA, safe, safe_transaction.encode(call, signatures)).succeeded
+    assert node.balance(RECEIVER) == before + WEI
