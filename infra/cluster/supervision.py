@@ -35,7 +35,16 @@ RESTARTS_MAX: Final = 1_000_000
 LOG_MB_MAX: Final = 20
 MARK: Final = "PROOFDESK_SUPERVISED_IN"
 """Tells a cluster's processes from all others, should supervisord die before them. No person's shell ever has it."""
-KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "JAVA_HOME", "OTEL_EXPORTER_OTLP_ENDPOINT", "PROOFDESK_LOG_LEVEL")
+KEPT_VARIABLES: Final = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "JAVA_HOME",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "PROOFDESK_LOG_LEVEL",
+    "PROOFDESK_DEVELOPMENT",
+)
 """What a cluster takes over from the shell that started it."""
 
 

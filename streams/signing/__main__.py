@@ -8,6 +8,7 @@ spans: the trace passes through it in the headers.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -15,33 +16,42 @@ import infra
 import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
+from infra.hsm.errors import KeyExists
 from infra.hsm.token import Token
 from infra.isolation.sandbox import confine, runtime_paths
+from infra.keys.sealing import TokenSealer
+from infra.keys.software import SoftwareKeys
 from infra.telemetry import logging, metrics
+from schemas.keys import KeyBackend
 from schemas.topics import Principal
 from streams.engine.decider import Processor
 from streams.engine.process import run, wall_clock
 from streams.engine.references import References
+from streams.signing.backends.contract import Signer
 from streams.signing.backends.cosigners import over_kafka
 from streams.signing.backends.hsm import HsmSigner
 from streams.signing.backends.mpc import MpcSigner
 from streams.signing.backends.safe import with_safes
+from streams.signing.backends.software import SoftwareSigner
 from streams.signing.decider import SigningDecider
 from streams.signing.enclave import Enclave
 from streams.signing.installation import (
     CAPS_FILE,
+    KEYS_FOLDER,
     MEMORY_FOLDER,
     EnclaveSettings,
     own_folder,
     pinned_caps,
     pinned_root_key,
 )
-from streams.signing.memory.journal import KeyBeside, SealedJournal
+from streams.signing.memory.journal import SealedJournal
 from streams.signing.memory.sealed import SealedMemory
 from streams.signing.root import RootedGovernance
 from streams.signing.witness import REFERENCE_TOPICS
 
 PRINCIPAL: Final[Principal] = "signer"
+MEMORY_KEY: Final = "signer-memory"
+"""The id of the token's key that seals the memory."""
 
 
 def broker_ports(bootstrap: str) -> tuple[int, ...]:
@@ -53,19 +63,27 @@ def shut_in(description: ClusterDescription, settings: EnclaveSettings) -> None:
     """Give up whatever the enclave does not need from here on. Raises ConfinementRefused."""
     counters = description.runtime / metrics.FOLDER
     counters.mkdir(mode=0o700, exist_ok=True)
-    token = description.token.config_file
+    token, own = description.token.config_file, own_folder(description, PRINCIPAL)
     confine(
         read=[
             *runtime_paths(),
             *(Path(package.__path__[0]) for package in (infra, schemas, streams)),
             description.secret(f"kafka-{PRINCIPAL}.json"),
             *([] if token is None else [token.parent]),
+            *([own / KEYS_FOLDER] if settings.development else []),
         ],
-        write=[counters, own_folder(description, PRINCIPAL) / MEMORY_FOLDER],
+        write=[counters, own / MEMORY_FOLDER],
         connect_ports=broker_ports(description.kafka_bootstrap),
         demand_complete=settings.production,
     )
     os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+
+
+def opened_memory(folder: Path, token: Token) -> SealedJournal:
+    """The journal in `folder`, sealed by a key that cannot leave the token. Raises MemoryRefused, SealRefused, TokenError."""
+    with suppress(KeyExists):
+        token.generate_sealing_key(MEMORY_KEY)
+    return SealedJournal(folder, TokenSealer(token, MEMORY_KEY))
 
 
 def main() -> NoReturn:
@@ -75,13 +93,15 @@ def main() -> NoReturn:
     governance = RootedGovernance(pinned_root_key(description.root_key_file))
     own = own_folder(description, PRINCIPAL)
     caps = pinned_caps(own / CAPS_FILE, production=settings.production)
-    with Token.open(description.token.settings) as token, SealedJournal(own / MEMORY_FOLDER, KeyBeside()) as journal:
+    with Token.open(description.token.settings) as token, opened_memory(own / MEMORY_FOLDER, token) as journal:
         shut_in(description, settings)
         memory = SealedMemory(journal, caps, journal.entries)
         references = References(description, PRINCIPAL, REFERENCE_TOPICS)
         mpc = MpcSigner(lambda: governance.view, over_kafka(description, PRINCIPAL), wall_clock)
-        signer = with_safes({"hsm": HsmSigner(token), "mpc": mpc, "hybrid": mpc}, lambda: governance.view)
-        enclave = Enclave(references, signer, governance, memory)
+        keys: dict[KeyBackend, Signer] = {"hsm": HsmSigner(token), "mpc": mpc, "hybrid": mpc}
+        if settings.development:
+            keys["software"] = SoftwareSigner(SoftwareKeys(own / KEYS_FOLDER), settings)
+        enclave = Enclave(references, with_safes(keys, lambda: governance.view), governance, memory)
         run(
             Processor(
                 principal=PRINCIPAL,

@@ -19,6 +19,8 @@ from streams.signing.memory.velocity import VelocityCaps
 ROOT_KEY_BYTES: Final = 32
 CAPS_FILE: Final = "velocity.json"
 MEMORY_FOLDER: Final = "memory"
+KEYS_FOLDER: Final = "keys"
+"""Of keys in files."""
 
 
 class EnclaveSettings(BaseSettings):
@@ -28,6 +30,8 @@ class EnclaveSettings(BaseSettings):
 
     production: bool = Field(default=False, alias="PROOFDESK_PRODUCTION")
     """Whether a machine that cannot confine the enclave wholly is refused, and an installation that pins no caps."""
+    development: bool = Field(default=False, alias="PROOFDESK_DEVELOPMENT")
+    """Whether keys may lie in files."""
 
 
 class RootKeyInvalid(Exception):
@@ -73,6 +77,6 @@ def pinned_caps(file: Path, *, production: bool) -> VelocityCaps:
 def own_folder(description: ClusterDescription, principal: str) -> Path:
     """Where a signer keeps what is its own: `<runtime>/<principal>`, for nobody else to read."""
     folder = description.runtime / principal
-    for each in (folder, folder / MEMORY_FOLDER):
+    for each in (folder, folder / MEMORY_FOLDER, folder / KEYS_FOLDER):
         each.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
     return folder

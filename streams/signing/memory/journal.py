@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from infra.identity.private_file import PRIVATE_FILE_MODE, create_private, read_private, write_private
+from infra.keys.sealing import Sealer
 
 KEY_BYTES: Final = 32
 MAC_HEX: Final = 64
@@ -30,30 +31,6 @@ LOCK_FILE: Final = "lock"
 
 class MemoryRefused(Exception):
     """The memory cannot be trusted to be this signer's own; the message says what to do about it."""
-
-
-class Sealer(Protocol):
-    """A key that is elsewhere: in a token (`infra.keys.sealing.TokenSealer`), or in a file of its own."""
-
-    def seal(self, plain: bytes, context: bytes) -> bytes:
-        """Seal bytes, bound to a context."""
-        ...
-
-    def open(self, sealed: bytes, context: bytes) -> bytes:
-        """The bytes that were sealed."""
-        ...
-
-
-class KeyBeside:
-    """No other key: the journal's own lies beside it, and only the file's mode protects it."""
-
-    def seal(self, plain: bytes, context: bytes) -> bytes:  # noqa: ARG002 - the sealer's shape
-        """The same bytes."""
-        return plain
-
-    def open(self, sealed: bytes, context: bytes) -> bytes:  # noqa: ARG002 - the sealer's shape
-        """The same bytes."""
-        return sealed
 
 
 class Journal(Protocol):

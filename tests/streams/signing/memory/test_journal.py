@@ -10,22 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.signing.memory.journal import FILE, KEY_FILE, KeyBeside, MemoryRefused, SealedJournal
+from infra.keys.sealing import FileSealer, SealRefused
+from streams.signing.memory.journal import FILE, KEY_FILE, MemoryRefused, SealedJournal
 
 
-class OtherKey(KeyBeside):
-    def open(self, sealed: bytes, context: bytes) -> bytes:
-        return super().open(sealed, context)[::-1]
+def sealer(folder: Path, name: str = "sealing-key") -> FileSealer:
+    """A key in a file beside the journal's folder."""
+    return FileSealer(folder.with_name(f"{folder.name}-{name}"))
 
 
 def written(folder: Path, *entries: bytes) -> None:
-    with SealedJournal(folder, KeyBeside()) as journal:
+    with SealedJournal(folder, sealer(folder)) as journal:
         for entry in entries:
             journal.append(entry)
 
 
 def read(folder: Path) -> list[bytes]:
-    with SealedJournal(folder, KeyBeside()) as journal:
+    with SealedJournal(folder, sealer(folder)) as journal:
         return journal.entries
 
 
@@ -41,7 +42,7 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
 
 
 def test_a_new_beginning_takes_the_place_of_all_before(tmp_path: Path) -> None:
-    with SealedJournal(tmp_path, KeyBeside()) as journal:
+    with SealedJournal(tmp_path, sealer(tmp_path)) as journal:
         journal.append(b"one")
         journal.rewrite([b"all"])
         journal.append(b"two", durable=False)
@@ -80,8 +81,8 @@ def test_what_somebody_else_wrote_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_another_key_reads_nothing(tmp_path: Path) -> None:
     written(tmp_path, b"one")
-    with pytest.raises(MemoryRefused, match="is not what this signer wrote"):
-        SealedJournal(tmp_path, OtherKey())
+    with pytest.raises(SealRefused):
+        SealedJournal(tmp_path, sealer(tmp_path, "another-key"))
 
 
 def test_a_journal_without_its_key_is_refused(tmp_path: Path) -> None:
@@ -98,6 +99,6 @@ def test_a_lost_journal_begins_anew_under_the_same_key(tmp_path: Path) -> None:
 
 
 def test_two_signers_cannot_have_one_memory(tmp_path: Path) -> None:
-    with SealedJournal(tmp_path, KeyBeside()), pytest.raises(MemoryRefused, match="there must be one signer"):
-        SealedJournal(tmp_path, KeyBeside())
+    with SealedJournal(tmp_path, sealer(tmp_path)), pytest.raises(MemoryRefused, match="there must be one signer"):
+        SealedJournal(tmp_path, sealer(tmp_path))
     assert read(tmp_path) == []
