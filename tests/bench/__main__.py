@@ -51,7 +51,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "order-latency": Benchmark("tests.bench.latency", SERVICES, PROCESSES),
     "signing-judge": Benchmark("tests.bench.signing.judging", ("kafka",)),
     "signing-hsm": Benchmark("tests.bench.signing.hsm", ("kafka", "token")),
-    "signing-shares": Benchmark("tests.bench.signing.shares", ("kafka", "node", "token"), _SIGNING),
+    "signing-shares": Benchmark("tests.bench.signing.shares", ("kafka", "node", "token", "world"), _SIGNING),
 }
 
 

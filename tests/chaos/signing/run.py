@@ -35,7 +35,7 @@ LOOK_SECONDS: Final = 0.05
 def chaos(runtime: Path, plan: Plan, say: Callable[[str], None], *, keep: bool = False) -> dict[str, Any]:
     """One run on a cluster that is made for it and deleted after it."""
     processes = [each for each in PROCESSES if each.name not in ASIDE]
-    cluster = Cluster(runtime, ("kafka", "node", "token"), processes, say, establish)
+    cluster = Cluster(runtime, ("kafka", "node", "token", "world"), processes, say, establish)
     try:
         description = cluster.start()
         Ceremony(description).shared_wallet(SHARED, SHARED, "hybrid")
