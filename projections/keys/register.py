@@ -54,7 +54,7 @@ class Entry:
         known, made = self.standing, self.standing.generated
         asked = made or _birth(known)
         place = self.places[0] if self.places else None
-        safe = place.wallet.safe if place and place.use.role == "wallet" else None
+        safe = place.wallet.safe if place and place.backend == "safe" else None
         rule = safe or asked
         used = max((uses[name] for name in self.signs_as if name in uses), default=None)
         site_of = {each.cosigner: each.site for each in enrolled}

@@ -121,7 +121,14 @@ def test_an_order_says_by_what_it_was_signed(client: TestClient) -> None:
         ("/keys", ["executor-1", "(owner)", 'name="holder-cosigner-4"']),
         (
             f"/keys/{SHARED}",
-            ["resume-key", "destroy-key", "recover-share", "older than was agreed to", f"/orders/{OTHER}"],
+            [
+                "resume-key",
+                "Rotate: new shares",
+                "destroy-key",
+                "recover-share",
+                "older than was agreed to",
+                f"/orders/{OTHER}",
+            ],
         ),
         (f"/keys/{SHARED}", ["wallet shared-main", "cosigner-3 in london", f"/proposals/{key_story.PROPOSAL}"]),
         ("/keys/vault", ["safe 2", "suspend-key"]),
@@ -137,7 +144,7 @@ def test_a_page_shows_what_it_is_for(client: TestClient, path: str, words: list[
 
 def test_a_page_offers_only_what_could_be_proposed(client: TestClient) -> None:
     suspended, safe = client.get(f"/keys/{SHARED}").text, client.get("/keys/vault").text
-    assert [word for word in ("suspend-key", "activate-key", "rotate-key") if word in suspended] == []
+    assert [word for word in ("suspend-key", "activate-key", 'name="successor"') if word in suspended] == []
     assert [word for word in ("rotate-key", "destroy-key", "activate-key", "recover-share") if word in safe] == []
 
 
