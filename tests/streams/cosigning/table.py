@@ -75,10 +75,10 @@ def enrolled(name: Slug, keys: str = "") -> Cosigner:
     )
 
 
-def of_cosigners() -> SignedGenesis:
+def of_cosigners(cosigners: Sequence[Cosigner] = (), **changes: object) -> SignedGenesis:
     """The firm of the line, with a custodian and five cosigners."""
     systems = [*genesis().document.systems, firm.system("custodian", "custodian", desks=[])]
-    return genesis(systems=systems, cosigners=[enrolled(name) for name in COSIGNERS])
+    return genesis(**({"systems": systems, "cosigners": cosigners or [enrolled(name) for name in COSIGNERS]} | changes))
 
 
 @dataclass
