@@ -23,6 +23,7 @@ from infra.chain.world.artefacts import SAFE_PROXY_FACTORY, SAFE_SINGLETON
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from infra.keys.sealing import TokenSealer
+from infra.keys.software import SoftwareKeys
 from infra.keys.threshold import Share
 from infra.keys.vault import ShareVault
 from schemas.events.lifecycle import Simulated
@@ -30,6 +31,8 @@ from schemas.examples import example
 from schemas.keys import KeyHolder, SafeAccount
 from streams.signing.backends.contract import Made, Signer, Task
 from streams.signing.backends.hsm import HsmSigner
+from streams.signing.backends.software import SoftwareSigner
+from streams.signing.installation import EnclaveSettings
 from tests.infra.chain.geth import geth, why_not
 from tests.infra.chain.local_chain import anvil
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, SafeScene, deployed
@@ -63,6 +66,12 @@ class Held:
 def in_a_token(folder: Path) -> Iterator[Held]:
     with Token.open(initialise(folder)) as token:
         yield Held("hsm", HsmSigner(token), token.generate_key(KEY_ID))
+
+
+def in_a_file(folder: Path) -> Iterator[Held]:
+    """For development only, which has to be said."""
+    keys = SoftwareKeys(folder / "keys")
+    yield Held("software", SoftwareSigner(keys, EnclaveSettings(PROOFDESK_DEVELOPMENT=True)), keys.generate_key(KEY_ID))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +112,7 @@ def in_sealed_shares(folder: Path) -> Iterator[Held]:
         yield Held("hybrid", SharesTogether(opened, 2), first[1].address)
 
 
-BACKENDS: Final = {"hsm": in_a_token, "mpc": in_shares, "hybrid": in_sealed_shares}
+BACKENDS: Final = {"software": in_a_file, "hsm": in_a_token, "mpc": in_shares, "hybrid": in_sealed_shares}
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
