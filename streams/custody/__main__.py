@@ -23,14 +23,17 @@ from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.identity.private_file import PrivateFileRefused
 from infra.kafka import clients
+from infra.keys.software import SoftwareKeys
 from infra.telemetry import logging
 from schemas import wire
 from schemas.firm_commands import FirmCommand
+from schemas.keys import KeyBackend
 from schemas.sessions import CosignerMessage, SessionOpened
-from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF
+from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF, Principal
 from streams.authentication.voice import NotRegistered
 from streams.cosigning.transport import MESSAGES, Inbox
 from streams.custody.custodian import Belongings, Custodian, Outlets, folder, key_file
+from streams.custody.keeping import Keeper
 from streams.custody.notes import Notes
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, wall_clock
@@ -38,6 +41,7 @@ from streams.engine.references import References
 from streams.governance.changes.keys.reports import CUSTODIAN
 from streams.governance.genesis import GenesisRefused
 from streams.governance.settings import pinned_root_key
+from streams.signing.installation import KEYS_FOLDER, EnclaveSettings, own_folder
 from streams.signing.root import NotRooted, RootedGovernance
 
 LOOK_SECONDS: Final = 0.2
@@ -46,6 +50,7 @@ DELIVERY_SECONDS_MAX: Final = 10
 EXIT_REFUSED: Final = 4
 """A person has to look at it: starting again gives the same."""
 LOCK: Final = "lock"
+SIGNER: Final[Principal] = "signer"
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +104,7 @@ def _serve(description: ClusterDescription, stopping: Event) -> int:
         custodian = Custodian(
             governance=RootedGovernance(pinned_root_key(description)),
             references=References(description, CUSTODIAN, GOVERNANCE_TOPICS),
-            belongings=Belongings({"hsm": token}, Notes(folder(description)), key_file(description)),
+            belongings=Belongings(_keepers(description, token), Notes(folder(description)), key_file(description)),
             outlets=Outlets(report=writer.write, open=writer.write),
         )
         custodian.refresh()
@@ -120,6 +125,15 @@ def _serve(description: ClusterDescription, stopping: Event) -> int:
                 inbox.close()
                 inbox = None
     return EXIT_RESTART if outage.seen else 0
+
+
+def _keepers(description: ClusterDescription, token: Token) -> dict[KeyBackend, Keeper]:
+    """Where keys are that one place holds. Files only where it is said to be development: they lie where the enclave looks."""
+    settings = EnclaveSettings()
+    keepers: dict[KeyBackend, Keeper] = {"hsm": token}
+    if settings.development and not settings.production:
+        keepers["software"] = SoftwareKeys(own_folder(description, SIGNER) / KEYS_FOLDER)
+    return keepers
 
 
 @contextmanager
