@@ -1,0 +1,159 @@
+"""A key that nobody holds: ordered by a quorum, made in shares by five cosigners, used by three of them, renewed, destroyed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from commands.client import CommandRefused, wanted_agreement
+from schemas.keys import ActivateKey, DestroyKey, GenerateKey, KeyChange, RotateKey
+from schemas.orders import Transfer
+from schemas.topics import COSIGNERS
+from tests.scenarios.newswap.cast import Cast, wait
+from tests.scenarios.newswap.institution import DESK, PAYEE
+from tests.scenarios.newswap.steps import NotHeld, Script, claim
+
+KEY_ID: Final = "vault"
+THRESHOLD: Final = 3
+SITES_MIN: Final = 2
+FUNDS_USDC: Final = 50_000 * 10**6
+FUNDS_WEI: Final = 10**18
+PAID_USDC: Final = Decimal("4321.25")
+CEREMONY_SECONDS_MAX: Final = 60.0
+STEPS: Final = 7
+
+
+class Vault:
+    """A wallet whose key is in shares, from its order to its end. Each method is a step and returns what was found."""
+
+    def __init__(self, cast: Cast) -> None:
+        self.cast = cast
+        self.key_id = self._unused()
+
+    def generate(self) -> str:
+        """A quorum orders a key; five cosigners make it, and none of them has it."""
+        change = GenerateKey(
+            key_id=self.key_id, backend="mpc", threshold=THRESHOLD, cosigners=list(COSIGNERS), sites_min=SITES_MIN
+        )
+        requires = self._agreed(change, "a vault for the reserve")
+        self._await_state("active", "the cosigners did not make the key")
+        key = self._key()
+        sites = ", ".join(f"{each['cosigner']} in {each['site']}" for each in key["cosigners"])
+        return f"needed {requires}; {THRESHOLD} of {len(key['cosigners'])} for {key['address']}\n{sites}"
+
+    def activate(self) -> str:
+        """It has no wallet before a second quorum has seen its address."""
+        change = ActivateKey(
+            key_id=self.key_id,
+            key_backend="mpc",
+            wallet_id=self.key_id,
+            desk_id=DESK,
+            chain_id=self.cast.world.chain_id,
+            address=self._key()["address"],
+        )
+        self._agreed(change, "the reserve moves there")
+        claim(wait(lambda: bool(self._key()["uses"])), "no wallet was given to the key")
+        self.cast.market.fund(self._key()["address"], usdc=FUNDS_USDC, wei=FUNDS_WEI)
+        return f"wallet {self.key_id} of desk {DESK}, funded"
+
+    def pay(self) -> str:
+        """Three cosigners at two sites judge the order, each for itself, and sign it together."""
+        signed = self._paid()
+        taken = [each["cosigner"] for each in signed["attestation"]["cosigners"]]
+        sites = {each["site"] for each in signed["attestation"]["cosigners"]}
+        claim(len(taken) == THRESHOLD and len(sites) >= SITES_MIN, f"signed by {taken} at {sorted(sites)}")
+        return f"signed by {', '.join(taken)} at {', '.join(sorted(sites))}: {signed['transaction_hash']}"
+
+    def renew(self) -> str:
+        """New shares of the same key: the address stays, the old shares are dead."""
+        before = self._key()
+        self._agreed(RotateKey(key_id=self.key_id), "once a quarter")
+        claim(wait(lambda: self._key()["epoch"] > before["epoch"], CEREMONY_SECONDS_MAX), "the shares were not renewed")
+        after = self._key()
+        claim(after["address"] == before["address"], f"the address is {after['address']} now, it was {before['address']}")
+        return f"shares of epoch {after['epoch']}, before {before['epoch']}; the address is the same"
+
+    def pay_again(self) -> str:
+        """The new shares sign."""
+        signed = self._paid()
+        return f"epoch {signed['attestation']['epoch']}: {signed['transaction_hash']}"
+
+    def destroy(self) -> str:
+        """Every share is destroyed, with its holder's word for it."""
+        requires = self._agreed(DestroyKey(key_id=self.key_id), "the reserve has moved on")
+        self._await_state("destroyed", "the shares were not destroyed")
+        said = self.cast.reader.read(f"/v1/keys/{self.key_id}")["history"]
+        proofs = [proof for each in said if each["topic"] == "key-destroyed" for proof in each["event"]["proofs"]]
+        claim(len(proofs) >= len(COSIGNERS), f"only {len(proofs)} of {len(COSIGNERS)} shares were proved destroyed")
+        return f"needed {requires}; {len(proofs)} proofs, each signed by the cosigner that destroyed its share"
+
+    def nothing_left(self) -> str:
+        """Nothing is signed with a key that was destroyed."""
+        answer = self.cast.system.submit(DESK, self.key_id, self._payment(), "too late")
+        if answer.outcome == "refused":
+            return "; ".join(f"{refusal.check}: {refusal.message}" for refusal in answer.refusals)
+        order = self.cast.until(answer.order_id, {"signing-refused"})
+        return f"order {order.order_id}: {self.cast.event(order.order_id, 'signing-refused')['refusal']['message']}"
+
+    def _paid(self) -> dict[str, Any]:
+        answer = self.cast.system.submit(DESK, self.key_id, self._payment(), "from the vault")
+        claim(answer.outcome == "allowed", f"policy said {answer.outcome}: {answer.refusals}")
+        self.cast.until(answer.order_id, {"confirmed"})
+        return self.cast.event(answer.order_id, "signed")
+
+    def _payment(self) -> Transfer:
+        return Transfer(asset_id="USDC", amount=PAID_USDC, destination=PAYEE)
+
+    def _agreed(self, change: KeyChange, reason: str) -> str:
+        """Have it proposed by one and agreed to by two others; what it needed."""
+        proposed = self.cast.person("selma").propose_key(change, reason)
+        proposal_id = proposed.proposal_id or ""
+        claim(wait(lambda: self._is_shown(proposal_id), 10), f"proposal {proposal_id} is not shown")
+        for name in ("carl", "cora"):
+            self.cast.person(name).approve_proposal(wanted_agreement(self.cast.reader.proposal(proposal_id)))
+        return ", ".join(proposed.requires)
+
+    def _is_shown(self, proposal_id: str) -> bool:
+        try:
+            return bool(self.cast.reader.proposal(proposal_id).proposal_id)
+        except CommandRefused:
+            return False
+
+    def _await_state(self, state: str, otherwise: str) -> None:
+        def arrived() -> bool:
+            found = self._find(self.key_id)
+            if found is not None and found["state"] == "failed":
+                raise NotHeld(otherwise)
+            return found is not None and found["state"] == state
+
+        claim(wait(arrived, CEREMONY_SECONDS_MAX), otherwise)
+
+    def _key(self) -> dict[str, Any]:
+        found = self._find(self.key_id)
+        if found is None:
+            raise NotHeld(f"key {self.key_id} is not shown")
+        return found
+
+    def _find(self, key_id: str) -> dict[str, Any] | None:
+        keys: list[dict[str, Any]] = self.cast.reader.read("/v1/keys")["keys"]
+        return next((key for key in keys if key["key_id"] == key_id), None)
+
+    def _unused(self) -> str:
+        """An id that no key has had: the scenario can be told again."""
+        number = 1
+        while self._find(f"{KEY_ID}-{number}") is not None:
+            number += 1
+        return f"{KEY_ID}-{number}"
+
+
+def tell_vault(script: Script, cast: Cast) -> None:
+    """The story of a key in order."""
+    script.chapter("Step 8: a key that nobody holds")
+    vault = Vault(cast)
+    script.step("A quorum orders a key in five shares, and the cosigners make it", vault.generate)
+    script.step("A second quorum sees its address and gives the desk a wallet", vault.activate)
+    script.step("Three cosigners at two sites judge an order and sign it together; it is confirmed", vault.pay)
+    script.step("The shares are renewed: the same address, the old ones dead", vault.renew)
+    script.step("The new shares sign", vault.pay_again)
+    script.step("A quorum has the key destroyed, each share with its proof", vault.destroy)
+    script.step("Nothing is signed with it any more", vault.nothing_left)
