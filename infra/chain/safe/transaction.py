@@ -92,6 +92,12 @@ def with_signatures(calldata: bytes, signatures: bytes) -> bytes:
     return encode(call, signatures)
 
 
+def without_signatures(calldata: bytes) -> bytes:
+    """Return calldata as it was before there were signatures in it. Raises UnknownSelector, MalformedCalldata."""
+    call, _ = decode(calldata)
+    return encode(call)
+
+
 def _fields(call: SafeCall) -> tuple[Any, ...]:
     """All that an owner signs but the Safe's nonce, in the contract's order."""
     if not is_checksum_address(call.to):

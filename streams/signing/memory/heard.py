@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from decimal import Decimal
 
+from infra.chain.calldata import CalldataRefused
 from infra.chain.transaction import TransactionInvalid
 from schemas.events.lifecycle import Signed
 from schemas.values import Sha256
@@ -61,7 +62,7 @@ def _payload(signed: Signed) -> Payload:
     """What was signed. Bytes that are no transaction use their nonce up all the same, for a payload that nobody can offer."""
     try:
         found = payload_signed(signed)
-    except TransactionInvalid:
+    except (TransactionInvalid, CalldataRefused):
         return _unknown(signed)
     return found if (found.chain_id, found.nonce) == (signed.chain_id, signed.nonce) else _unknown(signed)
 

@@ -9,13 +9,14 @@ And that an order has one nonce. Leaves out which nonce is next (`streams.signin
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from infra.chain import transaction
+from infra.chain.safe import transaction as safe_transaction
 from schemas.events.lifecycle import Signed, Simulated, UnsignedTransaction
 from schemas.keys import KeyBackend
 from schemas.values import BaseUnits, Hash32, Instant, OrderId, Record, Sha256, Usd, WalletId
@@ -62,8 +63,14 @@ def payload_of(simulated: Simulated, backend: KeyBackend, amount_usd: Usd, now: 
 
 
 def payload_signed(signed: Signed) -> Payload:
-    """What was signed, from the bytes on the log. Raises TransactionInvalid."""
+    """What was signed, from the bytes on the log; of a Safe, as it was before its owners' signatures were in it.
+
+    Raises:
+        TransactionInvalid, CalldataRefused: it is no transaction that anybody here would sign.
+    """
     unsigned, _ = transaction.decode_raw(bytes.fromhex(signed.raw_transaction[2:]))
+    if signed.key_backend == "safe":
+        unsigned = replace(unsigned, data=safe_transaction.without_signatures(unsigned.data))
     return _payload(
         signed, transaction.to_record(unsigned), signed.key_backend, signed.amount_usd or Decimal(0), signed.decided_at
     )

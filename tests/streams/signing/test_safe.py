@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from infra.chain import transaction
+from infra.chain.calldata import CalldataRefused
 from infra.chain.safe import transaction as safe_transaction
 from infra.chain.safe.signatures import packed
 from infra.chain.safe.transaction import SafeCall
@@ -15,6 +17,7 @@ from infra.chain.transaction import Signature
 from schemas.commands import InitiateOrder
 from schemas.events.lifecycle import Confirmed, Signed, SigningRefused, Simulated
 from streams.signing.backends.safe import with_safes
+from streams.signing.memory.payloads import payload_of, payload_signed
 from streams.signing.root import RootedGovernance
 from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
@@ -78,6 +81,26 @@ def test_it_is_what_was_simulated_with_the_signatures_of_its_owners() -> None:
     digest = safe_transaction.digest(CHAIN, SAFE, inside, simulated.safe_nonce)
     second = OWNERS[1]
     assert signatures == packed({address_of(second): owner_signature(second, digest)}, address_of(EXECUTOR))
+
+
+def test_what_is_remembered_from_the_log_is_what_was_simulated() -> None:
+    line = employed(safe_line())
+    line.send("o1", pay("1000"))
+    line.run()
+    (simulated,), (signed,) = line.events(Simulated), line.events(Signed)
+    learned, asked = payload_signed(signed), payload_of(simulated, "safe", Decimal(1000), line.now)
+    assert (learned.digest, learned.call) == (asked.digest, asked.call)
+    with pytest.raises(CalldataRefused):
+        payload_signed(signed.model_copy(update={"raw_transaction": plain_transaction()}))
+
+
+def plain_transaction() -> str:
+    """A transaction that calls no Safe."""
+    line = Line()
+    line.send("o1", pay("1000"))
+    line.run()
+    (signed,) = line.events(Signed)
+    return signed.raw_transaction
 
 
 def test_a_safes_orders_go_one_after_the_other_each_with_nonces_of_its_own() -> None:

@@ -22,6 +22,7 @@ from infra.chain.safe.transaction import (
     digest,
     encode,
     with_signatures,
+    without_signatures,
 )
 from infra.chain.world.accounts import create2_address
 from infra.chain.world.artefacts import (
@@ -49,6 +50,7 @@ def test_what_is_encoded_is_decoded_and_nothing_else(call: SafeCall, signatures:
     calldata = encode(call, signatures)
     assert decode(calldata) == (call, signatures)
     assert with_signatures(encode(call), signatures) == calldata
+    assert without_signatures(calldata) == encode(call)
     for other in (calldata + b"\0", calldata[:-1]):
         with pytest.raises(MalformedCalldata):
             decode(other)
