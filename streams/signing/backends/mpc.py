@@ -37,7 +37,7 @@ from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 SILENCE_MICROS: Final = 2_000 * MICROS_PER_MS
 """How long nobody is replaced; twice as long in every further attempt, up to the next."""
 SILENCE_MICROS_MAX: Final = 10_000 * MICROS_PER_MS
-VERDICTS_MICROS: Final = 300 * MICROS_PER_MS
+VERDICTS_MICROS: Final = 2_000 * MICROS_PER_MS
 """How long the other participants' verdicts are waited for, once there is a signature."""
 CLOCKS_APART_MICROS: Final = 60_000 * MICROS_PER_MS
 TASKS_MAX: Final = 1_000
