@@ -131,6 +131,7 @@ def test_an_order_says_by_what_it_was_signed(client: TestClient) -> None:
             ],
         ),
         (f"/keys/{SHARED}", ["wallet shared-main", "cosigner-3 in london", f"/proposals/{key_story.PROPOSAL}"]),
+        ("/", ["Keys to be rotated", f"/keys/{SHARED}"]),
         ("/keys/vault", ["safe 2", "suspend-key"]),
         (f"/proposals/{OPEN_PROPOSAL}", ["Make key spare in a token", "approve-proposal"]),
         (f"/orders/{SIGNED}", ["Signed by", SHARED, "epoch 2", "Cosigners that judged it", "new-york", "not the enclave"]),

@@ -9,6 +9,8 @@ from projections.dashboard import wording
 from projections.dashboard.wording import Bar
 from projections.folds.arrivals import trace_id_of
 from projections.headroom import Freed, LimitUse
+from projections.keys.shapes import Key, ShareHolder
+from schemas.examples import example
 from tests.projections.story import HEADERS, TRACE
 
 
@@ -37,6 +39,14 @@ def use(cap: str, posted: str, reserved: str, **changes: Any) -> LimitUse:
             **changes,
         }
     )
+
+
+HOLDERS = [ShareHolder(cosigner=f"cosigner-{place}", site="zurich") for place in (1, 2)]
+
+
+def key(**changes: Any) -> Key:
+    said = {"backend": "hsm", "threshold": 0, "epoch": 0, "sites_min": 1, "cosigners": [], "uses": []}
+    return example(Key).model_copy(update=said | changes)
 
 
 COUNTED = use("0", "0", "0", measure="count", cap_count=40, posted_count=10, reserved_count=2, headroom_count=28)
@@ -96,11 +106,23 @@ def test_the_fullest_limits_come_first_and_those_per_transaction_not_at_all() ->
         ("difference", "+permit", "added"),
         ("difference", "-permit", "removed"),
         ("difference", " permit", "same"),
+        ("kept", key(backend=None), "\N{EN DASH}"),
+        ("kept", key(), "hsm"),
+        ("kept", key(backend="safe", threshold=2), "safe 2"),
+        ("kept", key(backend="mpc", threshold=3, epoch=2, sites_min=2, cosigners=HOLDERS), "mpc 3 of 2, from 2 sites, epoch 2"),
         ("as_json", {"a": "é"}, '{\n  "a": "é"\n}'),
     ],
 )
 def test_values_read_as_people_write_them(word: str, value: Any, shown: str) -> None:
     assert wording.FILTERS[word](value) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(-5, "0 seconds"), (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7_199, "1 hour"), (200_000, "2 days")],
+)
+def test_an_age_is_in_the_largest_whole_unit(seconds: int, shown: str) -> None:
+    assert wording.age(1_760_000_000_000_000, 1_760_000_000_000_000 + seconds * 1_000_000) == shown
 
 
 @pytest.mark.parametrize(

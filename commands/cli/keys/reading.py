@@ -13,6 +13,7 @@ from commands.cli.output import answering, fields, print_json, stdout, table, wh
 from commands.client import ProofdeskClient
 
 SECOND_MICROS: Final = 1_000_000
+COLUMNS: Final = ("key", "state", "kept", "address", "signs for", "age", "last used", "rotation", "cosigners")
 _SPANS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 KeyName = Annotated[str, typer.Argument(metavar="KEY", help="The key's id.")]
@@ -26,8 +27,7 @@ def list_keys(url: profile.Url = "", runtime: profile.Runtime = profile.RUNTIME,
     if as_json:
         print_json([{**each, "age_seconds": _age_seconds(each, now)} for each in found])
         return
-    columns = ("key", "state", "kept", "address", "signs for", "age", "last used", "rotation", "cosigners")
-    table(columns, [_row(each, now) for each in found])
+    table(COLUMNS, [columns(each, now).values() for each in found])
 
 
 def show(
@@ -68,16 +68,18 @@ def one(client: ProofdeskClient, which: str) -> dict[str, Any]:
     return found
 
 
+def columns(key: dict[str, Any], now: int) -> dict[str, object]:
+    """A key for people, by the names of `COLUMNS`."""
+    state = f"{key['state']}, {key['ordered']} ordered" if key["ordered"] else key["state"]
+    age, last = span(_age_seconds(key, now)), _last_used(key)
+    values = key["key_id"], state, _kept(key), key["address"], _uses(key), age, last, _rotation(key), _cosigners(key)
+    return dict(zip(COLUMNS, values, strict=True))
+
+
 def span(seconds: int) -> str:
     """A length of time in the largest unit of which it has one."""
     name, length = next(((name, length) for name, length in _SPANS if seconds >= length), _SPANS[-1])
     return f"{seconds // length} {name}"
-
-
-def _row(key: dict[str, Any], now: int) -> tuple[object, ...]:
-    state = f"{key['state']}, {key['ordered']} ordered" if key["ordered"] else key["state"]
-    age, last = span(_age_seconds(key, now)), _last_used(key)
-    return key["key_id"], state, _kept(key), key["address"], _uses(key), age, last, _rotation(key), _cosigners(key)
 
 
 def _age_seconds(key: dict[str, Any], now: int) -> int:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
-from projections.api import limits, orders, rejections
+from projections.api import keys, limits, orders, rejections
 from projections.api.database import Reading
 from projections.api.firm import breakers, proposals
 from projections.dashboard import wording
@@ -28,7 +28,7 @@ Filter = Annotated[str, Query(max_length=orders.FILTER_CHARACTERS_MAX)]
 async def overview(
     reading: Reading, desk: Filter = "", state: Filter = "", cursor: Annotated[str, Query(max_length=120)] = ""
 ) -> HTMLResponse:
-    """What is stopped, what is waited for, the fullest limits, orders and refusals."""
+    """What is stopped, what is waited for, keys that are due, the fullest limits, orders and refusals."""
     try:
         shown = await orders.page(reading, desk=desk or None, state=state or None, limit=PAGE_ORDERS, cursor=cursor or None)
         waiting = await orders.page(reading, desk=desk or None, state=AWAITING_APPROVAL, limit=WAITING_ORDERS_MAX, cursor=None)
@@ -36,6 +36,7 @@ async def overview(
         stopped = await breakers.breakers(reading, every=False)
         proposed = await proposals.proposals(reading, state=proposals.OPEN)
         refused = await rejections.recent(reading)
+        known = await keys.keys(reading)
     except HTTPException as found:
         return problem(found)
     return page(
@@ -47,6 +48,7 @@ async def overview(
         waiting=waiting.orders,
         breakers=stopped.breakers,
         proposals=proposed.proposals,
+        due=[each for each in known.keys if each.rotation_due and each.rotate_at is not None],
         bars=wording.fullest(used.limits),
         limits=len(used.limits),
         rejections=refused,

@@ -1,6 +1,8 @@
 -- All that governance said of keys, and who made use of them. How a key stands after it, governance's own fold says.
 CREATE INDEX firm_events_by_key ON firm_events ((event ->> 'key_id'), position) WHERE event ->> 'key_id' IS NOT NULL;
 
+CREATE INDEX firm_events_by_topic ON firm_events (topic, position);
+
 -- A key's history: what was said of it, and of the proposals that are about it.
 CREATE VIEW key_history AS
 SELECT event ->> 'key_id' AS key_id, position, topic, partition, log_offset, decided_at, digest, event

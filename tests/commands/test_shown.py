@@ -1,0 +1,70 @@
+"""How keys and attestations read on the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from commands.cli.desk.orders import signed_by
+from commands.cli.keys.reading import columns, span
+from schemas.examples import example
+from schemas.keys import Attestation, CosignerVerdict
+
+DAY = 86_400 * 1_000_000
+MADE: dict[str, Any] = {
+    "key_id": "treasury-1",
+    "state": "active",
+    "ordered": None,
+    "backend": "mpc",
+    "address": "0xA",
+    "threshold": 3,
+    "sites_min": 2,
+    "epoch": 2,
+    "cosigners": [{"cosigner": "cosigner-1", "site": "zurich"}, {"cosigner": "cosigner-2", "site": None}],
+    "uses": [{"wallet_id": "main", "role": "wallet"}, {"wallet_id": "vault", "role": "owner"}],
+    "renewed_at": 10 * DAY,
+    "known_since": 5 * DAY,
+    "last_used_at": None,
+    "rotation_due": False,
+    "rotate_at": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "shown"),
+    [
+        ({}, "kept", "mpc 3 of 2, epoch 2, 2 sites"),
+        ({"backend": "hsm", "threshold": 0}, "kept", "hsm"),
+        ({"backend": None, "threshold": 0}, "kept", ""),
+        ({}, "signs for", "main, vault (owner)"),
+        ({}, "cosigners", "cosigner-1 zurich, cosigner-2 (replaced)"),
+        ({}, "age", "2 d"),
+        ({"renewed_at": None}, "age", "7 d"),
+        ({}, "last used", "never"),
+        ({"last_used_at": 0}, "last used", "1970-01-01 00:00:00 UTC"),
+        ({}, "rotation", ""),
+        ({"rotate_at": DAY}, "rotation", "1970-01-02 00:00:00 UTC"),
+        ({"rotation_due": True, "rotate_at": DAY}, "rotation", "DUE"),
+        ({"ordered": "rotate"}, "state", "active, rotate ordered"),
+    ],
+)
+def test_a_key_is_a_line(changes: dict[str, Any], column: str, shown: str) -> None:
+    assert columns({**MADE, **changes}, now=12 * DAY)[column] == shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0 s"), (59, "59 s"), (61, "1 min"), (7_200, "2 h"), (200_000, "2 d")])
+def test_a_span_is_in_the_largest_unit_of_which_it_has_one(seconds: int, shown: str) -> None:
+    assert span(seconds) == shown
+
+
+def test_an_attestation_says_which_key_which_code_and_who_judged() -> None:
+    verdict = example(CosignerVerdict).model_copy(update={"cosigner": "cosigner-3", "site": "london", "code_hash": "cd" * 32})
+    by = example(Attestation).model_copy(update={"backend": "mpc", "key_id": "k", "epoch": 2, "cosigners": [verdict]})
+
+    said = dict(signed_by(by))
+
+    assert said["signed by"] == "mpc key k, epoch 2"
+    assert "ab" * 32 in str(said["judged by"])
+    assert str(said["cosigned by"]).startswith(f"cosigner-3 in london: code {'cd' * 8}, policy {'ab' * 8}")
+    assert signed_by(None) == []
