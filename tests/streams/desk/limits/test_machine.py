@@ -7,6 +7,9 @@ Together they take more than 100,000 steps.
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -14,7 +17,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule, run_state_machine_as_test
 from pydantic import TypeAdapter
 
 from schemas.events.facts import LimitFact
@@ -28,6 +31,7 @@ from tests.streams.desk.limits.table import SUBJECTS, at
 
 BEGUN: Final = at("2026-03-27T09:00")
 """Two days before clocks are put forward in Zurich, five before the month ends."""
+STEPS_A_LIFE: Final = 100
 LIFE_SECONDS_MAX: Final = 900
 """A bound for a machine that does much else; on a quiet one it takes half a minute."""
 ZURICH: Final = {"window_seconds": 0, "zone": "Europe/Zurich"}
@@ -231,7 +235,16 @@ class Changing(Lives):
             self.asked[place_of(fact)] = asked
 
 
-TestExact = pytest.mark.timeout(LIFE_SECONDS_MAX)(Exact.TestCase)
-TestExact.settings = settings(max_examples=750, stateful_step_count=100, deadline=None)
-TestChanging = pytest.mark.timeout(LIFE_SECONDS_MAX)(Changing.TestCase)
-TestChanging.settings = settings(max_examples=500, stateful_step_count=100, deadline=None)
+def live(machine: type[Lives], lives: int) -> None:
+    """So many lives, each by its own chance."""
+    run_state_machine_as_test(machine, settings=settings(max_examples=lives, stateful_step_count=STEPS_A_LIFE, deadline=None))
+
+
+@pytest.mark.timeout(LIFE_SECONDS_MAX)
+@pytest.mark.parametrize(("machine", "lives"), [(Exact, 750), (Changing, 500)])
+def test_the_ledger_says_what_the_obvious_one_says(machine: type[Lives], lives: int) -> None:
+    """On every core a share of the lives: they have nothing in common."""
+    cores = os.cpu_count() or 1
+    with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn")) as workers:
+        for share in [workers.submit(live, machine, -(-lives // cores)) for _ in range(cores)]:
+            share.result()
