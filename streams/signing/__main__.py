@@ -43,6 +43,7 @@ from streams.signing.installation import (
     own_folder,
     pinned_caps,
     pinned_root_key,
+    token_paths,
 )
 from streams.signing.memory.journal import SealedJournal
 from streams.signing.memory.sealed import SealedMemory
@@ -63,13 +64,13 @@ def shut_in(description: ClusterDescription, settings: EnclaveSettings) -> None:
     """Give up whatever the enclave does not need from here on. Raises ConfinementRefused."""
     counters = description.runtime / metrics.FOLDER
     counters.mkdir(mode=0o700, exist_ok=True)
-    token, own = description.token.config_file, own_folder(description, PRINCIPAL)
+    own = own_folder(description, PRINCIPAL)
     confine(
         read=[
             *runtime_paths(),
             *(Path(package.__path__[0]) for package in (infra, schemas, streams)),
             description.secret(f"kafka-{PRINCIPAL}.json"),
-            *([] if token is None else [token.parent]),
+            *token_paths(description.token),
             *([own / KEYS_FOLDER] if settings.development else []),
         ],
         write=[counters, own / MEMORY_FOLDER],

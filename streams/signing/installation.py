@@ -12,12 +12,13 @@ from typing import Final
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from infra.cluster.description import ClusterDescription
+from infra.cluster.description import ClusterDescription, TokenPlace
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, read_private
 from streams.signing.memory.velocity import VelocityCaps
 
 ROOT_KEY_BYTES: Final = 32
 CAPS_FILE: Final = "velocity.json"
+SOFTHSM_STORE: Final = "tokens"
 MEMORY_FOLDER: Final = "memory"
 KEYS_FOLDER: Final = "keys"
 """Of keys in files."""
@@ -72,6 +73,14 @@ def pinned_caps(file: Path, *, production: bool) -> VelocityCaps:
     if production:
         raise CapsMissing(f"{file} is missing: write there how many US dollars may leave each wallet in 24 hours, mode 0600")
     return VelocityCaps()
+
+
+def token_paths(place: TokenPlace) -> list[Path]:
+    """What SoftHSM reads after its token was opened: its configuration and its store, not the PINs that lie beside them."""
+    if place.config_file is None:
+        return []
+    store = place.config_file.parent / SOFTHSM_STORE
+    return [place.config_file, *([store] if store.exists() else [])]
 
 
 def own_folder(description: ClusterDescription, principal: str) -> Path:

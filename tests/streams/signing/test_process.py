@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,11 +13,9 @@ from pathlib import Path
 import pytest
 
 from infra.chain import transaction
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
+from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.local import Cluster
-from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
-from infra.isolation import landlock, syscall_filter
 from infra.kafka import clients
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.topics import TOPICS
@@ -35,99 +31,6 @@ from tests.streams.signing.scenery import STRANGER, genesis, orders_named, pay, 
 
 ROOT = Path(__file__).parents[3]
 ANSWER_SECONDS_MAX = 30
-
-PROBE = """
-import json, os, socket, sys
-from pathlib import Path
-from infra.cluster.description import current
-from infra.hsm.token import Token
-from streams.signing.__main__ import shut_in
-from streams.signing.installation import EnclaveSettings
-
-description = current()
-
-def attempt(action):
-    try:
-        action()
-    except OSError as failure:
-        return type(failure).__name__
-    return "done"
-
-def connect(port):
-    socket.create_connection(("127.0.0.1", port), timeout=2).close()
-
-other = int(sys.argv[1])
-with Token.open(description.token.settings) as token:
-    shut_in(description, EnclaveSettings())
-    from schemas import catalogue
-    json.dump({
-        "sign": attempt(lambda: token.sign_digest("w1", bytes(32))),
-        "read schemas": attempt(lambda: catalogue.entries()),
-        "read its own password": attempt(description.secret("kafka-signer.json").read_bytes),
-        "count": attempt(lambda: (description.runtime / "metrics" / "signer").write_bytes(b"1")),
-        "connect to the broker": attempt(lambda: connect(int(description.kafka_bootstrap.rpartition(":")[2]))),
-        "connect elsewhere": attempt(lambda: connect(other)),
-        "read another's password": attempt(description.secret("kafka-desk.json").read_bytes),
-        "read the genesis": attempt(description.genesis_file.read_bytes),
-        "send spans": str("OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ),
-    }, sys.stdout)
-"""
-
-
-def description_in(folder: Path, port: int) -> ClusterDescription:
-    """A cluster as far as confinement looks at it."""
-    token = initialise(folder)
-    description = ClusterDescription(
-        runtime=folder,
-        http="http://localhost:1",
-        node="http://localhost:2",
-        postgres="postgresql://localhost:3/x",
-        kafka_bootstrap=f"127.0.0.1:{port}",
-        token=TokenPlace(module=token.module, label=token.label, pin_file=token.pin_file, config_file=token.config_file),
-    )
-    (folder / "secrets").mkdir()
-    for path in (description.secret("kafka-signer.json"), description.secret("kafka-desk.json"), description.genesis_file):
-        path.write_text("{}")
-        path.chmod(0o600)
-    (folder / "cluster.json").write_text(description.model_dump_json())
-    return description
-
-
-@contextmanager
-def listening() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        yield door.getsockname()[1]
-
-
-@pytest.mark.skipif(
-    landlock.abi() < landlock.ABI_TCP or not syscall_filter.available(),
-    reason="this kernel lacks Landlock's TCP rules, or libseccomp2 is not installed",
-)
-def test_shut_in_it_can_sign_and_reach_the_broker_and_nothing_else(tmp_path: Path) -> None:
-    with listening() as broker, listening() as other:
-        with Token.open(description_in(tmp_path, broker).token.settings) as token:
-            token.generate_key("w1")
-        environment = {"PROOFDESK_PRODUCTION": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{other}"}
-        finished = subprocess.run(
-            [sys.executable, "-c", PROBE, str(other)],
-            env={**os.environ, **environment, RUNTIME_VARIABLE: str(tmp_path), "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert finished.stdout, finished.stderr
-    assert json.loads(finished.stdout.splitlines()[-1]) == {
-        "sign": "done",
-        "read schemas": "done",
-        "read its own password": "done",
-        "count": "done",
-        "connect to the broker": "done",
-        "connect elsewhere": "PermissionError",
-        "read another's password": "PermissionError",
-        "read the genesis": "PermissionError",
-        "send spans": "False",
-    }
 
 
 def test_the_pinned_root_key_is_read_from_its_file(tmp_path: Path) -> None:
