@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from schemas.firm import SigningKey, WebAuthnCredential
+from schemas.keys import KeyHolder, SafeAccount
 from streams.governance import consistency
 from streams.governance.genesis import GenesisDocument, GenesisRefused
 from tests.streams.governance import firm
+from tests.streams.governance.changes.keys.ceremonies import FIVE, cosigner
 
 ZERO = "0x" + 40 * "0"
 ELSEWHERE = 10
@@ -37,6 +39,22 @@ def settings(**changes: Any) -> GenesisDocument:
     return firm.document(policy=firm.policy(settings=firm.policy().settings.model_copy(update=changes)))
 
 
+def cosigners(*, second: dict[str, Any]) -> GenesisDocument:
+    """Two, the second with some of it changed."""
+    return firm.document(cosigners=[cosigner(1), cosigner(2, **second)])
+
+
+def safe(*owners: str, threshold: int = 1, **changes: Any) -> GenesisDocument:
+    """The treasury is a Safe of keys in the token, carried out by another."""
+
+    def holder(address: str) -> KeyHolder:
+        return KeyHolder(address=address, key_backend="hsm", key_id=address[:8])
+
+    account = SafeAccount(threshold=threshold, owners=[holder(each) for each in owners], executor=holder(firm.CUSTODIAN))
+    [wallet] = firm.document().wallets
+    return firm.document(wallets=[wallet.model_copy(update={"key_backend": "safe", "safe": account} | changes)])
+
+
 REFUSED: list[tuple[Callable[[], GenesisDocument], str]] = [
     (lambda: firm.document(desks=["newswap", "newswap"]), "desk newswap: listed 2 times"),
     (lambda: doubled("persons", credentials=[firm.credential("c2")]), "principal carl: listed 2 times"),
@@ -50,6 +68,22 @@ REFUSED: list[tuple[Callable[[], GenesisDocument], str]] = [
         f"credential's public key {firm.credential('carl').public_key}: listed 2 times",
     ),
     (lambda: doubled("systems", principal="bot-2"), "signing key detectors: listed 2 times"),
+    (lambda: cosigners(second={"party": 1}), "cosigner's place 1: listed 2 times"),
+    (lambda: cosigners(second={"cosigner": "cosigner-1"}), "cosigner cosigner-1: listed 2 times"),
+    (lambda: cosigners(second={"keys": "cosigner-1"}), "cosigner's signing key 0x"),
+    (lambda: cosigners(second={"agreement_key": cosigner(1).agreement_key}), "cosigner's agreement key 0x"),
+    (lambda: cosigners(second={"agreement_key": "0x01"}), "cosigner cosigner-2: its agreement key is no X25519 key"),
+    (lambda: cosigners(second={"signing_key": "0x01"}), "cosigner cosigner-2: its signing key: "),
+    (lambda: cosigners(second={"cosigner": "mallory"}), "cosigner mallory: is none of cosigner-1, cosigner-2"),
+    (lambda: safe(firm.VENUE, threshold=2), "wallet treasury-1: 2 owners of the Safe must sign, and it has 1"),
+    (lambda: safe(firm.VENUE, firm.VENUE), f"wallet treasury-1: owner of the Safe {firm.VENUE}: listed 2 times"),
+    (lambda: safe(firm.TREASURY), "wallet treasury-1: neither the Safe itself nor the zero address could sign for it"),
+    (lambda: safe(firm.VENUE, safe=None), "wallet treasury-1: says who signs for a Safe if and only if it is one"),
+    (lambda: safe(firm.VENUE, key_backend="hsm"), "wallet treasury-1: says who signs for a Safe if and only if it is one"),
+    (
+        lambda: safe(firm.VENUE, key_backend="mpc", safe=None),
+        "wallet treasury-1: key 01 is in shares, which are made after genesis",
+    ),
     (
         lambda: doubled(
             "systems",
@@ -136,6 +170,8 @@ def test_the_firm_makes_sense() -> None:
         settings(webauthn_rp_id="firm.example", webauthn_origins=["https://desk.firm.example", "https://firm.example"]),
         doubled("assets", asset_id="USDCOP", chain_id=ELSEWHERE),
         firm.document(systems=[]),
+        firm.document(cosigners=FIVE),
+        safe(firm.VENUE),
     ],
 )
 def test_what_could_work_is_taken(document: GenesisDocument) -> None:

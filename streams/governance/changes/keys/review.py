@@ -183,9 +183,7 @@ def _at_hand(firm: Governance, key_id: str) -> Iterator[str]:
 
 
 def _all_enrolled(firm: Governance, key_id: str) -> Iterator[str]:
-    if not (holders := standing_of(firm, key_id).cosigners):
-        yield "nobody knows who holds its shares"
-    for name in holders:
+    for name in standing_of(firm, key_id).cosigners:
         if name not in firm.cosigners:
             yield f"{name} is no cosigner any more: recover its share first"
 

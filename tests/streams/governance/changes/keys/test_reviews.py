@@ -8,12 +8,25 @@ import pytest
 
 from schemas.events.governance import ProposalClosed, WalletAssigned
 from schemas.events.keys import CosignerEnrolled, KeyOrdered, KeyProposed, KeyResumed, KeySuspended
-from schemas.keys import DestroyKey, KeyChange, KeyHolder, ResumeKey, RotateKey, SafeAccount, SuspendKey
+from schemas.keys import (
+    DestroyKey,
+    GenerateKey,
+    KeyChange,
+    KeyHolder,
+    KeyVouched,
+    ResumeKey,
+    RotateKey,
+    SafeAccount,
+    SuspendKey,
+)
+from schemas.topics import COSIGNERS
 from streams.governance.changes import refusals
+from streams.governance.changes.keys.refusals import KeyUnproven
 from streams.policy import starter
 from tests.streams.governance import firm
 from tests.streams.governance.changes.keys.ceremonies import (
     DESTROY,
+    FIVE,
     GENERATED,
     IN_TOKEN,
     KEY,
@@ -25,12 +38,17 @@ from tests.streams.governance.changes.keys.ceremonies import (
     agreed,
     generate,
     in_token,
+    made,
     of_firm,
+    order,
     propose_key,
+    public_key,
     recover,
     report,
+    token_destroyed,
+    vouched,
 )
-from tests.streams.governance.changes.specification import Step, approve
+from tests.streams.governance.changes.specification import START, Step, approve
 
 SUSPEND = SuspendKey(key_id=KEY)
 RESUME = ResumeKey(key_id=KEY)
@@ -78,6 +96,9 @@ def test_what_could_be_done_is_done_when_a_quorum_agrees(
     spec.when(approve("cora")).then("proposal-approved")
     spec.when(approve("carl")).then("proposal-approved", "proposal-closed", *topics)
 
+
+SAFE = (*IN_TOKEN, *agreed(activate(**safe(holder()))))
+GONE = (*IN_TOKEN, *agreed(DESTROY), report("destroyed", proofs=[token_destroyed(START)]))
 
 UNUSABLE: list[tuple[str, tuple[Step, ...], KeyChange, str]] = [
     ("an id that is taken", (), in_token(TOKEN_KEY), "there is, was, or is being made a key 01"),
@@ -144,6 +165,25 @@ UNUSABLE: list[tuple[str, tuple[Step, ...], KeyChange, str]] = [
     ("the end of what signs for a wallet", (), DestroyKey(key_id=TOKEN_KEY), "it signs for treasury-1: move what is there"),
     ("a suspension of no key", (), SUSPEND, "there is no such key"),
     ("a resumption of no key", (), RESUME, "there is no such key"),
+    ("the end of what signs for a Safe", SAFE, DestroyKey(key_id=KEY), "it signs for treasury-2: move what is there"),
+    ("an end for a Safe", SAFE, DestroyKey(key_id="a-safe"), "it is a contract on the chain"),
+    ("a key with the id of a Safe", SAFE, in_token("a-safe"), "there is, was, or is being made"),
+    (
+        "a Safe with the id of a key",
+        IN_TOKEN,
+        activate(**(safe(holder()) | {"key_id": KEY})),
+        "there is a key with the id of the Safe",
+    ),
+    (
+        "a Safe that is its own owner",
+        IN_TOKEN,
+        activate(**(safe(holder()) | {"address": firm.TREASURY})),
+        "neither the Safe itself",
+    ),
+    ("what was destroyed", GONE, DESTROY, "it was destroyed"),
+    ("what was destroyed, again", GONE, in_token(), "there is, was, or is being made"),
+    ("a suspension of what was destroyed", GONE, SUSPEND, "it is destroyed, and signs nothing"),
+    ("a resumption of what was destroyed", GONE, RESUME, "it is destroyed"),
     ("a share of a token's key", IN_TOKEN, recover(), "it is not in shares"),
     ("a share in a place that nobody has", GENERATED, recover(party=6), "none of its shares has the place 6"),
     ("one for somebody who has another", GENERATED, recover(cosigner="cosigner-4"), "cosigner cosigner-4: listed 2 times"),
@@ -157,6 +197,36 @@ UNUSABLE: list[tuple[str, tuple[Step, ...], KeyChange, str]] = [
 @pytest.mark.parametrize(("before", "change", "words"), [row[1:] for row in UNUSABLE], ids=[row[0] for row in UNUSABLE])
 def test_what_could_not_be_done_is_not_proposed(before: tuple[Step, ...], change: KeyChange, words: str) -> None:
     of_firm(*before).when(propose_key("sven", change)).then_rejected(refusals.ProposalUnusable, words)
+
+
+def test_who_has_lost_its_place_refreshes_nothing_before_its_share_was_recovered() -> None:
+    first, second = (
+        (*agreed(three(key_id)), report(**made(key_id, epoch=1, vouched=words(key_id)))) for key_id in (KEY, "treasury-3")
+    )
+    spec = of_firm(*first, *second, *agreed(recover(cosigner="cosigner-4")), cosigners=FIVE[:3])
+    assert set(spec.firm.cosigners) == {"cosigner-1", "cosigner-2", "cosigner-4"}
+    spec.when(propose_key("sven", RotateKey(key_id="treasury-3")))
+    spec.then_rejected(refusals.ProposalUnusable, "cosigner-3 is no cosigner any more: recover its share first")
+
+
+def test_nor_does_its_word_count_any_more() -> None:
+    first, second = (
+        (*agreed(three(key_id)), report(**made(key_id, epoch=1, vouched=words(key_id)))) for key_id in (KEY, "treasury-3")
+    )
+    spec = of_firm(*first, *second, *agreed(ROTATE), cosigners=FIVE[:3])
+    position = order(spec).position
+    spec.given(*agreed(recover(key_id="treasury-3", cosigner="cosigner-4")))
+    spec.when(report("rotated", ordered_position=position, **made(epoch=2, vouched=words(KEY, 2))))
+    spec.then_rejected(KeyUnproven, "there is no cosigner cosigner-3")
+
+
+def three(key_id: str) -> GenerateKey:
+    return generate(key_id=key_id, threshold=2, cosigners=list(COSIGNERS[:3]))
+
+
+def words(key_id: str, epoch: int = 1) -> list[KeyVouched]:
+    said = {"key_id": key_id, "address": address(key_id), "public_key": public_key(key_id)}
+    return [vouched(place, epoch, **said) for place in range(1, 4)]
 
 
 @pytest.mark.parametrize(("before", "change"), [(agreed(SuspendKey(key_id=TOKEN_KEY)), "suspend"), ((), "resume")])
