@@ -70,6 +70,7 @@ class Entry:
             threshold=rule.threshold if rule else 0,
             sites_min=asked.sites_min if asked else 1,
             cosigners=[ShareHolder(cosigner=each, site=site_of.get(each)) for each in known.cosigners],
+            safe=safe,
             uses=[each.use for each in self.places],
             generated_at=made.decided_at if made else None,
             known_since=min(spoken, default=0),

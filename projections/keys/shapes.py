@@ -75,6 +75,8 @@ class Key(Record):
     """How many cosigners or owners must sign; 0 for a key that one place holds."""
     sites_min: int
     cosigners: list[ShareHolder]
+    safe: SafeAccount | None
+    """Of a Safe: its owners, and who sends what they signed."""
     uses: list[KeyUse]
     generated_at: Instant | None
     """When it was reported made; none of a key that was there before."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from commands.cli.desk.orders import signed_by
-from commands.cli.keys.reading import columns, span
+from commands.cli.keys.reading import columns, safe_of, span
 from schemas.examples import example
 from schemas.keys import Attestation, CosignerVerdict
 
@@ -56,6 +56,15 @@ def test_a_key_is_a_line(changes: dict[str, Any], column: str, shown: str) -> No
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0 s"), (59, "59 s"), (61, "1 min"), (7_200, "2 h"), (200_000, "2 d")])
 def test_a_span_is_in_the_largest_unit_of_which_it_has_one(seconds: int, shown: str) -> None:
     assert span(seconds) == shown
+
+
+def test_a_safe_says_whose_signatures_it_takes_and_who_sends_them() -> None:
+    holder = {"address": "0xA", "key_backend": "hsm", "key_id": "k"}
+    assert safe_of({"safe": {"threshold": 1, "owners": [holder], "executor": {**holder, "address": "0xB"}}}) == [
+        ("owner", "0xA, hsm key k"),
+        ("sent by", "0xB, hsm key k"),
+    ]
+    assert safe_of({"safe": None}) == []
 
 
 def test_an_attestation_says_which_key_which_code_and_who_judged() -> None:

@@ -117,6 +117,7 @@ def test_a_safe_names_the_keys_of_its_owners_and_its_signatures_are_the_executor
         "vault": ["wallet"],
     }
     assert (found["vault"].backend, found["vault"].threshold) == ("safe", 2)
+    assert found["vault"].safe == key_story.safe_wallet().safe
     assert (found["executor-1"].backend, found["executor-1"].threshold) == ("hsm", 0)
     assert found["executor-1"].last_order_id == "order-7"
     assert found["owner-1"].last_used_at is None

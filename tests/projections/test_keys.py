@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
@@ -14,6 +15,7 @@ from schemas.events import lifecycle
 from schemas.events.keys import KeySuspended
 from schemas.keys import GenerateKey
 from tests.projections import key_story, story
+from tests.projections.conftest import fresh_database
 from tests.projections.key_story import ADDRESS, HOLDERS, SHARED
 from tests.projections.memory_log import Stage
 from tests.projections.story import Story, life, made, order_id_of
@@ -40,9 +42,11 @@ def signed_by(order_id: str, epoch: int = 2) -> list[Any]:
     return [*story.confirmed(order_id)[:7], signed]
 
 
-@pytest.fixture
-def client(database: str, connect: Callable[[], Writer]) -> Iterator[TestClient]:
-    rebuild(Stage(connect, told()).outside())
+@pytest.fixture(scope="module")
+def client(postgres: str) -> Iterator[TestClient]:
+    """Filled once: these tests only read."""
+    database = fresh_database(postgres)
+    rebuild(Stage(lambda: psycopg.connect(database, autocommit=True), told()).outside())
     with client_of(database) as client:
         yield client
 
@@ -132,7 +136,7 @@ def test_an_order_says_by_what_it_was_signed(client: TestClient) -> None:
         ),
         (f"/keys/{SHARED}", ["wallet shared-main", "cosigner-3 in london", f"/proposals/{key_story.PROPOSAL}"]),
         ("/", ["Keys to be rotated", f"/keys/{SHARED}"]),
-        ("/keys/vault", ["safe 2", "suspend-key"]),
+        ("/keys/vault", ["safe 2", "Owner 2", "/keys/executor-1", "suspend-key"]),
         (f"/proposals/{OPEN_PROPOSAL}", ["Make key spare in a token", "approve-proposal"]),
         (f"/orders/{SIGNED}", ["Signed by", SHARED, "epoch 2", "Cosigners that judged it", "new-york", "not the enclave"]),
     ],

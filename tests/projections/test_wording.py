@@ -45,7 +45,7 @@ HOLDERS = [ShareHolder(cosigner=f"cosigner-{place}", site="zurich") for place in
 
 
 def key(**changes: Any) -> Key:
-    said = {"backend": "hsm", "threshold": 0, "epoch": 0, "sites_min": 1, "cosigners": [], "uses": []}
+    said = {"backend": "hsm", "threshold": 0, "epoch": 0, "sites_min": 1, "cosigners": [], "safe": None, "uses": []}
     return example(Key).model_copy(update=said | changes)
 
 

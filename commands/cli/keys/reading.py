@@ -54,6 +54,7 @@ def show(
             ("rotation", _rotation(found)),
             ("successor", found["successor"]),
             ("cosigners", _cosigners(found)),
+            *safe_of(found),
         ]
     )
     stdout.print()
@@ -105,6 +106,14 @@ def _uses(key: dict[str, Any]) -> str:
 
 def _last_used(key: dict[str, Any]) -> str:
     return when(key["last_used_at"]) or "never"
+
+
+def safe_of(key: dict[str, Any]) -> list[tuple[str, object]]:
+    """Of a Safe, whose signatures it takes and who sends them."""
+    if not (safe := key["safe"]):
+        return []
+    holders = [*(("owner", owner) for owner in safe["owners"]), ("sent by", safe["executor"])]
+    return [(role, f"{each['address']}, {each['key_backend']} key {each['key_id']}") for role, each in holders]
 
 
 def _rotation(key: dict[str, Any]) -> str:
