@@ -67,9 +67,8 @@ def carried_out(order: KeyOrdered, keeper: Keeper, notes: Notes, now: Instant) -
                 return _made(order, order.change.successor, "rotated", keeper, notes)
             case DestroyKey():
                 return _destroyed(order, keeper, notes, now)
-            case _:
-                reason = f"what one place holds cannot be {order.change.kind}ed"
-                return failed(order, Refusal(check="operation", message=reason, remedy="Have something else ordered."))
+            case _ as unknown:
+                raise AssertionError(f"nobody orders to {unknown.kind} what one place holds")
     except tuple(_HELPS) as error:
         check, remedy = _HELPS[type(error)]
         return failed(order, Refusal(check=check, message=str(error)[:TEXT_CHARACTERS_MAX], remedy=remedy))

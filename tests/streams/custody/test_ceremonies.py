@@ -12,7 +12,7 @@ from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyRotate
 from schemas.sessions import Accusation
 from schemas.topics import COSIGNERS
 from streams.custody.ceremonies import ATTEMPT_SECONDS_MAX, ATTEMPTS_MAX, PAUSE_SECONDS
-from tests.streams.custody.scene import UNREADY, Scene
+from tests.streams.custody.scene import UNREADY, Scene, said
 from tests.streams.governance.changes.keys.ceremonies import (
     DESTROY,
     GENERATED,
@@ -49,10 +49,12 @@ def test_a_session_names_what_was_ordered_and_all_who_are_to_hold_it(scene: Scen
 
 
 def test_what_all_vouch_for_is_reported(scene: Scene) -> None:
+    assert scene.custodian.has_orders
     scene.all_vouch()
     assert len(scene.act()) == 1
     assert scene.spec.only(KeyGenerated).address == address(KEY)
     assert scene.act(10_000) == []
+    assert not scene.custodian.has_orders
     assert len(scene.opened) == 1
 
 
@@ -153,6 +155,8 @@ def test_a_refresh_is_of_the_present_epoch(tmp_path: Path) -> None:
     scene.all_vouch()
     scene.act()
     assert scene.spec.only(KeyRotated).epoch == 2
+    scene.custodian.hear(said(scene.opened[-1].session_id, 1, "vouched", vouched(1, 2)))
+    assert scene.act(10_000) == []
 
 
 def test_a_recovery_is_by_who_has_the_place_now(tmp_path: Path) -> None:
