@@ -7,8 +7,9 @@ first wrong message, and is never stored: what it holds could be used once only,
 Messages to one party are secret and must be encrypted to it; those to everybody must be the same for everybody (one ordered
 log sees to it). Nothing here may be given a message twice.
 
-Refresh keeps the correlations of the oblivious transfers and randomises them (ePrint 2019/1328, section 8): a thief of old
-shares, who hears nothing of the refresh, is left with nothing, in a twentieth of the time of making them anew.
+A refresh keeps the correlations of the oblivious transfers and randomises them (ePrint 2019/1328, section 8): a thief of old
+shares, who hears nothing of the refresh, is left with nothing. A complete one makes them anew, in twenty times the time; it is
+for when a party was banned, or a share was taken from a back-up, and so for whoever does not want to rely on randomising.
 Leaves out transport, de-duplication and who may take part. No public audit of the Rust library (dkls23-core) is known.
 """
 
@@ -170,6 +171,9 @@ class _Rounds:
     def finished(self) -> bool:
         return self._session.finished()
 
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a session is neither copied nor pickled; what it holds may be used once only")
+
 
 class _ShareRounds(_Rounds):
     __slots__ = ()
@@ -198,9 +202,9 @@ class Refresh(_ShareRounds):
 
     __slots__ = ()
 
-    def __init__(self, share: Share, session_id: bytes) -> None:
-        """`session_id` has 32 bytes and is never used again."""
-        super().__init__(proofdesk_mpc.refresh(share.held, _session_id(session_id)))
+    def __init__(self, share: Share, session_id: bytes, *, complete: bool = False) -> None:
+        """`session_id` has 32 bytes and is never used again; `complete`: with new correlations, too, which all must say."""
+        super().__init__(proofdesk_mpc.refresh(share.held, _session_id(session_id), complete))
 
 
 class Signing(_Rounds):

@@ -39,10 +39,10 @@ def generated(threshold: int, parties: int) -> dict[int, Share]:
     return {party: session.result for party, session in sessions.items()}
 
 
-def refreshed(shares: Mapping[int, Share]) -> dict[int, Share]:
+def refreshed(shares: Mapping[int, Share], *, complete: bool = False, tamper: Tampering = untouched) -> dict[int, Share]:
     session_id = secrets.token_bytes(32)
-    sessions = {party: Refresh(share, session_id) for party, share in shares.items()}
-    play(sessions)
+    sessions = {party: Refresh(share, session_id, complete=complete) for party, share in shares.items()}
+    play(sessions, tamper=tamper)
     return {party: session.result for party, session in sessions.items()}
 
 

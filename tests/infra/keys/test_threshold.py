@@ -8,7 +8,17 @@ from collections.abc import Callable, Mapping
 import pytest
 from coincurve import PublicKey
 
-from infra.keys.threshold import Incoming, Keygen, Outgoing, SessionAborted, Share, ShareUnfit, Signing, ThresholdSignature
+from infra.keys.threshold import (
+    Incoming,
+    Keygen,
+    Outgoing,
+    Refresh,
+    SessionAborted,
+    Share,
+    ShareUnfit,
+    Signing,
+    ThresholdSignature,
+)
 from tests.infra.keys.ring import generated, play, refreshed, signed, signing
 
 DIGEST = bytes(range(32))
@@ -45,6 +55,35 @@ def test_refreshed_shares_sign_for_the_same_key_and_the_old_go_with_none_of_them
     assert recovered(signed(fresh, [2, 3, 4], DIGEST), DIGEST) == shares[1].public_key
     with pytest.raises(ShareUnfit):
         signed({**fresh, 3: shares[3]}, [2, 3, 4], DIGEST)
+
+
+def test_a_complete_refresh_does_the_same_with_everything_anew() -> None:
+    shares = generated(2, 3)
+    fresh = refreshed(shares, complete=True)
+    assert recovered(signed(fresh, [1, 3], DIGEST), DIGEST) == shares[1].public_key
+    assert recovered(signed(refreshed(fresh), [1, 2], DIGEST), DIGEST) == shares[1].public_key
+    with pytest.raises(ShareUnfit):
+        signed({**fresh, 3: shares[3]}, [1, 3], DIGEST)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_refresh_fails_for_all_when_one_was_told_something_else(shares: Shares, number: int) -> None:
+    def changed(sender: int, current: int, message: Outgoing) -> Outgoing:
+        if (sender, current) != (2, number) or message.receiver not in (None, 1):
+            return message
+        return message._replace(payload=message.payload[:-1] + bytes([message.payload[-1] ^ 1]))
+
+    with pytest.raises(SessionAborted) as aborted:
+        refreshed(shares, tamper=changed)
+    assert aborted.value.banned is None
+    assert recovered(signed(shares, [1, 2, 3], DIGEST), DIGEST) == shares[1].public_key
+
+
+def test_a_refresh_and_a_complete_one_do_not_go_together(shares: Shares) -> None:
+    session_id = secrets.token_bytes(32)
+    sessions = {party: Refresh(share, session_id, complete=party == 5) for party, share in shares.items()}
+    with pytest.raises(SessionAborted, match="unreadable"):
+        play(sessions)
 
 
 def test_shares_of_another_key_do_not_go_with_these(shares: Shares) -> None:

@@ -10,6 +10,7 @@
 mod failure;
 mod keygen;
 mod refresh;
+mod renewal;
 mod session;
 mod share;
 mod signing;
@@ -37,11 +38,15 @@ fn signature(share: &Share, session_id: &[u8], counterparties: Vec<u8>, digest: 
     Ok(Session::of(signing::Signature::new(share.party.clone(), session_id, &counterparties, digest)?))
 }
 
-/// A cosigner's side of making new shares of the same key.
+/// A cosigner's side of making new shares of the same key; `complete`: also of everything that was agreed with the others.
 #[pyfunction]
-#[pyo3(name = "refresh")]
-fn refreshment(share: &Share, session_id: &[u8]) -> Session {
-    Session::of(refresh::Refreshing::new(share.party.clone(), session_id))
+#[pyo3(name = "refresh", signature = (share, session_id, complete = false))]
+fn refreshment(share: &Share, session_id: &[u8], complete: bool) -> Session {
+    if complete {
+        Session::of(renewal::Renewing::new(share.party.clone(), session_id))
+    } else {
+        Session::of(refresh::Refreshing::new(share.party.clone(), session_id))
+    }
 }
 
 /// Threshold ECDSA on secp256k1: shares and sessions.

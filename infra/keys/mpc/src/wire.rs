@@ -23,6 +23,8 @@ pub const KEYGEN: u8 = 1;
 pub const SIGNING: u8 = 2;
 /// Refresh that keeps the oblivious transfers' correlations, randomised.
 pub const REFRESH: u8 = 3;
+/// Refresh that makes the correlations anew as well.
+pub const RENEWAL: u8 = 4;
 
 /// A message to one party, or to all others.
 pub struct Outgoing {
