@@ -31,7 +31,7 @@ from infra.keys.vault import ShareVault
 from infra.telemetry import logging
 from schemas.sessions import CosignerMessage, SessionOpened
 from streams.cosigning.letters import Pen
-from streams.cosigning.place import Identity, Place
+from streams.cosigning.place import SEALING_KEY, Identity, Place
 from streams.cosigning.sessions.ceremonies import Sharing
 from streams.cosigning.sessions.evidence import FIRM_TOPICS, ORDER_TOPICS, Evidence, Reading
 from streams.cosigning.sessions.notes import Notes
@@ -46,8 +46,6 @@ from streams.signing.memory.journal import SealedJournal
 from streams.signing.memory.sealed import SealedMemory
 from streams.signing.root import RootedGovernance
 
-SEALING_KEY: Final = "share-sealing"
-"""The id of the token's key that seals shares of hybrid keys, and the memory."""
 IDLE_SECONDS: Final = 1.0
 """How often what governance says is looked at while nobody asks for anything."""
 WAITING_SECONDS: Final = 0.005

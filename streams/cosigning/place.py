@@ -21,6 +21,8 @@ from infra.identity.private_file import PRIVATE_FOLDER_MODE, PrivateFileRefused,
 from schemas.topics import COSIGNERS
 from schemas.values import Slug
 
+SEALING_KEY: Final = "share-sealing"
+"""The id of the token's key that seals shares of hybrid keys, and what keeps the memory whole."""
 SITES: Final[dict[Slug, Slug]] = {
     "cosigner-1": "zurich",
     "cosigner-2": "zurich",

@@ -39,10 +39,14 @@ class Reading:
         self._orders: References | None = None
         self.simulated: OrderedDict[Sha256, Received] = OrderedDict()
 
+    @property
+    def reads_orders(self) -> bool:
+        """Whether orders are read, too."""
+        return self._orders is not None
+
     def read_orders(self) -> None:
         """From now on, orders are read, too."""
-        if self._orders is None:
-            self._orders = self._begin()
+        self._orders = self._begin()
 
     def poll(self) -> Iterator[Received]:
         """What has arrived since."""
@@ -72,8 +76,13 @@ class Evidence:
     def refresh(self) -> None:
         """Take in what has come since. Raises NotRooted and its like: what governance says cannot be believed."""
         self.witness.refresh()
-        if any(self._me in each.cosigners and each.status != "destroyed" for each in self.firm.keys.values()):
+        if not self._reading.reads_orders and self._holds_shares():
             self._reading.read_orders()
+            self.witness.refresh()
+
+    def _holds_shares(self) -> bool:
+        """Whether governance says that there is a key of which we have a share."""
+        return any(self._me in each.cosigners and each.status != "destroyed" for each in self.firm.keys.values())
 
     def judged(self, simulated_hash: Sha256, order_id: str, now: Instant) -> tuple[Received, Simulated, Verdict]:
         """The simulation with this hash, of this order, with our own verdict on it, which does not refuse.

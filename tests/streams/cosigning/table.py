@@ -96,6 +96,8 @@ class Seat:
     """A cosigner, with all that is its own."""
 
     participant: Participant
+    pen: Pen
+    vaults: dict[Sharing, ShareVault]
     shares: Shares
     notes: Notes
     memory: SealedMemory
@@ -151,8 +153,9 @@ class Table:
         shares = Shares(vaults, notes, Backups(own / "backups", RECOVERY_KEY.public_key().public_bytes_raw()))
         reading = Reading(Topics(self.line.records, names=FIRM_TOPICS), lambda: Topics(self.line.records, names=ORDER_TOPICS))
         evidence = Evidence(name, reading, RootedGovernance(PINNED), memory)
-        participant = Participant(Pen(identity(name, keys)), evidence, shares, notes, self.line.now)
-        self.seats[name] = Seat(participant, shares, notes, memory, journal, len(self.post))
+        pen = Pen(identity(name, keys))
+        participant = Participant(pen, evidence, shares, notes, self.line.now)
+        self.seats[name] = Seat(participant, pen, vaults, shares, notes, memory, journal, len(self.post))
 
     # What is said -----------------------------------------------------------------------------------------------------
 

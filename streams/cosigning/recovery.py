@@ -1,0 +1,65 @@
+"""Bring a lost cosigner's share to another in its place: `python -m streams.cosigning.recovery`, on the new one's machine.
+
+    python -m streams.cosigning.recovery cosigner-3 shared-1 7 --backup shared-1-7.backup --recovery-key recovery.pem
+
+The back-up was made by the lost cosigner; reading it takes the recovery key, which is kept offline and is brought for this
+alone. The share is sealed anew for the new cosigner, and is worth nothing until the `recover` that a quorum agreed to has
+refreshed all shares (README). Exit status 0, or 3 with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Final
+
+from infra.cluster.description import current
+from infra.hsm.errors import TokenError
+from infra.hsm.token import Token
+from infra.identity.private_file import PrivateFileRefused, read_private
+from infra.keys.envelope import EnvelopeRefused
+from infra.keys.sealing import FileSealer, TokenSealer
+from infra.keys.threshold import ShareUnfit
+from infra.keys.vault import ShareExists, ShareVault
+from streams.cosigning.place import SEALING_KEY, Place, load_agreement_key
+
+EXIT_REFUSED: Final = 3
+REFUSALS: Final = (EnvelopeRefused, ShareUnfit, ShareExists, PrivateFileRefused, TokenError, ValueError)
+
+
+def vault_of(place: Place, token: Token | None) -> ShareVault:
+    """Where a cosigner keeps shares: of hybrid keys with its token, else without."""
+    if token is None:
+        return ShareVault(place.shares / "mpc", FileSealer(place.sealing_key_file))
+    return ShareVault(place.shares / "hybrid", TokenSealer(token, SEALING_KEY))
+
+
+def main() -> int:
+    """Restore one share."""
+    parser = argparse.ArgumentParser(description="Restore a share from its back-up.")
+    parser.add_argument("cosigner")
+    parser.add_argument("key_id")
+    parser.add_argument("epoch", type=int)
+    parser.add_argument("--backup", type=Path, required=True)
+    parser.add_argument("--recovery-key", type=Path, required=True)
+    parser.add_argument("--hybrid", action="store_true", help="the key's shares are sealed by the cosigner's token")
+    asked = parser.parse_args()
+    description = current()
+    try:
+        place = Place.of(description, asked.cosigner)
+        place.prepare()
+        backup, recovery_key = read_private(asked.backup), load_agreement_key(asked.recovery_key)
+        settings = description.cosigner_token(place.name).settings
+        with Token.open(settings) if asked.hybrid else nullcontext() as token:
+            share = vault_of(place, token).restore(asked.key_id, asked.epoch, backup, recovery_key)
+    except REFUSALS as reason:
+        sys.stderr.write(f"refused: {reason}\n")
+        return EXIT_REFUSED
+    sys.stdout.write(f"{place.name} has the share of key {asked.key_id}, epoch {asked.epoch}, of {share.address}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
