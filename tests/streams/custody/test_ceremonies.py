@@ -49,12 +49,12 @@ def test_a_session_names_what_was_ordered_and_all_who_are_to_hold_it(scene: Scen
 
 
 def test_what_all_vouch_for_is_reported(scene: Scene) -> None:
-    assert scene.custodian.has_orders
+    before = scene.custodian.has_orders
     scene.all_vouch()
     assert len(scene.act()) == 1
     assert scene.spec.only(KeyGenerated).address == address(KEY)
     assert scene.act(10_000) == []
-    assert not scene.custodian.has_orders
+    assert (before, scene.custodian.has_orders) == (True, False)
     assert len(scene.opened) == 1
 
 
