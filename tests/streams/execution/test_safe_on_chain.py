@@ -12,12 +12,12 @@ from infra.chain.answers import Receipt
 from infra.chain.safe import transaction as safe_transaction
 from infra.chain.safe.signatures import packed
 from infra.chain.transaction import assemble, digest, from_record
-from infra.chain.world.artefacts import SAFE_PROXY_FACTORY, SAFE_SINGLETON
 from schemas.events.lifecycle import Simulated
 from schemas.keys import SafeAccount
 from streams.engine.decider import Later
 from tests.infra.chain.local_chain import ETHER, USDC
-from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, SafeScene, account, deployed, fund
+from tests.infra.chain.safe import safe_scene
+from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, SafeScene, account
 from tests.streams.execution.chain_scene import ChainScene
 from tests.streams.execution.scene import CHAIN, NOW, SECOND, allow, approved, pay, swap
 
@@ -51,9 +51,7 @@ class Treasury:
 
 def founded(scene: ChainScene, safe: SafeAccount) -> Treasury:
     """Safe's contracts beside the world's, and a Safe with ten ether and five million USDC."""
-    fund(scene.node, ANNA, BRUNO, CLARA)
-    factory, singleton = (deployed(scene.node, CLARA, name) for name in (SAFE_PROXY_FACTORY, SAFE_SINGLETON))
-    contracts = SafeScene(scene.node, CHAIN, factory, singleton)
+    contracts = safe_scene.founded(scene.node)
     address = contracts.established(safe, wei=0)
     scene.trader.market.fund(address, usdc=5_000_000 * USDC, wei=10 * ETHER)
     return Treasury(replace(scene, places=replace(scene.places, wallet=address, safe=safe)), contracts, safe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -15,6 +15,7 @@ from eth_utils.crypto import keccak
 
 from infra.chain.answers import Receipt
 from infra.chain.node import Node
+from infra.chain.rpc import NodeUnavailable
 from infra.chain.safe.deployment import creation
 from infra.chain.transaction import Signature, Transaction, assemble, digest
 from infra.chain.world.accounts import created_address
@@ -80,12 +81,7 @@ class SafeScene:
 
     def sent(self, raw: bytes) -> Receipt:
         """Hand over a signed transaction and wait for its receipt."""
-        transaction_hash = self.node.send_raw(raw)
-        deadline = time.monotonic() + INCLUSION_SECONDS_MAX
-        while (receipt := self.node.receipt(transaction_hash)) is None:
-            assert time.monotonic() < deadline, "the node mined nothing"
-            time.sleep(0.005)
-        return receipt
+        return included(self.node, self.node.send_raw(raw))
 
     def nonce(self, owner: Owner) -> int:
         return self.node.transaction_count(owner.address)
@@ -107,13 +103,35 @@ def deployed(node: Node, deployer: Owner, artefact_name: str) -> str:
 
 
 def fund(node: Node, *owners: Owner) -> None:
-    node.rpc.batch([("anvil_setBalance", (owner.address, hex(100 * ETHER))) for owner in owners])
+    """A hundred ether each, from the account that a development chain has and signs for by itself."""
+    accounts = node.rpc.request("eth_accounts")
+    assert isinstance(accounts, list)
+    for owner in owners:
+        sent = node.rpc.request("eth_sendTransaction", {"from": accounts[0], "to": owner.address, "value": hex(100 * ETHER)})
+        assert isinstance(sent, str)
+        assert included(node, sent).succeeded
+
+
+def included(node: Node, transaction_hash: str) -> Receipt:
+    """Wait for a receipt: a node answers before it has mined, and one that is just up indexes its transactions first."""
+    deadline = time.monotonic() + INCLUSION_SECONDS_MAX
+    while time.monotonic() < deadline:
+        with suppress(NodeUnavailable):
+            if (receipt := node.receipt(transaction_hash)) is not None:
+                return receipt
+        time.sleep(0.005)
+    raise AssertionError("the node mined nothing")
+
+
+def founded(node: Node) -> SafeScene:
+    """Safe's contracts, and owners with money, on a chain of whatever node."""
+    fund(node, ANNA, BRUNO, CLARA)
+    factory, singleton = (deployed(node, CLARA, name) for name in (SAFE_PROXY_FACTORY, SAFE_SINGLETON))
+    return SafeScene(node, node.chain_id(), factory, singleton)
 
 
 @contextmanager
 def safe_scene() -> Iterator[SafeScene]:
     """A fresh chain with the contracts on it."""
     with anvil() as url, Node(url) as node:
-        fund(node, ANNA, BRUNO, CLARA)
-        factory, singleton = (deployed(node, CLARA, name) for name in (SAFE_PROXY_FACTORY, SAFE_SINGLETON))
-        yield SafeScene(node, node.chain_id(), factory, singleton)
+        yield founded(node)
