@@ -158,7 +158,9 @@ class Participant:
         if opened.kind == "generate":
             session = Keygen(number, ceremony.threshold, len(company.cosigners), company.party)
         else:
-            session = Refresh(self._shares.get(ceremony.backend, opened.key_id, ceremony.epoch), number)
+            share = self._shares.get(ceremony.backend, opened.key_id, ceremony.epoch)
+            # A share from a back-up has a past that nobody can vouch for: nothing that was agreed with it is kept.
+            session = Refresh(share, number, complete=opened.kind == "recover")
         purpose = ToHold(opened, ceremony, session, self._shares)
         return self._begin(Live(opened, purpose, Rounds(session), now + CEREMONY_MICROS_MAX))
 
