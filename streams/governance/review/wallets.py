@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from infra.chain.safe.signatures import unfit
 from schemas.keys import KeyBackend, SafeAccount
 from schemas.values import Address, DeskId, WalletId
 from streams.governance.review.access import repeated
@@ -112,5 +113,7 @@ def _safe(address: Address, safe: SafeAccount) -> Iterator[str]:
     yield from repeated("owner of the Safe", owners)
     if safe.threshold > len(owners):
         yield f"{safe.threshold} owners of the Safe must sign, and it has {len(owners)}"
+    elif len(set(owners)) == len(owners) and (reason := unfit(safe)) is not None:
+        yield f"nothing could be signed for the Safe: {reason}"
     if {address, ZERO_ADDRESS} & {*owners, safe.executor.address}:
         yield "neither the Safe itself nor the zero address could sign for it"

@@ -60,8 +60,15 @@ def holder(name: str = TOKEN_KEY, **changes: Any) -> KeyHolder:
 
 
 def safe(*owners: KeyHolder, threshold: int = 1, executor: KeyHolder | None = None) -> dict[str, Any]:
-    account = SafeAccount(threshold=threshold, owners=list(owners), executor=executor or holder(KEY, address=address(KEY)))
+    sends = executor or holder(KEY, address=address(KEY))
+    account = SafeAccount(threshold=threshold, owners=[*owners, sends], executor=sends)
     return {"key_id": "a-safe", "key_backend": "safe", "address": firm.VENUE, "safe": account}
+
+
+def outsider() -> dict[str, Any]:
+    """A Safe whose executor owns nothing of it."""
+    named = safe(holder())
+    return named | {"safe": named["safe"].model_copy(update={"owners": [holder()]})}
 
 
 USABLE: list[tuple[str, tuple[Step, ...], KeyChange, tuple[str, ...]]] = [
@@ -143,9 +150,10 @@ UNUSABLE: list[tuple[str, tuple[Step, ...], KeyChange, str]] = [
         activate(**safe(holder("02"))),
         "02, which is to sign for the Safe: there is no such",
     ),
-    ("more signatures than owners", IN_TOKEN, activate(**safe(holder(), threshold=2)), "2 owners of the Safe must sign"),
+    ("more signatures than owners", IN_TOKEN, activate(**safe(holder(), threshold=3)), "3 owners of the Safe must sign"),
+    ("a Safe that anybody could send for", IN_TOKEN, activate(**outsider()), "is none of its owners"),
     ("an owner twice", IN_TOKEN, activate(**safe(holder(), holder())), f"owner of the Safe {firm.TREASURY}: listed 2 times"),
-    ("an executor that is a wallet", IN_TOKEN, activate(**safe(holder(), executor=holder())), "take each other's nonces"),
+    ("an executor that is a wallet", IN_TOKEN, activate(**safe(executor=holder())), "take each other's nonces"),
     ("a refresh of no key", (), ROTATE, "there is no such key"),
     ("a refresh with a successor", GENERATED, RotateKey(key_id=KEY, successor="other"), "leave successor out"),
     ("a token's key without a successor", (), RotateKey(key_id=TOKEN_KEY), "the id of a new key, ''"),
