@@ -41,6 +41,9 @@ _TRANSACTIONS: Final = Histogram(
 _PARKED: Final = Gauge(
     "proofdesk_parked_inputs", "Inputs that wait to be offered again.", ["service", "instance"], multiprocess_mode="mostrecent"
 )
+_REFUSED: Final = Counter(
+    "proofdesk_refused_by_signer", "Orders that the signing enclave refused, by the check that did.", ["check"]
+)
 _REQUESTS: Final = Histogram(
     "proofdesk_http_request_seconds",
     "Duration of an HTTP request by route and status.",
@@ -98,6 +101,11 @@ class ProcessorMetrics:
         if counter is None:
             counter = known[topic] = metric.labels(self._service, topic)
         return counter
+
+
+def count_refused_by_signer(check: str) -> None:
+    """Count an order that the enclave would not sign. `check` is one of a few names, never text."""
+    _REFUSED.labels(check).inc()
 
 
 def observe_request(route: str, method: str, status: int, seconds: float) -> None:

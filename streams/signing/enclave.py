@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from infra.chain import transaction
+from infra.telemetry import metrics
 from schemas.events.base import Refusal
 from schemas.events.lifecycle import Signed, Simulated
 from schemas.keys import Attestation, KeyBackend
@@ -60,6 +61,13 @@ class Enclave:
         simulated = received.record
         if not isinstance(simulated, Simulated) or simulated.verdict != "passed" or simulated.order_id in state.answered:
             return None
+        judged = self._judged(state, received, simulated, now)
+        if isinstance(judged, Judged) and judged.signed is None and judged.verdict.refusal is not None:
+            metrics.count_refused_by_signer(judged.verdict.refusal.check)
+        return judged
+
+    def _judged(self, state: SignerState, received: Received, simulated: Simulated, now: Instant) -> Judged | Later | None:
+        """Asked in this order: is it the log that was read before, does it hold, was it signed before, may it be signed now."""
         older = self._memory.reached.refusal(self._witness, received.partition)
         if older is not None:
             return Judged(simulated, self._witness.refused("log-rollback", older), None)
@@ -69,12 +77,13 @@ class Enclave:
         spoken = self._memory.found(simulated)
         if spoken is not None and spoken.transaction_hash:
             return _said_before(simulated, verdict, spoken)
-        if verdict.refusal is None and state.nonce_refusal(simulated) is None:
+        refusal = verdict.refusal or state.nonce_refusal(simulated)
+        if refusal is None:
             return self._signed(received, simulated, verdict, now)
         self._at_work.pop(simulated.order_id, None)
         if spoken is not None and spoken.payload.backend in IN_ONE_PLACE:
             self._memory.release(spoken.payload)
-        return Judged(simulated, verdict, None)
+        return _refused(simulated, verdict, refusal)
 
     def _verdict(self, received: Received, simulated: Simulated, now: Instant) -> Verdict | Later | None:
         """What the log says of it; not asked again and again while others are signing."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from infra.chain import transaction
 from infra.hsm.softhsm import initialise
@@ -25,6 +27,7 @@ from streams.signing.backends.hsm import HsmSigner
 from streams.signing.backends.switch import SwitchingSigner
 from streams.signing.decider import Judged, SignerState, SigningDecider
 from streams.signing.evidence.verdict import Verdict
+from streams.signing.memory.velocity import VelocityCaps
 from streams.signing.observations import Observations
 from streams.signing.root import NotRooted
 from streams.signing.witness import REFERENCE_TOPICS
@@ -124,6 +127,19 @@ def test_an_order_that_passed_without_a_signature_is_refused_and_never_answered_
 
 def test_events_that_say_nothing_of_nonces_change_nothing() -> None:
     assert SigningDecider().evolve(SignerState(), Recorded("approved", example(Approved), "")) == SignerState()
+
+
+def test_refusals_are_counted_by_check() -> None:
+    def counted() -> float:
+        return REGISTRY.get_sample_value("proofdesk_refused_by_signer_total", {"check": "velocity"}) or 0.0
+
+    before = counted()
+    line = Line(caps=VelocityCaps(default_usd=Decimal(999)))
+    line.send("o1", pay("1000"))
+    line.send("o2", pay("999", wallet_id="treasury-2"))
+    line.run()
+    assert [line.outcome(name) for name in ("o1", "o2")] == ["velocity", "signed"]
+    assert counted() == before + 1
 
 
 def test_what_it_remembers_survives_a_snapshot() -> None:
