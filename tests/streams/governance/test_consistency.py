@@ -45,12 +45,13 @@ def cosigners(*, second: dict[str, Any]) -> GenesisDocument:
 
 
 def safe(*owners: str, threshold: int = 1, **changes: Any) -> GenesisDocument:
-    """The treasury is a Safe of keys in the token, carried out by another."""
+    """The treasury is a Safe of keys in the token, one of which carries out what the others sign."""
 
     def holder(address: str) -> KeyHolder:
         return KeyHolder(address=address, key_backend="hsm", key_id=address[:8])
 
-    account = SafeAccount(threshold=threshold, owners=[holder(each) for each in owners], executor=holder(firm.CUSTODIAN))
+    sends = holder(firm.CUSTODIAN)
+    account = SafeAccount(threshold=threshold, owners=[*map(holder, owners), sends], executor=sends)
     [wallet] = firm.document().wallets
     return firm.document(wallets=[wallet.model_copy(update={"key_backend": "safe", "safe": account} | changes)])
 
@@ -75,7 +76,7 @@ REFUSED: list[tuple[Callable[[], GenesisDocument], str]] = [
     (lambda: cosigners(second={"agreement_key": "0x01"}), "cosigner cosigner-2: its agreement key is no X25519 key"),
     (lambda: cosigners(second={"signing_key": "0x01"}), "cosigner cosigner-2: its signing key: "),
     (lambda: cosigners(second={"cosigner": "mallory"}), "cosigner mallory: is none of cosigner-1, cosigner-2"),
-    (lambda: safe(firm.VENUE, threshold=2), "wallet treasury-1: 2 owners of the Safe must sign, and it has 1"),
+    (lambda: safe(firm.VENUE, threshold=3), "wallet treasury-1: 3 owners of the Safe must sign, and it has 2"),
     (lambda: safe(firm.VENUE, firm.VENUE), f"wallet treasury-1: owner of the Safe {firm.VENUE}: listed 2 times"),
     (lambda: safe(firm.TREASURY), "wallet treasury-1: neither the Safe itself nor the zero address could sign for it"),
     (lambda: safe(firm.VENUE, safe=None), "wallet treasury-1: says who signs for a Safe if and only if it is one"),
