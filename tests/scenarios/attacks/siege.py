@@ -16,8 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
+
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.kafka import clients
+from infra.telemetry import metrics
 from schemas.events.lifecycle import Signed, SigningRefused
 from schemas.topics import TOPICS
 from streams.engine.decider import Received
@@ -94,3 +98,13 @@ class Answers:
                 return refused.refusal.check
             case None:
                 return "nothing"
+
+
+def refused_by_signer(description: ClusterDescription) -> dict[str, int]:
+    """How many orders the enclave has counted as refused, by the check that did."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(description.runtime / metrics.FOLDER))  # type: ignore[no-untyped-call]
+    samples = (sample for metric in registry.collect() for sample in metric.samples)
+    return {
+        sample.labels["check"]: int(sample.value) for sample in samples if sample.name == "proofdesk_refused_by_signer_total"
+    }

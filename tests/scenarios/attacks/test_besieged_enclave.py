@@ -7,6 +7,7 @@ touched: that one is signed, so what is refused is the attack.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from schemas.commands import GiveApproval
 from schemas.events.base import Event
 from schemas.events.lifecycle import ApprovalGiven, PolicyEvaluated, Signed, SigningRefused, Simulated
 from schemas.orders import ApprovalSubject
-from tests.scenarios.attacks.siege import Answers, enclave, publish
+from tests.scenarios.attacks.siege import Answers, enclave, publish, refused_by_signer
 from tests.streams.governance.firm import PINNED
 from tests.streams.signing.forgery import Change, everywhere, rewritten, transaction, where
 from tests.streams.signing.line import Line, simulated_of
@@ -177,3 +178,7 @@ def test_an_attack_is_refused_by_the_check_that_sees_it(said: Answers, name: str
 
 def test_nothing_is_signed_but_what_nobody_touched(said: Answers) -> None:
     assert [name for name in (LEFT_ALONE, *CHECKS) if said.said(name) == "signed"] == [LEFT_ALONE]
+
+
+def test_every_refusal_is_counted_by_its_check(said: Answers) -> None:
+    assert Counter(refused_by_signer(said.description)) == Counter(CHECKS.values())

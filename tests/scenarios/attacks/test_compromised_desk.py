@@ -176,6 +176,12 @@ def test_the_true_desk_closes_them_and_goes_on(whole_system: WholeSystem, taken:
     whole_system.await_state([answer.order_id], "confirmed")
 
 
+def test_every_refusal_is_counted_by_its_check(whole_system: WholeSystem, taken: Taken) -> None:
+    counted = whole_system.get("/metrics").text
+    for check in {CHECKS[name] for name in taken.orders}:
+        assert f'proofdesk_refused_by_signer_total{{check="{check}"}}' in counted
+
+
 @pytest.mark.parametrize("topic", ["simulated", "signed", "broadcast", "confirmed", "wallet-assigned", "access-changed"])
 def test_with_its_credentials_nothing_is_written_but_what_a_desk_writes(whole_system: WholeSystem, topic: str) -> None:
     outcomes: list[KafkaError | None] = []
