@@ -20,7 +20,9 @@ from pkcs11.exceptions import (
     DeviceMemory,
     FunctionFailed,
     GeneralError,
+    KeyHandleInvalid,
     NoSuchToken,
+    ObjectHandleInvalid,
     PinIncorrect,
     PinLenRange,
     PinLocked,
@@ -168,7 +170,13 @@ class Token:
             raise DigestLength(len(digest))
         with self._held(f"signing with key {key_id!r}"):
             pair = self._pair(key_id)
-            raw = key_pairs.sign(pair, digest)
+            try:
+                raw = key_pairs.sign(pair, digest)
+            except (KeyHandleInvalid, ObjectHandleInvalid):
+                # Another process has destroyed it since it was found: then it is unknown now, and no fault of the token's.
+                self._forget()
+                pair = self._pair(key_id)
+                raw = key_pairs.sign(pair, digest)
         return key_pairs.checked(key_id, raw, digest, pair.point)
 
     def seal(self, key_id: str, plain: bytes, context: bytes) -> bytes:

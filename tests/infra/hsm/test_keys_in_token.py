@@ -3,6 +3,8 @@
 import hashlib
 import os
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from infra.hsm.module import loaded
 from infra.hsm.settings import TokenSettings
 from infra.hsm.token import Token
 
+ROOT = Path(__file__).parents[3]
 DIGEST = bytes(range(32))
 
 
@@ -222,6 +225,45 @@ def test_what_a_destroyed_key_sealed_opens_never_again(token: Token) -> None:
     token.generate_sealing_key("shares")
     with pytest.raises(SealBroken):
         token.unseal("shares", sealed, b"")
+
+
+SIGN_TWICE = """
+import sys
+from pathlib import Path
+from infra.hsm.errors import KeyUnknown
+from infra.hsm.settings import TokenSettings
+from infra.hsm.token import Token
+module, label, pin_file, config_file = sys.argv[1:]
+with Token.open(TokenSettings(Path(module), label, Path(pin_file), Path(config_file))) as token:
+    token.sign_digest("w1", bytes(32))
+    print("signed", flush=True)
+    sys.stdin.readline()
+    try:
+        token.sign_digest("w1", bytes(32))
+    except KeyUnknown:
+        print("unknown", flush=True)
+    token.sign_digest("w2", bytes(32))
+    print("signed", flush=True)
+"""
+
+
+def test_what_one_process_makes_and_destroys_another_sees_at_once(settings: TokenSettings) -> None:
+    with Token.open(settings) as token:
+        token.generate_key("w1")
+    arguments = [str(settings.module), settings.label, str(settings.pin_file), str(settings.config_file)]
+    with subprocess.Popen(
+        [sys.executable, "-c", SIGN_TWICE, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as signer:
+        assert signer.stdout is not None
+        assert signer.stdout.readline() == "signed\n"
+        with Token.open(settings) as token:
+            token.generate_key("w2")
+            token.destroy_key("w1")
+        assert signer.communicate("\n", timeout=60)[0] == "unknown\nsigned\n"
 
 
 @pytest.mark.parametrize("key_id", ["", "x" * 65, "naïve"])
