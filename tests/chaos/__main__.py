@@ -19,6 +19,8 @@ from tests.chaos.signing import run as signing
 
 FAULTS_A_MINUTE: Final = 10
 FAULTS_MIN: Final = 20
+SIGNING_FAULTS_MIN: Final = 5
+"""Enough for a look; a cosigner that starts again takes seconds, so they come no faster than in a long run."""
 
 
 def main() -> int:
@@ -29,7 +31,8 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the cluster's folder, with its logs, to be looked at")
     parser.add_argument("--signing", action="store_true", help="the whole line signs; enclave, cosigners and tokens die")
     options = parser.parse_args()
-    plan = Plan(options.seed, options.minutes * 60, max(FAULTS_MIN, round(options.minutes * FAULTS_A_MINUTE)))
+    faults_min = SIGNING_FAULTS_MIN if options.signing else FAULTS_MIN
+    plan = Plan(options.seed, options.minutes * 60, max(faults_min, round(options.minutes * FAULTS_A_MINUTE)))
     runtime = ROOT / ".runtime" / f"chaos-{os.getpid()}"
     if options.signing:
         findings = signing.chaos(runtime, plan, _say, keep=options.keep)
