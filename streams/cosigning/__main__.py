@@ -1,7 +1,8 @@
 """A cosigner's process: `python -m streams.cosigning`, as the principal in PROOFDESK_PRINCIPAL.
 
 Like the enclave it opens its token and reads its keys, then shuts itself in, then reads the log. From then on it reaches
-Kafka's brokers and its own folder, and nothing else. It waits for messages without looking at anything in between.
+Kafka's brokers, its shares and its memory, and nothing else: neither its caps nor its PIN. It waits for messages, and does
+nothing in between.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from streams.cosigning.transport import Inbox, Outbox
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, wall_clock
 from streams.engine.references import References
-from streams.signing.installation import pinned_caps, pinned_root_key
+from streams.signing.installation import pinned_caps, pinned_root_key, token_paths
 from streams.signing.memory.journal import SealedJournal
 from streams.signing.memory.sealed import SealedMemory
 from streams.signing.root import RootedGovernance
@@ -71,8 +72,9 @@ def shut_in(description: ClusterDescription, place: Place, settings: CosignerSet
             *runtime_paths(),
             *(Path(package.__path__[0]) for package in (infra, schemas, streams)),
             description.secret(f"kafka-{place.name}.json"),
+            *token_paths(description.cosigner_token(place.name)),
         ],
-        write=[place.folder],
+        write=[place.shares, place.memory, place.backups],
         connect_ports=[int(address.rpartition(":")[2]) for address in description.kafka_bootstrap.split(",")],
         demand_complete=settings.production,
     )
