@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from infra.chain.transaction import decode_raw
-from schemas import wire
 from schemas.commands import Command, GiveApproval
 from schemas.events.answers import CommandRejected
 from schemas.events.base import Event, FirmEvent, OrderEvent
@@ -27,7 +26,7 @@ from schemas.hash_chain import ChainBroken, verify
 from schemas.topics import TOPICS
 from tests.streams.governance.firm import USDC
 from tests.streams.pipeline.story import Story
-from tests.streams.pipeline.world import CAPS_USD, World
+from tests.streams.pipeline.world import CAPS_USD, World, read
 
 FROM_OUTSIDE = frozenset({"commands", "firm-commands", "price-observed"})
 
@@ -52,7 +51,7 @@ def broken(story: Story) -> list[str]:
 def _written(world: World) -> Iterator[tuple[str, int, Event, bytes]]:
     for (topic, number), entries in world.log.entries.items():
         for entry in entries if topic not in FROM_OUTSIDE else ():
-            event = wire.decode(topic, entry.value)
+            event, _ = read(topic, entry.value)
             assert isinstance(event, Event)
             yield topic, number, event, entry.value
 

@@ -76,14 +76,14 @@ class Followed:
                 first, entries = self.read[topic, number], self.log.entries.get((topic, number), [])
                 for at in range(first, len(entries)):
                     value = entries[at].value
-                    record, digest = _read(topic, value)
+                    record, digest = read(topic, value)
                     found.append(Received(topic, number, at, entries[at].key, value, digest, record))
                 self.read[topic, number] = len(entries)
         return found
 
 
 @lru_cache(maxsize=REMEMBERED_MAX)
-def _read(topic: str, value: bytes) -> tuple[Record, str]:
+def read(topic: str, value: bytes) -> tuple[Record, str]:
     """What every worker reads, and reads again in each of its lives: the same bytes are the same record."""
     return wire.decode(topic, value), digest_of(value)
 
