@@ -52,11 +52,15 @@ class SafeSigner:
             KeyUnusable: too few owners sign, the executor does not, or the wallet is no Safe that can be used.
         """
         wallet = self._firm().wallets[task.simulated.wallet_id]
+        if (task.backend, task.key_id) != (wallet.key_backend, wallet.key_id):
+            raise KeyUnusable(f"{task.key_id} is not the Safe of wallet {wallet.wallet_id}")
         try:
             safe = fit_safe(wallet)
             digest = safe_digest(task.simulated, wallet)
         except NothingToSign as reason:
             raise KeyUnusable(str(reason)) from reason
+        if task.digest != transaction.digest(transaction.from_record(task.simulated.transaction)):
+            raise KeyUnusable("these bytes are not the transaction that was simulated")
         collected = self._collect(replace(task, digest=digest, part=SAFE_PART), safe)
         missing = safe.threshold - 1 - len(collected.made)
         if missing > len(collected.waits_for):

@@ -55,8 +55,8 @@ class Answers:
         selector = message["data"][2:10]
         said: dict[str, tuple[list[str], list[Any]]] = {
             "nonce()": (["uint256"], [self.chain.executed]),
-            "getThreshold()": (["uint256"], [ACCOUNT.threshold]),
-            "getOwners()": (["address[]"], [[owner.address for owner in ACCOUNT.owners]]),
+            "getThreshold()": (["uint256"], [self.chain.account.threshold]),
+            "getOwners()": (["address[]"], [[owner.address for owner in self.chain.account.owners]]),
             "getModulesPaginated(address,uint256)": (["address[]", "address"], [[], NOBODY]),
         }
         (types, values) = next(each for name, each in said.items() if keccak(text=name)[:4].hex() == selector)
@@ -67,6 +67,7 @@ class Answers:
 class PaperSafeChain(PaperChain):
     """A chain with one Safe at `SAFE`."""
 
+    account: SafeAccount = ACCOUNT
     executed: int = 0
     rpc: Any = field(init=False)
 
@@ -79,14 +80,14 @@ class PaperSafeChain(PaperChain):
     def mine(self, address: str) -> None:
         """A wallet's transaction is its sender's, and one of the Safe's own."""
         self.executed += address == SAFE
-        super().mine(address_of(EXECUTOR) if address == SAFE else address)
+        super().mine(self.account.executor.address if address == SAFE else address)
 
     def trace_call(self, sender: str, transaction: Transaction, at: Any, state_overrides: Any = None) -> Any:
         try:
             call, _ = safe_transaction.decode(transaction.data)
         except calldata.UnknownSelector:
             return super().trace_call(sender, transaction, at)
-        assert (sender, transaction.to, list(state_overrides)) == (address_of(EXECUTOR), SAFE, [SAFE])
+        assert (sender, transaction.to, list(state_overrides)) == (self.account.executor.address, SAFE, [SAFE])
         inside = super().trace_call(SAFE, replace(transaction, to=call.to, value=call.value, data=call.data), at)
         outside = {"type": "CALL", "from": sender, "to": SAFE, "value": "0x0", "gasUsed": inside["gasUsed"], "input": "0x"}
         return outside | {"calls": [inside]}

@@ -21,10 +21,12 @@ from infra.hsm.errors import DigestLength
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from infra.keys.software import SoftwareKeys
+from schemas.events.base import FirmEvent
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.firm_commands import ProposeKey
-from schemas.keys import KeyBackend, SuspendKey
+from schemas.keys import KeyBackend, KeyHolder, SafeAccount, SuspendKey
 from schemas.values import Address
+from streams.governance.view import Governance, GovernanceFold
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Signer, Task
 from streams.signing.backends.hsm import HsmSigner
 from streams.signing.backends.safe import with_safes
@@ -34,6 +36,7 @@ from streams.signing.installation import EnclaveSettings
 from tests.streams.cosigning.conftest import made_again
 from tests.streams.cosigning.table import Table, of_cosigners
 from tests.streams.signing.line import KeyInMemory, Line, simulated_of
+from tests.streams.signing.paper_safe import SAFE, PaperSafeChain
 from tests.streams.signing.scenery import genesis, pay, wallet
 
 ASKED_MAX: Final = 100
@@ -51,6 +54,8 @@ class Scene:
     sender: Address
     wallet_id: str = WALLET
     in_shares: bool = False
+    suspends: str = WALLET
+    """The key without which it signs nothing."""
 
     def __post_init__(self) -> None:
         self.line.use(self.signer)
@@ -64,6 +69,10 @@ class Scene:
         assert isinstance(simulated, Simulated)
         unsigned = transaction.from_record(simulated.transaction)
         return Task(simulated, received.digest, transaction.digest(unsigned), self.backend, self.wallet_id)
+
+    def signs_for(self, task: Task, made: Made) -> Address:
+        """Whose signature it is, over the task's bytes, or over these with the signatures of a Safe's owners in them."""
+        return signer_of(task.digest if made.transaction is None else transaction.digest(made.transaction), made.signature)
 
     def made(self, task: Task) -> Made:
         """Asked until those who take part have taken part."""
@@ -86,6 +95,25 @@ def hsm(folder: Path, resources: ExitStack) -> Scene:
     return _in_one_place("hsm", token.generate_key(WALLET), HsmSigner(token))
 
 
+def safe(folder: Path, resources: ExitStack) -> Scene:
+    token = resources.enter_context(Token.open(initialise(folder)))
+    owners = [KeyHolder(address=token.generate_key(name), key_backend="hsm", key_id=name) for name in ("one", "two", "three")]
+    account = SafeAccount(threshold=2, owners=owners, executor=owners[0])
+    kept = wallet(WALLET, address=SAFE, key_backend="safe", safe=account)
+    line = Line(genesis(wallets=[kept]), chain=PaperSafeChain(account=account))
+    signer = with_safes({"hsm": HsmSigner(token)}, lambda: firm_of(line))
+    return Scene(line, signer, "safe", account.executor.address, suspends=account.executor.key_id)
+
+
+def firm_of(line: Line) -> Governance:
+    """The firm, as the line's log says."""
+    fold = GovernanceFold()
+    for received in line.records:
+        if isinstance(received.record, FirmEvent):
+            fold.accept(received.record)
+    return fold.view
+
+
 def _in_one_place(backend: KeyBackend, address: Address, signer: Signer) -> Scene:
     wallets = [wallet(WALLET, address=address, key_backend=backend), wallet("keyless", key_backend=backend)]
     return Scene(Line(genesis(wallets=wallets)), SwitchingSigner({backend: signer}), backend, address)
@@ -96,7 +124,7 @@ def shared(table: Table, backend: KeyBackend) -> Scene:
     (address,) = (
         each.address for each in table.firm.wallets.values() if each.key_backend == backend and each.wallet_id == backend
     )
-    return Scene(table.line, SwitchingSigner({"mpc": mpc, "hybrid": mpc}), backend, address, backend, in_shares=True)
+    return Scene(table.line, SwitchingSigner({"mpc": mpc, "hybrid": mpc}), backend, address, backend, True, backend)  # noqa: FBT003 - in shares
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +137,7 @@ def table_with_keys(tmp_path_factory: pytest.TempPathFactory) -> Table:
     return table
 
 
-IN_ONE_PLACE: Final[dict[str, Callable[[Path, ExitStack], Scene]]] = {"software": software, "hsm": hsm}
+IN_ONE_PLACE: Final[dict[str, Callable[[Path, ExitStack], Scene]]] = {"software": software, "hsm": hsm, "safe": safe}
 IN_SHARES: Final[tuple[KeyBackend, ...]] = ("mpc", "hybrid")
 
 
@@ -133,7 +161,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
 def test_a_signature_is_the_wallets_own_over_exactly_these_bytes_and_low(scene: Scene) -> None:
     task = scene.task()
     made = scene.made(task)
-    assert signer_of(task.digest, made.signature) == scene.sender
+    assert scene.signs_for(task, made) == scene.sender
     assert made.signature.s <= CURVE_ORDER // 2
 
 
@@ -145,7 +173,7 @@ def test_it_says_who_took_part(scene: Scene) -> None:
 def test_asked_again_it_signs_again_or_says_the_same(scene: Scene) -> None:
     task = scene.task()
     first, second = scene.made(task), scene.made(task)
-    assert {signer_of(task.digest, made.signature) for made in (first, second)} == {scene.sender}
+    assert {scene.signs_for(task, made) for made in (first, second)} == {scene.sender}
     assert not scene.in_shares or first.signature == second.signature, (
         "shares' signatures are random: two would be two transactions"
     )
@@ -191,8 +219,8 @@ def test_in_the_line_it_signs_one_order_after_the_other_and_attests_to_it(scene:
 
 
 def test_in_the_line_a_suspended_key_signs_nothing(scene: Scene) -> None:
-    task = scene.task()
-    scene.line.change_firm(ProposeKey(change=SuspendKey(key_id=task.key_id), reason="a review"), by="sven")
+    scene.task()
+    scene.line.change_firm(ProposeKey(change=SuspendKey(key_id=scene.suspends), reason="a review"), by="sven")
     scene.line.run()
     (refused,) = scene.line.events(SigningRefused, "o1")
     assert (refused.refusal.check, scene.line.events(Signed, "o1")) == ("key", [])

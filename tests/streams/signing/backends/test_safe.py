@@ -185,6 +185,14 @@ def test_a_safe_that_cannot_be_used_signs_nothing(safe: SafeAccount) -> None:
     assert holders.asked == []
 
 
+def test_only_what_was_simulated_is_signed_and_only_by_the_wallets_own_safe() -> None:
+    holders = Holders()
+    for changes in ({"digest": bytes(32)}, {"key_id": "2"}, {"backend": "hsm"}):
+        with pytest.raises(KeyUnusable):
+            signer(holders).sign(replace(task(), **changes))
+    assert holders.asked == []
+
+
 def test_a_safe_without_owners_signs_nothing() -> None:
     known = firm(None)
     with pytest.raises(KeyUnusable, match="nobody says whose"):

@@ -64,7 +64,7 @@ class Treasury:
 
     def signed(self, simulated: Simulated) -> bytes:
         unsigned = transaction.from_record(simulated.transaction)
-        made = self.signer.sign(Task(simulated, "ab" * 32, transaction.digest(unsigned), "safe", "treasury"))
+        made = self.signer.sign(Task(simulated, "ab" * 32, transaction.digest(unsigned), "safe", "1"))
         assert isinstance(made, Made)
         assert made.transaction is not None
         return transaction.assemble(made.transaction, made.signature).raw
