@@ -1,12 +1,14 @@
 """The custodian as a process: `python -m streams.custody`.
 
 Reads governance and, while a ceremony is under way, what cosigners say; writes reports and openings. One process for the
-installation: a second one finds the folder locked and ends.
+installation: a second one finds the folder locked and ends. Like the enclave it opens its token, then shuts itself in, then
+reads the log: from then on it reaches Kafka's brokers, its notes and its token, and nothing else.
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,10 +20,14 @@ from typing import Final
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+import infra
+import schemas
+import streams
 from infra.cluster.description import ClusterDescription, current
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.identity.private_file import PrivateFileRefused
+from infra.isolation.sandbox import ConfinementRefused, confine, runtime_paths
 from infra.kafka import clients
 from infra.keys.software import SoftwareKeys
 from infra.telemetry import logging
@@ -59,6 +65,9 @@ class AlreadyRunning(Exception):
     """Another custodian holds the folder."""
 
 
+REFUSALS: Final = (NotRegistered, NotRooted, GenesisRefused, PrivateFileRefused, ConfinementRefused, AlreadyRunning)
+
+
 class _Writer:
     """Writes records one after the other, each acknowledged."""
 
@@ -92,20 +101,20 @@ def main() -> int:
     except (KafkaException, TimeoutError, TokenError) as failure:
         log.warning("restarting: what was ordered is still to be done", error=str(failure))
         return EXIT_RESTART
-    except (NotRegistered, NotRooted, GenesisRefused, PrivateFileRefused, AlreadyRunning) as refusal:
+    except REFUSALS as refusal:
         log.error("the custodian does nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
         return EXIT_REFUSED
 
 
 def _serve(description: ClusterDescription, stopping: Event) -> int:
-    outage = Outage()
+    outage, settings = Outage(), EnclaveSettings()
     with _alone(folder(description)), Token.open(description.token.settings) as token:
+        governance = RootedGovernance(pinned_root_key(description))
+        own = Belongings(_keepers(description, token, settings), Notes(folder(description)), key_file(description))
+        shut_in(description, settings)
         writer = _Writer(description, outage)
         custodian = Custodian(
-            governance=RootedGovernance(pinned_root_key(description)),
-            references=References(description, CUSTODIAN, GOVERNANCE_TOPICS),
-            belongings=Belongings(_keepers(description, token), Notes(folder(description)), key_file(description)),
-            outlets=Outlets(report=writer.write, open=writer.write),
+            governance, References(description, CUSTODIAN, GOVERNANCE_TOPICS), own, Outlets(writer.write, writer.write)
         )
         custodian.refresh()
         _say_if_mute(custodian)
@@ -127,11 +136,35 @@ def _serve(description: ClusterDescription, stopping: Event) -> int:
     return EXIT_RESTART if outage.seen else 0
 
 
-def _keepers(description: ClusterDescription, token: Token) -> dict[KeyBackend, Keeper]:
+def shut_in(description: ClusterDescription, settings: EnclaveSettings) -> None:
+    """Give up whatever the custodian does not need from here on. Raises ConfinementRefused."""
+    key, token = key_file(description), description.token.config_file
+    confine(
+        read=[
+            *runtime_paths(),
+            *(Path(package.__path__[0]) for package in (infra, schemas, streams)),
+            description.secret(f"kafka-{CUSTODIAN}.json"),
+            *([key] if key.exists() else []),
+        ],
+        write=[
+            folder(description),
+            *([] if token is None else [token.parent]),
+            *([own_folder(description, SIGNER) / KEYS_FOLDER] if _keeps_files(settings) else []),
+        ],
+        connect_ports=[int(address.rpartition(":")[2]) for address in description.kafka_bootstrap.split(",")],
+        demand_complete=settings.production,
+    )
+    os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+
+
+def _keeps_files(settings: EnclaveSettings) -> bool:
+    return settings.development and not settings.production
+
+
+def _keepers(description: ClusterDescription, token: Token, settings: EnclaveSettings) -> dict[KeyBackend, Keeper]:
     """Where keys are that one place holds. Files only where it is said to be development: they lie where the enclave looks."""
-    settings = EnclaveSettings()
     keepers: dict[KeyBackend, Keeper] = {"hsm": token}
-    if settings.development and not settings.production:
+    if _keeps_files(settings):
         keepers["software"] = SoftwareKeys(own_folder(description, SIGNER) / KEYS_FOLDER)
     return keepers
 
