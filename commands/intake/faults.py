@@ -10,7 +10,7 @@ from commands.answers import FieldFault
 
 FAULTS_MAX: Final = 20
 """Faults shown of one request."""
-UNIONS: Final = frozenset({"action", "authorization"})
+UNIONS: Final = frozenset({"action", "authorization", "change"})
 """Fields of several kinds: the kind that was chosen is no field."""
 BODY: Final = "body"
 

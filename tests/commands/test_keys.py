@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,33 @@ def test_keys_are_described_for_whoever_writes_a_client(door: Door) -> None:
     assert set(kinds) == {"generate", "activate", "rotate", "suspend", "resume", "destroy", "recover"}
 
 
+@pytest.mark.parametrize(
+    ("spoilt", "fault"),
+    [
+        ({"kind": "copy"}, "change"),
+        ({"kind": "suspend"}, "change.key_id"),
+        ({"kind": "suspend", "key_id": ""}, "change.key_id"),
+        ({"kind": "suspend", "key_id": "k", "force": True}, "change.force"),
+        ({"kind": "generate", "key_id": "k", "backend": "paper"}, "change.backend"),
+        ({"kind": "generate", "key_id": "k", "backend": "hsm", "rotate_after_days": 0}, "change.rotate_after_days"),
+        ({"kind": "recover", "key_id": "k", "cosigner": {"cosigner": "c"}}, "change.cosigner.party"),
+    ],
+)
+def test_a_malformed_change_names_what_is_wrong_with_it(door: Door, spoilt: Shown, fault: str) -> None:
+    headers = {
+        "Idempotency-Key": str(uuid.uuid4()),
+        "Proofdesk-Principal": "rosa",
+        "Proofdesk-Issued-At": str(time.time_ns() // 1_000),
+    }
+    unsigned = {"kind": "ed25519", "key_id": "k", "signature": ""}
+    content = {"change": spoilt, "reason": "why", "authorization": unsigned}
+
+    answer = httpx.post(f"{door.description.http}/v1/keys", json=content, headers=headers)
+
+    assert (answer.status_code, answer.json()["check"]) == (422, "request-malformed")
+    assert fault in [each["field"] for each in answer.json()["errors"]]
+
+
 # On the command line ------------------------------------------------------------------------------------------------
 
 
@@ -201,12 +230,14 @@ def test_every_other_change_is_proposed_by_a_command_of_its_own(door: Door, tmp_
         (["suspend", WALLET], 2, "--reason"),
         (["recover", WALLET, "/nowhere.json", "--reason", "lost"], 2, "No such file"),
         (["activate", "k", "--wallet", "w", "--desk", DESK, "--chain", "1", "--reason", "r", "--address", PAYEE], 2, "Safe"),
+        (["generate", "k", "--backend", "paper", "--reason", "r", "--key", "rosa.json"], 3, "backend"),
         (["show", "nothing"], 3, "not-found"),
         (["list", "--url", "http://localhost:1"], 1, "cannot be reached"),
     ],
 )
 def test_exit_status_tells_usage_refusal_and_fault_apart(door: Door, arguments: list[str], status: int, words: str) -> None:
-    done = run(door, "key", *arguments, COLUMNS="200")
+    place = [str(door.firm.authenticator_file("rosa")) if each == "rosa.json" else each for each in arguments]
+    done = run(door, "key", *place, COLUMNS="200")
 
     assert done.returncode == status, done.stderr
     assert words in done.stderr

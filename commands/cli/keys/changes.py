@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from pydantic import TypeAdapter
 
 from commands.answers import PROBLEM_TYPE_PREFIX, Problem
 from commands.cli import files, profile
@@ -14,14 +13,23 @@ from commands.cli.firm.answers import answered
 from commands.cli.keys.reading import KeyName, one
 from commands.cli.output import answering
 from commands.client import CommandRefused, ProofdeskClient
-from schemas.keys import Cosigner, DestroyKey, KeyChange, RecoverShare, ResumeKey, RotateKey, SafeAccount, SuspendKey
+from schemas.keys import (
+    ActivateKey,
+    Cosigner,
+    DestroyKey,
+    GenerateKey,
+    KeyChange,
+    RecoverShare,
+    ResumeKey,
+    RotateKey,
+    SafeAccount,
+    SuspendKey,
+)
 
 FILE_BYTES_MAX: Final = 65_536
 THRESHOLD: Final = 3
 ROTATE_AFTER_DAYS: Final = 365
 SHARED: Final = ("mpc", "hybrid")
-
-_CHANGE: Final = TypeAdapter[KeyChange](KeyChange)
 
 Reason = Annotated[str, typer.Option(help="Why; it stands in the log.")]
 
@@ -44,11 +52,11 @@ def generate(  # noqa: PLR0913, PLR0917 - options
 ) -> None:
     """Propose to make a key. It has no wallet until another quorum has seen its address: `key activate`."""
     with answering(as_json=as_json), profile.acting(url, runtime, profile.identity(principal, key, key_id)) as client:
-        said: dict[str, Any] = {"kind": "generate", "key_id": which, "backend": backend, "rotate_after_days": days}
+        said: dict[str, Any] = {"key_id": which, "backend": backend, "rotate_after_days": days}
         if backend in SHARED:
             holders = cosigner or [each["cosigner"] for each in client.read("/v1/keys")["cosigners"]]
             said |= {"threshold": threshold, "cosigners": holders, "sites_min": sites}
-        _propose(client, _CHANGE.validate_python(said), reason, as_json=as_json)
+        _propose(client, GenerateKey.model_validate(said), reason, as_json=as_json)
 
 
 def activate(  # noqa: PLR0913, PLR0917 - options
@@ -73,7 +81,7 @@ def activate(  # noqa: PLR0913, PLR0917 - options
     if (account is None) != (not address):
         raise typer.BadParameter("only a Safe has an address of its own: give both or none", param_hint="--safe")
     with answering(as_json=as_json), profile.acting(url, runtime, profile.identity(principal, key, key_id)) as client:
-        said: dict[str, Any] = {"kind": "activate", "key_id": which, "wallet_id": wallet, "desk_id": desk, "chain_id": chain}
+        said: dict[str, Any] = {"key_id": which, "wallet_id": wallet, "desk_id": desk, "chain_id": chain}
         if account is None:
             found = one(client, which)
             if found["address"] is None:
@@ -81,7 +89,7 @@ def activate(  # noqa: PLR0913, PLR0917 - options
             said |= {"key_backend": found["backend"], "address": found["address"]}
         else:
             said |= {"key_backend": "safe", "address": address, "safe": SafeAccount.model_validate(account)}
-        _propose(client, _CHANGE.validate_python({**said, "holding": holding or None}), reason, as_json=as_json)
+        _propose(client, ActivateKey.model_validate({**said, "holding": holding or None}), reason, as_json=as_json)
 
 
 def rotate(  # noqa: PLR0913, PLR0917 - options
