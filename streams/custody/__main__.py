@@ -24,7 +24,7 @@ import infra
 import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
-from infra.hsm.errors import TokenError
+from infra.hsm.errors import ModuleMissing, TokenError, TokenMissing, WrongPin
 from infra.hsm.token import Token
 from infra.identity.private_file import PrivateFileRefused
 from infra.isolation.sandbox import ConfinementRefused, confine, runtime_paths
@@ -65,7 +65,17 @@ class AlreadyRunning(Exception):
     """Another custodian holds the folder."""
 
 
-REFUSALS: Final = (NotRegistered, NotRooted, GenesisRefused, PrivateFileRefused, ConfinementRefused, AlreadyRunning)
+REFUSALS: Final = (
+    NotRegistered,
+    NotRooted,
+    GenesisRefused,
+    PrivateFileRefused,
+    ConfinementRefused,
+    ModuleMissing,
+    TokenMissing,
+    WrongPin,  # each try brings a real token nearer to its lock
+    AlreadyRunning,
+)
 
 
 class _Writer:
@@ -98,17 +108,17 @@ def main() -> int:
         signal.signal(each, lambda _number, _frame: stopping.set())
     try:
         return _serve(current(), stopping)
-    except (KafkaException, TimeoutError, TokenError) as failure:
-        log.warning("restarting: what was ordered is still to be done", error=str(failure))
-        return EXIT_RESTART
     except REFUSALS as refusal:
         log.error("the custodian does nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
         return EXIT_REFUSED
+    except (KafkaException, TimeoutError, TokenError) as failure:
+        log.warning("restarting: what was ordered is still to be done", error=str(failure))
+        return EXIT_RESTART
 
 
 def _serve(description: ClusterDescription, stopping: Event) -> int:
     outage, settings = Outage(), EnclaveSettings()
-    with _alone(folder(description)), Token.open(description.token.settings) as token:
+    with alone(folder(description)), Token.open(description.token.settings) as token:
         governance = RootedGovernance(pinned_root_key(description))
         own = Belongings(_keepers(description, token, settings), Notes(folder(description)), key_file(description))
         shut_in(description, settings)
@@ -170,7 +180,7 @@ def _keepers(description: ClusterDescription, token: Token, settings: EnclaveSet
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[None]:
+def alone(place: Path) -> Iterator[None]:
     """Hold the folder. Raises AlreadyRunning: somebody else does."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (place / LOCK).open("w") as lock:

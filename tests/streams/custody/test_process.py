@@ -1,0 +1,55 @@
+"""The custodian's process says what is wrong with its installation, and does nothing then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
+from infra.hsm import softhsm
+from infra.identity.private_file import write_private
+from streams.custody.__main__ import EXIT_REFUSED, alone, main
+from streams.custody.custodian import folder
+from tests.streams.governance import firm
+
+
+@pytest.fixture
+def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDescription:
+    """An installation with a token, and no broker behind its address."""
+    made = softhsm.initialise(tmp_path)
+    token = TokenPlace(module=made.module, label=made.label, pin_file=made.pin_file, config_file=made.config_file)
+    found = ClusterDescription(
+        runtime=tmp_path,
+        http="http://localhost:1",
+        node="http://localhost:1",
+        postgres="postgresql://localhost:1",
+        kafka_bootstrap="localhost:1",
+        token=token,
+    )
+    (tmp_path / "cluster.json").write_text(found.model_dump_json(), "utf-8")
+    found.root_key_file.write_text(firm.PINNED.hex(), "ascii")
+    monkeypatch.setenv(RUNTIME_VARIABLE, str(tmp_path))
+    return found
+
+
+def test_a_wrong_pin_is_tried_once(description: ClusterDescription, capfd: pytest.CaptureFixture[str]) -> None:
+    write_private(description.token.pin_file, b"0000")
+    assert main() == EXIT_REFUSED
+    said = "".join(capfd.readouterr())
+    assert "the custodian does nothing" in said
+    assert "PIN" in said
+    assert "0000" not in said
+
+
+def test_a_token_that_is_not_there(description: ClusterDescription, capfd: pytest.CaptureFixture[str]) -> None:
+    elsewhere = description.model_copy(update={"token": description.token.model_copy(update={"label": "nothing"})})
+    (description.runtime / "cluster.json").write_text(elsewhere.model_dump_json(), "utf-8")
+    assert main() == EXIT_REFUSED
+    assert "nothing" in "".join(capfd.readouterr())
+
+
+def test_a_second_custodian_ends(description: ClusterDescription, capfd: pytest.CaptureFixture[str]) -> None:
+    with alone(folder(description)):
+        assert main() == EXIT_REFUSED
+    assert "another custodian is running" in "".join(capfd.readouterr())
