@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from coincurve import PublicKey
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from infra.keys.threshold import (
     Incoming,
@@ -168,6 +170,25 @@ def test_a_cosigner_that_cheats_in_the_oblivious_transfers_is_to_be_banned(share
     with pytest.raises(SessionAborted) as aborted:
         signed(shares, [1, 2, 3], DIGEST, tamper=cheating)
     assert aborted.value.banned == 3
+
+
+@given(number=st.integers(1, 3), place=st.floats(0, 1, exclude_max=True), change=st.binary(min_size=1, max_size=64))
+@settings(max_examples=50, deadline=None)
+def test_whatever_a_cosigner_writes_into_a_message_gives_no_signature_and_no_other_end(
+    shares: Shares, number: int, place: float, change: bytes
+) -> None:
+    def written_over(sender: int, current: int, message: Outgoing) -> Outgoing:
+        if (sender, current) != (2, number):
+            return message
+        start = int(place * len(message.payload))
+        spoilt = message.payload[:start] + change + message.payload[start + len(change) :]
+        assume(spoilt != message.payload)
+        return message._replace(payload=spoilt)
+
+    with pytest.raises(SessionAborted) as aborted:
+        signed(shares, [1, 2, 3], DIGEST, tamper=written_over)
+    assert aborted.value.banned in (None, 2)
+    assert aborted.value.blamed in (None, 2)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
