@@ -169,7 +169,7 @@ class SealedMemory:
             case Released(payload=payload):
                 self._book.drop(payload)
                 self._count(payload, -payload.amount_usd)
-            case Summary():
+            case _:
                 self._resume(entry)
 
     def _count(self, payload: Payload, usd: Decimal) -> None:

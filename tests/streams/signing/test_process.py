@@ -132,6 +132,9 @@ def test_it_signs_what_it_could_derive_refuses_what_it_could_not_and_goes_on_aft
 
     with enclave(log, tmp_path / "enclave.log"):
         answers = awaited(references, "o1", "o2")
+        with enclave(log, tmp_path / "second.log") as by_mistake:
+            assert by_mistake.wait(ANSWER_SECONDS_MAX) != 0
+    assert "there must be one signer" in (tmp_path / "second.log").read_text()
     assert {name: said(received) for name, received in answers.items()} == {"o1": "signed", "o2": "call"}
 
     line.records.append(answers["o1"])

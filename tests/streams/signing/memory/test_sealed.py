@@ -110,6 +110,16 @@ def test_an_answer_is_kept_until_it_stands_on_the_log() -> None:
         assert check_of(each, payload("o2", 6, amount_usd=Decimal(1_501))) == "velocity"
 
 
+def test_a_signature_of_another_order_does_not_take_the_place_of_a_claim() -> None:
+    """Two enclaves by mistake: neither signs anything else for the nonce any more."""
+    memory = memory_on(PaperJournal(), CAPS)
+    memory.claim(payload(), THERE)
+    memory.learn(signed(payload("o2")))
+    assert check_of(memory, payload()) is None
+    assert check_of(memory, payload("o2")) == "nonce"
+    assert check_of(memory, payload("o3", 6, amount_usd=Decimal(1_500))) is None
+
+
 # Lost -----------------------------------------------------------------------------------------------------------------
 
 
