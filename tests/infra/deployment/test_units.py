@@ -12,7 +12,7 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[3]
 DEPLOYMENT: Final = ROOT / "infra" / "deployment"
-UNITS: Final = ("proofdesk-signer.service", "proofdesk-cosigner@.service")
+UNITS: Final = ("proofdesk-signer.service", "proofdesk-cosigner@.service", "proofdesk-custodian.service")
 HOLDING: Final = (
     "Environment=PROOFDESK_PRODUCTION=1",
     "IPAddressDeny=any",
@@ -52,12 +52,12 @@ def test_a_unit_starts_a_program_that_there_is_as_a_user_of_its_own(unit: str) -
     assert settings["User"] == settings["StateDirectory"] != "root"
 
 
-def test_a_cosigner_is_shut_in_as_the_enclave_is() -> None:
-    signer, cosigner = (
+def test_cosigners_and_the_custodian_are_shut_in_as_the_enclave_is() -> None:
+    signer, cosigner, custodian = (
         {line for line in lines_of(unit) if "=" in line and "proofdesk" not in line.lower() and not line.startswith("#")}
         for unit in UNITS
     )
-    assert signer == cosigner
+    assert signer == cosigner == custodian - {"RestartPreventExitStatus=4"}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")
