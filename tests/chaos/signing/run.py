@@ -28,6 +28,7 @@ ASIDE: Final = frozenset({"observer", "detectors", "projector", "gateway"})
 SHARED: Final = "treasury-shared"
 """A wallet whose key is in shares, each sealed by its cosigner's token: all that can die is needed for it."""
 READY_SECONDS_MAX: Final = 120.0
+RECOVERED_SECONDS_MAX: Final = 60.0
 DRAIN_SECONDS_MAX: Final = 180.0
 LOOK_SECONDS: Final = 0.05
 
@@ -58,6 +59,7 @@ def _run(cluster: Cluster, plan: Plan, say: Callable[[str], None]) -> tuple[Load
         _under_faults(plan, load, watch, faults, say)
     finally:
         faults.end()
+    _await_recovery(load, watch)
     load.finish()
     deadline = time.monotonic() + DRAIN_SECONDS_MAX
     while not watch.is_done and time.monotonic() < deadline:
@@ -71,6 +73,14 @@ def _await_both(load: Load, watch: Watch) -> None:
     while {load.sent[each].wallet_id for each in watch.signed} != set(load.wallets):
         if time.monotonic() > deadline:
             raise NotReady(f"not every wallet has signed after {READY_SECONDS_MAX:g} s")
+        load.tend()
+        watch.look(LOOK_SECONDS)
+
+
+def _await_recovery(load: Load, watch: Watch) -> None:
+    """Go on sending, without new faults, until every wallet has signed what was sent after the last one."""
+    deadline = time.monotonic() + RECOVERED_SECONDS_MAX
+    while any(each.seconds is None for each in watch.recoveries) and time.monotonic() < deadline:
         load.tend()
         watch.look(LOOK_SECONDS)
 
