@@ -122,6 +122,12 @@ class Crashing:
         return self.inner.sign(task)
 
 
+def test_an_order_whose_enclave_died_while_signing_is_signed_by_the_next(swapped: Line, journal: PaperJournal) -> None:
+    with pytest.raises(Crash):
+        of(swapped, journal, key=Crashing(Crash)).says(simulated_of(swapped, "o1"), swapped.now)
+    assert check_of(of(swapped, journal).says(simulated_of(swapped, "o1"), swapped.now)) == "signed"
+
+
 def test_a_claim_of_a_token_that_signed_nothing_is_given_up_when_the_order_is_refused(journal: PaperJournal) -> None:
     line = stopped()
     with pytest.raises(Crash):
