@@ -30,6 +30,8 @@ def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDescr
     (tmp_path / "cluster.json").write_text(found.model_dump_json(), "utf-8")
     found.root_key_file.write_text(firm.PINNED.hex(), "ascii")
     monkeypatch.setenv(RUNTIME_VARIABLE, str(tmp_path))
+    # What a process says goes to its own output for good; this one has others to run after it.
+    monkeypatch.setattr("infra.telemetry.logging.configure", lambda _: None)
     return found
 
 
