@@ -9,6 +9,7 @@ the log then says what is missing (`SealedMemory.learn`).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import hmac
@@ -62,8 +63,10 @@ class SealedJournal:
         self._descriptor = self._opened()
 
     def append(self, entry: bytes, *, durable: bool = True) -> None:
-        """Write one entry at the end."""
-        os.write(self._descriptor, self._line(entry))
+        """Write one entry at the end. Raises OSError: the disk is full or fails; the journal is of no more use to this process."""
+        line = self._line(entry)
+        if os.write(self._descriptor, line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._file))
         if durable:
             os.fdatasync(self._descriptor)
 

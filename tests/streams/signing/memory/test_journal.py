@@ -61,6 +61,17 @@ def test_an_entry_that_was_half_written_never_happened(tmp_path_factory: pytest.
     assert read(folder) == [b"one", b"three"]
 
 
+def test_a_disk_that_takes_half_of_an_entry_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    with SealedJournal(tmp_path, sealer(tmp_path)) as journal:
+        journal.append(b"one")
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:20]))
+            with pytest.raises(OSError, match="No space left"):
+                journal.append(b"two")
+    assert read(tmp_path) == [b"one"]
+
+
 FORGED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "an entry is another": lambda lines: [lines[0].replace(b"one", b"six"), *lines[1:]],
     "an entry is gone": lambda lines: lines[1:],
