@@ -63,7 +63,7 @@ class SealedJournal:
         self._descriptor = self._opened()
 
     def append(self, entry: bytes, *, durable: bool = True) -> None:
-        """Write one entry at the end. Raises OSError: the disk is full or fails; the journal is of no more use to this process."""
+        """Write one entry at the end. Raises OSError: the disk is full or fails, and this process has no journal any more."""
         line = self._line(entry)
         if os.write(self._descriptor, line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._file))
