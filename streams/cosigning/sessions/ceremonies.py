@@ -15,7 +15,7 @@ from schemas.keys import Cosigner, DestroyKey, GenerateKey, RecoverShare, Rotate
 from schemas.sessions import SessionKind, SessionOpened
 from schemas.values import HexBytes, Slug
 from streams.cosigning.sessions.company import Company
-from streams.cosigning.sessions.refusals import NotTakingPart
+from streams.cosigning.sessions.refusals import EPOCH, NotTakingPart
 from streams.governance.keys import KeyStanding
 from streams.governance.view import Governance
 
@@ -62,7 +62,7 @@ def ceremony_of(opened: SessionOpened, me: Slug, firm: Governance, is_banned: Ca
     if opened.kind == "generate" and places != list(range(1, len(places) + 1)):
         raise NotTakingPart("participants", "the cosigners of a new key have the places 1, 2, 3 to however many they are")
     if opened.epoch != standing.epoch:
-        raise NotTakingPart("epoch", f"the shares of key {opened.key_id} are of epoch {standing.epoch}, not {opened.epoch}")
+        raise NotTakingPart(EPOCH, f"the shares of key {opened.key_id} are of epoch {standing.epoch}, not {opened.epoch}")
     return Ceremony(order, company, backend, threshold, opened.epoch, opened.epoch + opened.attempt)
 
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from schemas.keys import Cosigner
 from schemas.values import HexBytes, Slug
-from streams.cosigning.sessions.refusals import NotTakingPart
+from streams.cosigning.sessions.refusals import NotTakingPart, WithBanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Company:
             if name not in enrolled:
                 raise NotTakingPart("participants", f"governance has enrolled no {name}")
             if is_banned(enrolled[name].signing_key):
-                raise NotTakingPart("banned", f"{name} cheated before: nothing is run with it again", "replace that cosigner")
+                raise WithBanned(enrolled[name])
         return cls(me, {name: enrolled[name] for name in names})
 
     @property

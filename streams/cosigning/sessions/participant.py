@@ -18,7 +18,7 @@ from infra.keys.sealing import SealRefused
 from infra.keys.threshold import Incoming, Keygen, Refresh, SessionAborted, ShareUnfit, Signing
 from infra.keys.vault import ShareUnknown, VaultDamaged
 from schemas.canonical import session_id
-from schemas.keys import DestructionProof
+from schemas.keys import Cosigner, DestructionProof
 from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
 from schemas.values import TEXT_CHARACTERS_MAX, Instant, Sha256
 from streams.cosigning.letters import UNSIGNED, NotFromSender, Pen
@@ -26,7 +26,7 @@ from streams.cosigning.sessions.ceremonies import Ceremony, ceremony_of
 from streams.cosigning.sessions.evidence import Evidence
 from streams.cosigning.sessions.live import Live, ToHold, ToSign
 from streams.cosigning.sessions.notes import Notes
-from streams.cosigning.sessions.refusals import ABORTED, UNREADY, NotTakingPart, NotYet
+from streams.cosigning.sessions.refusals import ABORTED, CLOCK, EPOCH, UNREADY, NotTakingPart, NotYet, WithBanned
 from streams.cosigning.sessions.rounds import Rounds
 from streams.cosigning.sessions.shares import Shares
 from streams.cosigning.sessions.signing import SigningCase, signing_case
@@ -88,7 +88,7 @@ class Participant:
             return []
         if not max(self._began, now - FRESH_MICROS) <= opened.opened_at <= now + FRESH_MICROS:
             reason = "the session was opened before this cosigner started, or by a clock that differs by over a minute"
-            return self._refused(opened, NotTakingPart("clock", reason, "set the clocks, then open another session"))
+            return self._refused(opened, NotTakingPart(CLOCK, reason, "set the clocks, then open another session"))
         return self._take_up(opened, now, now + PATIENCE_MICROS)
 
     def hear(self, message: CosignerMessage) -> list[CosignerMessage]:
@@ -152,7 +152,7 @@ class Participant:
 
     def _hold(self, opened: SessionOpened, ceremony: Ceremony, now: Instant) -> list[CosignerMessage]:
         if any(epoch >= ceremony.new_epoch for epoch in self._shares.epochs(opened.key_id)):
-            raise NotTakingPart("epoch", f"there are shares of epoch {ceremony.new_epoch} or later here; open the next attempt")
+            raise NotTakingPart(EPOCH, f"there are shares of epoch {ceremony.new_epoch} or later here; open the next attempt")
         number, company = bytes.fromhex(opened.session_id), ceremony.company
         session: Keygen | Refresh
         if opened.kind == "generate":
@@ -216,19 +216,23 @@ class Participant:
             if aborted.banned is not None:
                 self._notes.ban(cosigner.signing_key)
                 log.error("cosigner banned", cosigner=cosigner.cosigner, reason=aborted.reason)
-            accusation = Accusation(
-                cosigner=cosigner.cosigner, signing_key=cosigner.signing_key, reason=aborted.reason[:TEXT_CHARACTERS_MAX]
-            )
-            said.append(self._pen.outcome(live.opened.session_id, "banned", accusation))
+            said.append(self._accused(live.opened, cosigner, aborted.reason))
         check = "share" if isinstance(aborted, ShareUnfit) else ABORTED
         return [*said, *self._refused(live.opened, NotTakingPart(check, aborted.reason))]
+
+    def _accused(self, opened: SessionOpened, cosigner: Cosigner, reason: str) -> CosignerMessage:
+        accusation = Accusation(
+            cosigner=cosigner.cosigner, signing_key=cosigner.signing_key, reason=reason[:TEXT_CHARACTERS_MAX]
+        )
+        return self._pen.outcome(opened.session_id, "banned", accusation)
 
     def _refused(self, opened: SessionOpened, refusal: NotTakingPart) -> list[CosignerMessage]:
         self._early.pop(opened.session_id, None)
         log.warning(
             "not taking part", session=opened.session_id, kind=opened.kind, check=refusal.refusal.check, reason=str(refusal)
         )
-        return [self._pen.outcome(opened.session_id, "refused", refusal.refusal)]
+        said = [self._accused(opened, refusal.cosigner, str(refusal))] if isinstance(refusal, WithBanned) else []
+        return [*said, self._pen.outcome(opened.session_id, "refused", refusal.refusal)]
 
     def _remember(self, signature: Cosigned) -> None:
         self._signatures[signature.digest] = signature

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.events.base import Refusal
+from schemas.keys import Cosigner
 from schemas.values import TEXT_CHARACTERS_MAX
 
 UNREADY: Final = "unready"
 ABORTED: Final = "aborted"
-PASSING: Final = frozenset({UNREADY, ABORTED})
-"""What may be otherwise in another attempt."""
+BANNED: Final = "banned"
+EPOCH: Final = "epoch"
+CLOCK: Final = "clock"
+PASSING: Final = frozenset({UNREADY, ABORTED, BANNED, EPOCH, CLOCK})
+"""What may be otherwise in another attempt: with others, or once everybody has read of a rotation."""
 NOTHING_DONE: Final = "nothing was signed or made; open another session"
 
 
@@ -21,6 +25,16 @@ class NotTakingPart(Exception):
         """`check` names what refuses; the reason holds nothing secret."""
         super().__init__(reason)
         self.refusal = Refusal(check=check, message=reason[:TEXT_CHARACTERS_MAX], remedy=remedy[:TEXT_CHARACTERS_MAX])
+
+
+class WithBanned(NotTakingPart):
+    """A session with somebody who cheated before."""
+
+    def __init__(self, cosigner: Cosigner) -> None:
+        """Name who it is."""
+        reason = f"{cosigner.cosigner} cheated before: nothing is run with it again"
+        super().__init__(BANNED, reason, "replace that cosigner")
+        self.cosigner = cosigner
 
 
 class NotYet(Exception):

@@ -19,7 +19,7 @@ from streams.cosigning.letters import UNSIGNED, Pen
 from streams.cosigning.sessions.ceremonies import Sharing
 from streams.cosigning.sessions.company import Company
 from streams.cosigning.sessions.evidence import Evidence
-from streams.cosigning.sessions.refusals import NotTakingPart
+from streams.cosigning.sessions.refusals import EPOCH, NotTakingPart
 from streams.governance.keys import KeyStanding
 from streams.governance.view import Governance
 from streams.signing.attestation import CODE
@@ -101,7 +101,7 @@ def _key(opened: SessionOpened, firm: Governance) -> tuple[KeyStanding, Sharing,
     if not standing.may_sign:
         raise NotTakingPart("key", f"key {opened.key_id} is {standing.status}", "nothing: it signs nothing until it is resumed")
     if opened.epoch != standing.epoch:
-        raise NotTakingPart("epoch", f"the shares of key {opened.key_id} are of epoch {standing.epoch}, not {opened.epoch}")
+        raise NotTakingPart(EPOCH, f"the shares of key {opened.key_id} are of epoch {standing.epoch}, not {opened.epoch}")
     return standing, ("mpc" if made.backend == "mpc" else "hybrid"), made.threshold, made.sites_min
 
 

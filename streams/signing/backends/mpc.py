@@ -30,13 +30,15 @@ from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpene
 from schemas.values import Instant, Sha256, Slug
 from streams.cosigning.coordination import MICROS_PER_MS, Company, Quorum, chosen
 from streams.cosigning.letters import UNSIGNED, NotFromSender, require_from, require_signed
-from streams.cosigning.sessions.refusals import PASSING
+from streams.cosigning.sessions.refusals import BANNED, PASSING
 from streams.governance.view import Governance
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 
 SILENCE_MICROS: Final = 2_000 * MICROS_PER_MS
 """How long nobody is replaced; twice as long in every further attempt, up to the next."""
 SILENCE_MICROS_MAX: Final = 10_000 * MICROS_PER_MS
+AGAIN_MICROS: Final = 100 * MICROS_PER_MS
+"""How long after a refusal that may pass the next attempt begins; longer each time."""
 VERDICTS_MICROS: Final = 2_000 * MICROS_PER_MS
 """How long the other participants' verdicts are waited for, once there is a signature."""
 CLOCKS_APART_MICROS: Final = 60_000 * MICROS_PER_MS
@@ -75,6 +77,8 @@ class _Attempt:
     heard: set[Slug] = field(default_factory=set)
     is_lost: bool = False
     """Somebody refused: it leads nowhere."""
+    again_at: Instant = 0
+    """When another may follow one that was lost."""
 
 
 @dataclass(slots=True)
@@ -145,6 +149,8 @@ class MpcSigner:
         if len(self._asked) > TASKS_MAX:
             del self._asked[next(iter(self._asked))]
         attempt = asked.newest
+        if attempt is not None and attempt.is_lost and now < attempt.again_at:
+            return Pending("cosigners are asked again in a moment")
         if attempt is not None and not attempt.is_lost:
             if now < attempt.until:
                 return Pending(f"cosigners {', '.join(attempt.opened.participants)} are signing")
@@ -230,7 +236,9 @@ class MpcSigner:
         refusal = Refusal.model_validate_json(base64url.decode(message.payload))
         log.warning("cosigner refuses", cosigner=message.sender, check=refusal.check, reason=refusal.message)
         if refusal.check in PASSING:
-            self._company.pass_over(message.sender, now)
+            attempt.again_at = now + min(AGAIN_MICROS * attempt.opened.attempt, SILENCE_MICROS_MAX)
+            if refusal.check != BANNED:
+                self._company.pass_over(message.sender, now)
         else:
             asked.refused[message.sender] = refusal
         attempt.is_lost = True

@@ -11,13 +11,15 @@ from infra.keys.envelope import EnvelopeRefused
 from schemas.canonical import destruction_digest, key_vouched_digest, session_id
 from schemas.events.base import Refusal
 from schemas.events.keys import KeyDestroyed, KeyFailed, KeyRotated
+from schemas.events.lifecycle import Signed
 from schemas.firm_commands import ProposeKey, ReportKey
 from schemas.keys import DestroyKey, DestructionProof, RecoverShare, RotateKey, SuspendKey
 from schemas.sessions import CosignerMessage
 from schemas.topics import COSIGNERS
 from streams.cosigning.letters import require_signed
 from tests.streams.cosigning.table import KEY, RECOVERY_KEY, Table, enrolled, identity
-from tests.streams.cosigning.test_signing import signs, simulated, to_sign
+from tests.streams.cosigning.test_signing import patiently, signs, simulated, to_sign
+from tests.streams.signing.scenery import pay
 
 LOST = "cosigner-3"
 
@@ -177,6 +179,21 @@ def test_a_ban_outlives_the_process(table: Table) -> None:
     table.line.now += 1
     opened = to_sign(table, simulated(table))
     assert table.refused(opened) == {"cosigner-1": "banned"}
+    assert table.accused(opened) == {"cosigner-1": "cosigner-2"}
+
+
+def test_one_whom_all_others_have_banned_stops_no_order(table: Table) -> None:
+    """Also with an enclave that was started since, and knows of no ban."""
+    for name in COSIGNERS:
+        if name != "cosigner-2":
+            table.seats[name].notes.ban(enrolled("cosigner-2").signing_key)
+    table.line.use(table.signer())
+    table.line.send("o1", pay("1000", wallet_id=KEY))
+    patiently(table)
+    assert table.line.outcome("o1") == "signed"
+    attestation = table.line.events(Signed, "o1")[0].attestation
+    assert attestation is not None
+    assert "cosigner-2" not in {verdict.cosigner for verdict in attestation.cosigners}
 
 
 def test_a_session_id_binds_all_that_is_asked(table: Table) -> None:
