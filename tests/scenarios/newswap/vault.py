@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from commands.client import CommandRefused, wanted_agreement
-from schemas.keys import ActivateKey, DestroyKey, GenerateKey, KeyChange, RotateKey
+from schemas.keys import ActivateKey, DestroyKey, GenerateKey, KeyChange, RotateKey, SuspendKey
 from schemas.orders import Transfer
 from schemas.topics import COSIGNERS
 from tests.scenarios.newswap.cast import Cast, wait
@@ -79,7 +79,9 @@ class Vault:
         return f"epoch {signed['attestation']['epoch']}: {signed['transaction_hash']}"
 
     def destroy(self) -> str:
-        """Every share is destroyed, with its holder's word for it."""
+        """A key with a wallet is suspended first. Then every share is destroyed, with its holder's word for it."""
+        self._agreed(SuspendKey(key_id=self.key_id), "nothing is signed with it any more")
+        self._await_state("suspended", "the key was not suspended")
         requires = self._agreed(DestroyKey(key_id=self.key_id), "the reserve has moved on")
         self._await_state("destroyed", "the shares were not destroyed")
         said = self.cast.reader.read(f"/v1/keys/{self.key_id}")["history"]
