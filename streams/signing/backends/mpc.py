@@ -25,7 +25,7 @@ from infra.identity import base64url
 from schemas.canonical import cosigner_verdict_digest, session_id
 from schemas.events.base import Refusal
 from schemas.events.keys import KeyGenerated
-from schemas.keys import Cosigner, CosignerVerdict, KeyId
+from schemas.keys import CosignerVerdict, KeyId
 from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
 from schemas.values import Instant, Sha256, Slug
 from streams.cosigning.coordination import MICROS_PER_MS, Company, Quorum, chosen
@@ -272,10 +272,13 @@ class MpcSigner:
             governance_position=cosigned.governance_position,
             signature=UNSIGNED,
         )
-        cosigner: Cosigner = self._firm().cosigners[name].cosigner
+        if (enrolled := self._firm().cosigners.get(name)) is None:
+            return None
         try:
             require_signed(
-                cosigner, cosigner_verdict_digest(verdict, task.simulated.order_id, task.digest), cosigned.verdict_signature
+                enrolled.cosigner,
+                cosigner_verdict_digest(verdict, task.simulated.order_id, task.digest),
+                cosigned.verdict_signature,
             )
         except NotFromSender as reason:
             log.warning("verdict dropped", cosigner=name, reason=str(reason))
