@@ -21,6 +21,8 @@ from tests.infra.chain.geth import geth, why_not
 from tests.infra.chain.local_chain import ETHER, anvil
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, Owner, SafeScene, account, founded
 
+GAS_APART_MAX: Final = 1_500
+"""By which the trace is above what is used, for each signature."""
 RECEIVER: Final = Owner("receiver").address
 
 
@@ -79,7 +81,8 @@ def test_a_payment_of_a_safe_is_mined_as_it_was_traced(scene: SafeScene, thresho
     before = scene.node.balance(RECEIVER)
     receipt = scene.sent(signed(on, unsigned))
     assert receipt.succeeded
-    assert receipt.gas_used <= seen.gas_used <= unsigned.gas_limit
+    assert receipt.gas_used <= seen.gas_used <= receipt.gas_used + GAS_APART_MAX * threshold
+    assert seen.gas_used <= unsigned.gas_limit
     assert scene.node.balance(RECEIVER) == before + ETHER
 
 
