@@ -24,7 +24,9 @@ from infra.identity import ed25519, keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private, read_private
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
+from schemas.topics import COSIGNERS
 from streams.cosigning.enrolment import enrol
+from streams.cosigning.place import Place
 from streams.custody.custodian import key_file as custodian_key_file
 from streams.detectors.breaches import PRINCIPAL as DETECTORS
 from streams.detectors.process import key_file as detectors_key_file
@@ -32,6 +34,8 @@ from streams.governance import genesis
 from streams.governance.changes.keys.reports import CUSTODIAN
 from streams.governance.consistency import require_sense
 from streams.policy import starter
+from streams.signing.installation import CAPS_FILE, own_folder
+from streams.signing.memory.velocity import VelocityCaps
 
 DESK: Final = "treasury"
 WALLET: Final = "treasury-main"
@@ -45,6 +49,8 @@ PROTOCOL: Final = "newswap"
 DAY_SECONDS: Final = 86_400
 FUNDS_USDC: Final = 12_000_000 * 10**6
 FUNDS_WEI: Final = 100 * 10**18
+VELOCITY_USD: Final = Decimal(300_000_000)
+"""What the signers let leave a wallet in 24 hours."""
 
 PEOPLE: Final = {
     "paula": (["portfolio-manager"], "london"),
@@ -92,10 +98,19 @@ def establish(description: ClusterDescription, command_max_age_seconds: int = 3_
     root_key = keyfile.generate(institution.folder / "root.pem")
     document = _document(description, institution, address, command_max_age_seconds)
     require_sense(document)
+    _pin_caps(description)
     signed = genesis.sign(document, root_key)
     description.root_key_file.write_text(ed25519.public_bytes(root_key).hex() + "\n", "ascii")
     create_private(description.genesis_file, signed.model_dump_json().encode())
     return institution
+
+
+def _pin_caps(description: ClusterDescription) -> None:
+    """Every signer's own last line: what may leave a wallet in a day, whatever governance says."""
+    places = [own_folder(description, "signer") / CAPS_FILE, *(Place.of(description, name).velocity_file for name in COSIGNERS)]
+    for file in places:
+        if not file.exists():
+            create_private(file, VelocityCaps(default_usd=VELOCITY_USD).model_dump_json().encode())
 
 
 def _fund(description: ClusterDescription, wallet: str) -> None:
