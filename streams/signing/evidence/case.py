@@ -9,7 +9,7 @@ nothing: the order has to hold under today's governance, too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from schemas.events.base import OrderEvent
@@ -51,10 +51,16 @@ class Moment:
     governance: Governance
     policy: PolicyActivated
     """Of `governance`."""
+    _reckoned: list[tuple[Order, Effect]] = field(default_factory=list, kw_only=True, compare=False, repr=False)
+    """The effect that was asked for last: many checks ask for the same one."""
 
     def effect(self, order: Order) -> Effect:
         """What the order would do, by our own reckoning. Raises Refused."""
-        return effect_of(order, self.governance)
+        if self._reckoned and self._reckoned[0][0] is order:
+            return self._reckoned[0][1]
+        effect = effect_of(order, self.governance)
+        self._reckoned[:] = [(order, effect)]
+        return effect
 
     def valued(self, order: Order, decision: PolicyEvaluated) -> Valued:
         """What the order was worth at the price that a decision names. Raises Refused."""
