@@ -27,6 +27,7 @@ from pkcs11.exceptions import (
     PinLenRange,
     PinLocked,
     PKCS11Error,
+    UserPinNotInitialized,
 )
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
 OPEN_ATTEMPTS_MAX: Final = 12
 OPEN_WAIT_S_MAX: Final = 0.5
 OPEN_WAIT_S_MIN: Final = 0.02
+LOST_RACES: Final = (NoSuchToken, GeneralError, UserPinNotInitialized)
+"""What SoftHSM reports when it reads the token's file while another process, logging in, writes it."""
 PROBE_DIGEST: Final = hashlib.sha256(b"proofdesk/probe/v1").digest()
 """Signed once by each new key, to see that it works; it is no transaction's digest."""
 
@@ -144,6 +147,12 @@ class Token:
             if any(self._session.get_objects({Attribute.ID: name})):
                 raise KeyUnfit(key_id, "is still there after it was destroyed")
             return hashlib.sha256(b"".join(points) or name).hexdigest()
+
+    def discard_key(self, key_id: str) -> None:
+        """Remove what a generation that was cut short has left of a key, if anything. Raises KeyIdInvalid or TokenFailed."""
+        name = key_name(key_id)
+        with self._held(f"discarding what is left of key {key_id!r}"):
+            self._remove(name)
 
     def key_ids(self) -> tuple[str, ...]:
         """Return the ids of the token's signing keys, sorted. Raises TokenFailed."""
@@ -253,7 +262,7 @@ class Token:
 def _logged_in(library: "Library", settings: TokenSettings, pin: str) -> Session:
     """Open a session, trying again from a new C_Initialize where SoftHSM loses a race with another process."""
     attempts = Retrying(
-        retry=retry_if_exception_type((NoSuchToken, GeneralError)),
+        retry=retry_if_exception_type(LOST_RACES),
         stop=stop_after_attempt(OPEN_ATTEMPTS_MAX),
         wait=wait_random_exponential(multiplier=OPEN_WAIT_S_MIN, max=OPEN_WAIT_S_MAX),
         before_sleep=lambda _: library.reinitialize(),

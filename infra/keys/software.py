@@ -72,6 +72,11 @@ class SoftwareKeys:
         sync_folder(self._folder)
         return digest
 
+    def discard_key(self, key_id: str) -> None:
+        """Remove what may be left of a key that was never used. Raises KeyIdInvalid."""
+        self._path(key_id).unlink(missing_ok=True)
+        sync_folder(self._folder)
+
     def _key(self, key_id: str) -> PrivateKey:
         path = self._path(key_id)
         if not path.exists():

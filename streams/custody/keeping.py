@@ -38,6 +38,10 @@ class Keeper(Protocol):
         """Its public half, uncompressed."""
         ...
 
+    def discard_key(self, key_id: KeyId) -> None:
+        """Remove what a generation that was cut short has left."""
+        ...
+
     def destroy_key(self, key_id: KeyId) -> str:
         """Destroy a key, and return the SHA-256 of its public half."""
         ...
@@ -86,15 +90,27 @@ def no_keeper(order: KeyOrdered, backend: str) -> ReportKey:
 
 
 def _made(order: KeyOrdered, key_id: KeyId, outcome: str, keeper: Keeper, notes: Notes) -> ReportKey:
-    if keeper.has_key(key_id):
-        if not notes.has_begun(order.position):
-            raise KeyExists(key_id)
-    else:
+    if keeper.has_key(key_id) and not notes.has_begun(order.position):
+        raise KeyExists(key_id)
+    if not notes.has_made(order.position):
         notes.begin(order.position)
-        keeper.generate_key(key_id)
+        _make(keeper, key_id)
+        notes.note_made(order.position)
     point = keeper.public_key(key_id)
     said = {"outcome": outcome, "address": address_of(point), "public_key": f"0x{point.hex()}"}
     return ReportKey.model_validate({"ordered_position": order.position, **said})
+
+
+def _make(keeper: Keeper, key_id: KeyId) -> None:
+    """Make a key, unless that was done before a crash; what a crash left half made was never reported, and is made anew."""
+    if keeper.has_key(key_id):
+        try:
+            keeper.public_key(key_id)
+        except (KeyUnfit, KeyUnknown):
+            keeper.discard_key(key_id)
+        else:
+            return
+    keeper.generate_key(key_id)
 
 
 def _destroyed(order: KeyOrdered, keeper: Keeper, notes: Notes, now: Instant) -> ReportKey:

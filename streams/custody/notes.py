@@ -22,6 +22,7 @@ FILE: Final = "notes.json"
 
 class _Notes(Record):
     begun: list[int] = Field(default_factory=list)
+    made: list[int] = Field(default_factory=list)
     destroyed: dict[int, DestructionProof] = Field(default_factory=dict)
     attempts: dict[int, int] = Field(default_factory=dict)
 
@@ -43,6 +44,14 @@ class Notes:
         """A key is about to be made for an order."""
         if not self.has_begun(position):
             self._write(self._notes.model_copy(update={"begun": [*self._notes.begun, position]}))
+
+    def has_made(self, position: int) -> bool:
+        """Whether an order's key was seen to be whole: it may have been reported since, and is never made again."""
+        return position in self._notes.made
+
+    def note_made(self, position: int) -> None:
+        """An order's key is whole, and is about to be reported."""
+        self._write(self._notes.model_copy(update={"made": [*self._notes.made, position]}))
 
     def destroyed(self, position: int) -> DestructionProof | None:
         """What was about to be destroyed for an order."""

@@ -271,3 +271,18 @@ def test_an_id_that_names_no_key_is_refused_everywhere(token: Token, key_id: str
     for refuse in (token.generate_key, token.generate_sealing_key, token.destroy_key, token.has_key, token.address):
         with pytest.raises(KeyIdInvalid):
             refuse(key_id)
+
+
+def test_what_a_crash_left_of_a_key_is_discarded_and_leaves_no_trace(token: Token) -> None:
+    token.generate_key("w1")
+    token.generate_key("w2")
+    token._pairs.clear()
+    for key in token._session.get_objects({Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.ID: b"w1"}):
+        key.destroy()
+    with pytest.raises(KeyUnfit):
+        token.public_key("w1")
+    for _ in range(2):
+        token.discard_key("w1")
+        assert not token.has_key("w1")
+    assert token.key_ids() == ("w2",)
+    token.generate_key("w1")

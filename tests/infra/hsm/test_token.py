@@ -15,7 +15,7 @@ import pytest
 from coincurve import PublicKey
 from eth_keys.datatypes import Signature
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
-from pkcs11.exceptions import DeviceRemoved, GeneralError, PKCS11Error
+from pkcs11.exceptions import DeviceRemoved, PKCS11Error
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from infra.hsm import token as token_module
@@ -239,7 +239,8 @@ def test_a_token_that_returns_a_wrong_signature_is_caught(token: Token, monkeypa
         token.sign_digest("w1", DIGEST)
 
 
-def test_a_race_lost_to_another_process_is_tried_again(settings: TokenSettings) -> None:
+@pytest.mark.parametrize("failure", token_module.LOST_RACES)
+def test_a_race_lost_to_another_process_is_tried_again(settings: TokenSettings, failure: type[PKCS11Error]) -> None:
     class Racing:
         """The library, failing its first look-ups as SoftHSM does when processes open its files at once."""
 
@@ -249,7 +250,7 @@ def test_a_race_lost_to_another_process_is_tried_again(settings: TokenSettings) 
         def get_token(self, **criteria: str) -> "pkcs11.Token":
             self.failures -= 1
             if self.failures >= 0:
-                raise GeneralError
+                raise failure
             return self.library.get_token(**criteria)
 
         def reinitialize(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from infra.hsm.errors import KeyExists, KeyUnknown, TokenError
+from infra.hsm.errors import KeyExists, KeyUnfit, KeyUnknown, TokenError
 from infra.hsm.ethereum import address_of
 from infra.identity import base64url, ed25519
 from infra.identity.private_file import create_private
@@ -43,27 +43,39 @@ class PaperToken:
     """Keys by id. May crash before or after a step, or fail in one."""
 
     keys: set[str] = field(default_factory=set)
+    halves: set[str] = field(default_factory=set)
+    """Keys that a crash left half made."""
     crashes: list[str] = field(default_factory=list)
     """Steps after which it crashes, each once."""
     fails: dict[str, TokenError] = field(default_factory=dict)
 
     def has_key(self, key_id: str) -> bool:
         self._step("has")
-        return key_id in self.keys
+        return key_id in self.keys | self.halves
 
     def generate_key(self, key_id: str) -> str:
         self._step("before generate")
-        if key_id in self.keys:
+        if key_id in self.keys | self.halves:
             raise KeyExists(key_id)
+        self.halves.add(key_id)
+        self._step("half")
+        self.halves.remove(key_id)
         self.keys.add(key_id)
         self._step("generate")
         return address_of(self.public_key(key_id))
 
     def public_key(self, key_id: str) -> bytes:
         self._step("read")
+        if key_id in self.halves:
+            raise KeyUnfit(key_id, "has 1 private and 0 public halves")
         if key_id not in self.keys:
             raise KeyUnknown(key_id)
         return bytes.fromhex(public_key(key_id)[2:])
+
+    def discard_key(self, key_id: str) -> None:
+        self._step("before discard")
+        self.halves.discard(key_id)
+        self.keys.discard(key_id)
 
     def destroy_key(self, key_id: str) -> str:
         self._step("before destroy")

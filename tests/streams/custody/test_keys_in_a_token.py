@@ -10,10 +10,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from infra.hsm.errors import TokenError, TokenFull
-from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated
+from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyOrdered
 from schemas.keys import RotateKey
 from streams.authentication.voice import NotRegistered
 from streams.custody.custodian import REPORT_SECONDS_MIN, command_id
+from streams.custody.keeping import carried_out
+from streams.custody.notes import Notes
 from tests.streams.custody.scene import PaperToken, Scene
 from tests.streams.governance.changes.keys.ceremonies import (
     DESTROY,
@@ -28,7 +30,7 @@ from tests.streams.governance.changes.specification import access as rights
 
 NEXT = "treasury-3"
 MADE = agreed(in_token())
-STEPS = ["has", "before generate", "generate", "read", "before destroy", "destroy"]
+STEPS = ["has", "before generate", "half", "before discard", "generate", "read", "before destroy", "destroy"]
 
 
 def statuses(scene: Scene) -> dict[str, str]:
@@ -71,6 +73,23 @@ def test_the_report_is_of_the_key_that_is_there(tmp_path: Path) -> None:
     [command] = scene.act()
     assert scene.spec.only(KeyGenerated).address == address(KEY)
     assert command.command_id == command_id(command.body)  # type: ignore[arg-type]
+
+
+def test_a_key_that_a_crash_left_half_made_is_made_anew(tmp_path: Path) -> None:
+    scene = Scene(of_firm(*MADE), tmp_path, PaperToken(crashes=["half"]))
+    scene.act()
+    assert scene.crashes == 1
+    assert scene.spec.firm.keys[KEY].may_sign
+    assert (scene.token.keys, scene.token.halves) == ({KEY}, set())
+
+
+def test_a_key_that_may_have_been_reported_is_never_made_anew(tmp_path: Path) -> None:
+    scene = Scene(of_firm(*MADE), tmp_path)
+    order, notes = scene.spec.only(KeyOrdered), Notes(tmp_path / "notes")
+    assert carried_out(order, scene.token, notes, scene.spec.now).outcome == "generated"
+    scene.token.keys, scene.token.halves = set(), {KEY}
+    assert carried_out(order, scene.token, Notes(tmp_path / "notes"), scene.spec.now).outcome == "failed"
+    assert scene.token.halves == {KEY}
 
 
 def test_a_key_that_somebody_else_put_there_is_not_passed_off_as_the_one_that_was_ordered(tmp_path: Path) -> None:
