@@ -14,12 +14,9 @@ from functools import lru_cache
 from typing import Final
 
 import rlp  # type: ignore[import-untyped]  # ships no types
-from eth_keys.backends.coincurve import CoinCurveECCBackend
-from eth_keys.datatypes import Signature as RecoverableSignature
-from eth_keys.exceptions import BadSignature
+from coincurve import PublicKey
 from eth_utils.address import is_checksum_address, to_checksum_address
 from eth_utils.crypto import keccak
-from eth_utils.exceptions import ValidationError
 from rlp.codec import encode_raw  # type: ignore[import-untyped]  # as rlp
 
 from schemas.events.lifecycle import UnsignedTransaction
@@ -37,7 +34,6 @@ CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD
 
 _UNSIGNED_FIELDS: Final = 9
 _SIGNED_FIELDS: Final = 12
-_ECDSA: Final = CoinCurveECCBackend()
 _ADDRESSES_MAX: Final = 4_096
 """Addresses whose checksum is remembered: a firm pays to far fewer, and each is a hash (EIP-55)."""
 
@@ -138,12 +134,18 @@ def decode_raw(raw: bytes) -> tuple[Transaction, Signature]:
 def recover_sender(raw: bytes) -> str:
     """Return the checksummed address whose key signed a raw transaction. Raises TransactionInvalid."""
     transaction, signature = decode_raw(raw)
-    recoverable = RecoverableSignature(vrs=(signature.y_parity, signature.r, signature.s))
+    return signer_of(digest(transaction), signature)
+
+
+def signer_of(digest: bytes, signature: Signature) -> str:
+    """Return the checksummed address whose key signed 32 bytes (SEC 1, section 4.1.6). Raises TransactionInvalid."""
+    compact = signature.r.to_bytes(32, "big") + signature.s.to_bytes(32, "big") + bytes([signature.y_parity])
     try:
-        key = _ECDSA.ecdsa_recover(digest(transaction), recoverable)
-    except (BadSignature, ValidationError) as error:
+        point = PublicKey.from_signature_and_message(compact, digest, hasher=None).format(compressed=False)
+    # coincurve raises bare exceptions when no point has this r, or the sum is the point at infinity.
+    except Exception as error:
         raise TransactionInvalid(f"the signature recovers to no key: {error}") from error
-    return key.to_checksum_address()
+    return _checksummed(keccak(point[1:])[-ADDRESS_BYTES:])
 
 
 def to_record(transaction: Transaction) -> UnsignedTransaction:

@@ -6,6 +6,7 @@ Leaves out RSA, other curves and key attestation.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from struct import error as struct_error
 from typing import Final, cast
 
@@ -26,6 +27,8 @@ ES256_PARAMETERS: Final = {KEY_TYPE: 2, ALGORITHM: -7, CURVE: 1}
 EDDSA_PARAMETERS: Final = {KEY_TYPE: 1, ALGORITHM: -8, CURVE: 6}
 COORDINATE_BYTES: Final = 32
 COSE_KEY_BYTES_MAX: Final = 256
+KEYS_READ_MAX: Final = 1_024
+"""Keys that are kept as read: more than a firm has people."""
 
 
 class CoseKeyInvalid(ValueError):
@@ -41,12 +44,26 @@ def encode_es256(public_key: ec.EllipticCurvePublicKey) -> bytes:
 
 def verify(cose_key: bytes, message: bytes, signature: bytes) -> bool:
     """Whether `signature` is that of `message` under `cose_key`. Raises CoseKeyInvalid."""
+    public_key = _public_key(cose_key)
+    if isinstance(public_key, bytes):
+        return _verify_eddsa(public_key, message, signature)
+    try:
+        public_key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+@lru_cache(maxsize=KEYS_READ_MAX)
+def _public_key(cose_key: bytes) -> ec.EllipticCurvePublicKey | bytes:
+    """A point on P-256, or the bytes of an Ed25519 key. Remembered: reading one costs as much as verifying with it."""
     key = _decode(cose_key)
     fixed = {name: key.get(name) for name in (KEY_TYPE, ALGORITHM, CURVE)}
     if fixed == ES256_PARAMETERS:
-        return _verify_es256(key, message, signature)
+        return _point(key)
     if fixed == EDDSA_PARAMETERS:
-        return _verify_eddsa(key, message, signature)
+        _only(key, {KEY_TYPE, ALGORITHM, CURVE, X})
+        return _coordinate(key, X)
     raise CoseKeyInvalid(f"neither ES256 on P-256 nor EdDSA on Ed25519: {fixed}")
 
 
@@ -79,24 +96,18 @@ def _only(key: Mapping[object, object], names: set[int]) -> None:
         raise CoseKeyInvalid(f"parameters {sorted(map(str, key))} are not those of its type")
 
 
-def _verify_es256(key: Mapping[object, object], message: bytes, signature: bytes) -> bool:
+def _point(key: Mapping[object, object]) -> ec.EllipticCurvePublicKey:
     _only(key, {KEY_TYPE, ALGORITHM, CURVE, X, Y})
     point = b"\x04" + _coordinate(key, X) + _coordinate(key, Y)
     try:
-        public_key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
     except ValueError as failure:
         raise CoseKeyInvalid("not a point of P-256") from failure
-    try:
-        public_key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
-    except InvalidSignature:
-        return False
-    return True
 
 
-def _verify_eddsa(key: Mapping[object, object], message: bytes, signature: bytes) -> bool:
-    _only(key, {KEY_TYPE, ALGORITHM, CURVE, X})
+def _verify_eddsa(public_key: bytes, message: bytes, signature: bytes) -> bool:
     try:
-        ed25519.verify(_coordinate(key, X), message, signature)
+        ed25519.verify(public_key, message, signature)
     except ed25519.PublicKeyRefused as failure:
         raise CoseKeyInvalid(str(failure)) from failure
     except ed25519.SignatureRefused:

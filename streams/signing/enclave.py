@@ -124,9 +124,9 @@ class Enclave:
         made = self._signer.sign(task)
         if isinstance(made, Pending):
             return made
-        signed = transaction.assemble(made.transaction or unsigned, made.signature)
-        sender = wallet_sender(wallet)
-        if transaction.recover_sender(signed.raw) != sender:
+        sent, sender = made.transaction or unsigned, wallet_sender(wallet)
+        signed = transaction.assemble(sent, made.signature)
+        if transaction.signer_of(transaction.digest(sent), made.signature) != sender:
             raise KeyUnusable(f"the key of wallet {wallet.wallet_id} signs for another address than {sender}")
         attestation = Attestation(
             backend=wallet.key_backend,

@@ -13,14 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from eth_keys.backends.coincurve import CoinCurveECCBackend
-from eth_keys.datatypes import Signature as RecoverableSignature
-from eth_keys.exceptions import BadSignature
-from eth_utils.exceptions import ValidationError
-
-from infra.chain.transaction import Signature, TransactionInvalid
-
 if TYPE_CHECKING:
+    from infra.chain.transaction import Signature
     from schemas.keys import SafeAccount
     from schemas.values import Address
 
@@ -28,7 +22,6 @@ SIGNATURE_BYTES: Final = 65
 WORD_BYTES: Final = 32
 SENDER_IS_OWNER: Final = 1
 V_OF_PARITY: Final = 27
-_ECDSA: Final = CoinCurveECCBackend()
 
 
 def unfit(safe: SafeAccount) -> str | None:
@@ -48,15 +41,6 @@ def packed(signed: Mapping[Address, Signature], executor: Address) -> bytes:
     words = {owner: _word(each) for owner, each in signed.items()}
     words[executor] = bytes.fromhex(executor[2:]).rjust(WORD_BYTES, b"\0") + bytes(WORD_BYTES) + bytes([SENDER_IS_OWNER])
     return b"".join(words[owner] for owner in sorted(words, key=lambda address: int(address, 16)))
-
-
-def signer_of(digest: bytes, signature: Signature) -> Address:
-    """Return the checksummed address whose key signed `digest`. Raises TransactionInvalid."""
-    recoverable = RecoverableSignature(vrs=(signature.y_parity, signature.r, signature.s))
-    try:
-        return _ECDSA.ecdsa_recover(digest, recoverable).to_checksum_address()
-    except (BadSignature, ValidationError) as error:
-        raise TransactionInvalid(f"the signature recovers to no key: {error}") from error
 
 
 def _word(signature: Signature) -> bytes:

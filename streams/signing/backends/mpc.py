@@ -14,13 +14,9 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import structlog
-from eth_keys.backends.coincurve import CoinCurveECCBackend
-from eth_keys.datatypes import Signature as RecoverableSignature
-from eth_keys.exceptions import BadSignature
-from eth_utils.exceptions import ValidationError as NotOnCurve
 from pydantic import ValidationError
 
-from infra.chain.transaction import Signature, TransactionInvalid
+from infra.chain.transaction import Signature, TransactionInvalid, signer_of
 from infra.identity import base64url
 from schemas.canonical import cosigner_verdict_digest, session_id
 from schemas.events.base import Refusal
@@ -43,7 +39,6 @@ VERDICTS_MICROS: Final = 2_000 * MICROS_PER_MS
 """How long the other participants' verdicts are waited for, once there is a signature."""
 CLOCKS_APART_MICROS: Final = 60_000 * MICROS_PER_MS
 TASKS_MAX: Final = 1_000
-_ECDSA: Final = CoinCurveECCBackend()
 
 log = structlog.get_logger(__name__)
 
@@ -290,11 +285,9 @@ def _recovering(digest: bytes, r: str, s: str, y_parity: int, address: str) -> S
     """The signature, if the key of `address` made it."""
     try:
         signature = Signature(y_parity, int(r, 16), int(s, 16))
-        recoverable = RecoverableSignature(vrs=(signature.y_parity, signature.r, signature.s))
-        key = _ECDSA.ecdsa_recover(digest, recoverable)
-    except (TransactionInvalid, BadSignature, NotOnCurve):
+        return signature if signer_of(digest, signature) == address else None
+    except TransactionInvalid:
         return None
-    return signature if key.to_checksum_address() == address else None
 
 
 def _unusable(refused: dict[Slug, Refusal]) -> KeyUnusable:

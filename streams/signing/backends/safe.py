@@ -15,7 +15,7 @@ from typing import Final
 
 from infra.chain import transaction
 from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import packed, signer_of
+from infra.chain.safe.signatures import packed
 from schemas.events.governance import WalletAssigned
 from schemas.keys import KeyBackend, KeyHolder, SafeAccount
 from schemas.values import Address, Sha256
@@ -98,7 +98,7 @@ class SafeSigner:
         made = self._holders.sign(replace(task, backend=holder.key_backend, key_id=holder.key_id))
         if isinstance(made, Pending):
             return made
-        if signer_of(task.digest, made.signature) != holder.address:
+        if transaction.signer_of(task.digest, made.signature) != holder.address:
             raise KeyUnusable(f"key {holder.key_id} signs for another address than {holder.address}")
         return made
 

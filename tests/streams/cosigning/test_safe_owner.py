@@ -9,8 +9,8 @@ import pytest
 
 from infra.chain import transaction
 from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import SIGNATURE_BYTES, signer_of
-from infra.chain.transaction import Signature
+from infra.chain.safe.signatures import SIGNATURE_BYTES
+from infra.chain.transaction import Signature, signer_of
 from schemas.canonical import cosigner_verdict_digest
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.firm_commands import ProposeKey, ReportKey

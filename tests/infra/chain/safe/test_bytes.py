@@ -10,9 +10,11 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.chain import spelled_call
 from infra.chain.calldata import MalformedCalldata, UnknownSelector
 from infra.chain.safe import deployment, standing
-from infra.chain.safe.signatures import SIGNATURE_BYTES, packed, signer_of, unfit
+from infra.chain.safe.proxy_code import PROXY_CREATION_CODE
+from infra.chain.safe.signatures import SIGNATURE_BYTES, packed, unfit
 from infra.chain.safe.transaction import (
     EXECUTE_SELECTOR,
     EXECUTE_TYPES,
@@ -24,6 +26,7 @@ from infra.chain.safe.transaction import (
     with_signatures,
     without_signatures,
 )
+from infra.chain.transaction import signer_of
 from infra.chain.world.accounts import create2_address
 from infra.chain.world.artefacts import (
     NODE_MODULES,
@@ -34,10 +37,10 @@ from infra.chain.world.artefacts import (
     SAFE_SINGLETON_L2,
     artefact,
 )
+from infra.chain.world.plan import SAFE_DEPLOYER
 from schemas.keys import SafeAccount
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, account
 
-SAFE_SINGLETON_FACTORY = "0x914d7Fec6aaC8cd542e72Bca78B30650d45643d7"
 CALL = SafeCall(BRUNO.address, 7, b"\xab" * 5, 3)
 WORDS = st.integers(0, 2**256 - 1)
 
@@ -139,6 +142,25 @@ def test_code_is_known_by_the_hash_of_what_its_authors_published(name: str, hash
     assert keccak(bytes.fromhex(published[2:])).hex() in hashes
 
 
+def test_a_proxy_is_created_by_the_code_that_its_authors_published() -> None:
+    assert PROXY_CREATION_CODE.hex() == artefact(SAFE_PROXY).init_code_hex
+
+
+def test_an_order_spells_out_exactly_the_call_that_creates_a_safe() -> None:
+    planned = deployment.creation(account(), 41)
+    assert spelled_call.encode(deployment.CREATE, planned.arguments) == planned.data
+    assert planned.data == artefact(SAFE_PROXY_FACTORY).call(
+        "createProxyWithNonce", planned.singleton, planned.setup, planned.salt
+    )
+    assert deployment.creation(account(), 42).address != planned.address
+
+
+@pytest.mark.parametrize("salt", [-1, 2**256])
+def test_a_salt_is_a_word(salt: int) -> None:
+    with pytest.raises(ValueError, match="2\\^256"):
+        deployment.creation(account(), salt)
+
+
 @pytest.mark.parametrize(
     ("name", "address"),
     [
@@ -148,4 +170,4 @@ def test_code_is_known_by_the_hash_of_what_its_authors_published(name: str, hash
     ],
 )
 def test_the_addresses_on_public_chains_are_those_of_this_very_code(name: str, address: str) -> None:
-    assert create2_address(SAFE_SINGLETON_FACTORY, bytes(32), artefact(name).init_code()) == address
+    assert create2_address(SAFE_DEPLOYER, bytes(32), artefact(name).init_code()) == address

@@ -15,8 +15,7 @@ from typing import Final
 import pytest
 
 from infra.chain import transaction
-from infra.chain.safe.signatures import signer_of
-from infra.chain.transaction import CURVE_ORDER
+from infra.chain.transaction import CURVE_ORDER, signer_of
 from infra.hsm.errors import DigestLength
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
