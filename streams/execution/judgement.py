@@ -4,7 +4,7 @@ Each check looks at the simulation alone and yields findings; the transaction pa
  - it must not revert, lose more against independent prices than the order allows, or move anything of the wallet's but what
    the effect says (`balances`);
  - it may touch contracts that governance listed, tokens of listed assets, companions of the listed contracts it touches, and
-   the account the order itself names, which policy has judged;
+   the account the order itself names, which policy has judged; a call may touch what it creates;
  - foreign code may run only as a companion of the contract that runs it or of the target, or as a listed contract;
  - it leaves the one allowance behind that the order asks for: limited, exact, to a listed contract;
  - no breaker that was tripped since its approval stops it;
@@ -19,7 +19,7 @@ from typing import Final
 
 from infra.chain.trace import UNLIMITED_AMOUNT_MIN
 from schemas.events.lifecycle import AllowanceGranted, SimulationFinding
-from schemas.orders import ApproveToken, Swap, Transfer
+from schemas.orders import ApproveToken, Call, Swap, Transfer
 from schemas.values import TEXT_CHARACTERS_MAX, Address
 from streams.desk.judging.stopping import stops_now
 from streams.execution.balances import unmeant
@@ -68,7 +68,7 @@ def _exceeds(simulation: Simulation, exchange: Exchange) -> bool:
 
 
 def _touched(simulation: Simulation) -> Iterator[SimulationFinding]:
-    allowed = _known(simulation)
+    allowed = _known(simulation) | _created(simulation)
     for touched in simulation.shown.touched:
         allowed |= _companions(simulation, touched)
     for address in simulation.shown.touched:
@@ -97,6 +97,11 @@ def _known(simulation: Simulation) -> set[Address]:
     tokens = {asset.token for asset in governance.assets.values() if asset.token and asset.chain_id == effect.chain_id}
     named = {effect.wallet, effect.counterparty} if isinstance(simulation.approved.order.action, Transfer) else {effect.wallet}
     return listed | tokens | named
+
+
+def _created(simulation: Simulation) -> set[Address]:
+    """Return what comes to be in a call, of which a person has looked at every one; nobody could have listed it before."""
+    return set(simulation.shown.creations) if isinstance(simulation.approved.order.action, Call) else set()
 
 
 def _companions(simulation: Simulation, address: Address) -> set[Address]:

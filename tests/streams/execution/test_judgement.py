@@ -71,6 +71,9 @@ ORDINARY += [
     pytest.param(call("enter()", amount="5"), invested(5 * USDC, 4 * WETH), id="call that spends all it may"),
     pytest.param(call("enter()", amount="5"), NOTHING, id="call that spends nothing"),
     pytest.param(call("claim()"), invested(-5 * USDC, 0, (PLACES.wallet, None, 1)), id="call that brings something in"),
+    pytest.param(
+        call("enter()"), also(NOTHING, touched=(PLACES.vault, STRANGER), creations=(STRANGER,)), id="call that creates"
+    ),
     pytest.param(call("enter()", amount="1", asset_id="ETH"), moved((PLACES.wallet, None, -WETH)), id="call with money"),
 ]
 
@@ -143,6 +146,11 @@ def test_what_was_stopped_since_the_approval_is_found(
         (pay("5"), also(paid(5 * USDC), delegate_calls=(DelegateCall(contract=PLACES.usdc, code=STRANGER),)),
          ["delegate-call-unlisted"]),
         (pay("5"), also(paid(5 * USDC), delegate_calls=(DelegateCall(contract=STRANGER, code=PLACES.pool),)),
+         ["delegate-call-unlisted"]),
+        (pay("5"), also(paid(5 * USDC), touched=(PLACES.usdc, STRANGER), creations=(STRANGER,)), ["contract-not-listed"]),
+        (call("enter()"), also(NOTHING, touched=(PLACES.vault, STRANGER)), ["contract-not-listed"]),
+        (call("enter()"),
+         also(NOTHING, creations=(STRANGER,), delegate_calls=(DelegateCall(contract=PLACES.vault, code=STRANGER),)),
          ["delegate-call-unlisted"]),
         (pay("5"), also(paid(5 * USDC), self_destructs=(PLACES.pool,)), ["self-destruct"]),
     ],
