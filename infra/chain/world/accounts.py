@@ -56,13 +56,15 @@ class WorldAccounts:
     """Brings NewSwap's price back."""
     proxy_admin: WorldAccount
     """Owns USDC's proxy; Circle's proxy lets its admin call nothing else."""
+    safes: WorldAccount
+    """Has Safe's contracts deployed."""
 
     @classmethod
     def from_mnemonic(cls, mnemonic: str) -> Self:
-        """Derive the five keys. Raises eth_utils.ValidationError for what is no BIP-39 mnemonic."""
+        """Derive the six keys. Raises eth_utils.ValidationError for what is no BIP-39 mnemonic."""
         # One PBKDF2 for all: it is nearly all of the 11 ms that a derivation takes.
         seed = seed_from_mnemonic(mnemonic, "")
-        return cls(*(_account(seed, index) for index in range(5)))
+        return cls(*(_account(seed, index) for index in range(6)))
 
 
 def _account(seed: bytes, index: int) -> WorldAccount:

@@ -14,7 +14,7 @@ from infra.chain.world.accounts import WorldAccounts
 from infra.chain.world.description import save
 from infra.chain.world.liquidity import USD_PER_WETH
 from infra.chain.world.outbox import WorldBroken, send_together, signed
-from infra.chain.world.plan import plan
+from infra.chain.world.plan import SAFE_DEPLOYER, SAFE_DEPLOYER_CODE, plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,7 @@ def deploy(node_url: str, mnemonic: str, path: Path) -> World:
     """
     with Node(node_url) as node:
         planned = plan(WorldAccounts.from_mnemonic(mnemonic), node.chain_id())
+        node.rpc.request("anvil_setCode", SAFE_DEPLOYER, SAFE_DEPLOYER_CODE)
         for sequences in planned.phases:
             _carry_out(node, sequences, planned.world.chain_id)
         _verify(node, planned.world)

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.chain.prices import ReferenceVenue
+from infra.chain.safe.deployment import PROXY_FACTORY, SINGLETON
 from schemas.values import Address, BaseUnits, Record
 
 
@@ -43,7 +44,7 @@ class Reference(Record):
 
 
 class World(Record):
-    """A LOCAL chain's contracts. Addresses follow from the mnemonic alone."""
+    """A LOCAL chain's contracts. Addresses follow from the mnemonic alone; Safe's are those of every public chain."""
 
     chain_id: int
     usdc: Token
@@ -68,6 +69,8 @@ class World(Record):
             self.newswap.pool,
             self.reference.factory,
             self.reference.pair,
+            PROXY_FACTORY,
+            SINGLETON,
         )
 
     @property

@@ -2,7 +2,9 @@
 
 Decides that each account starts at nonce 0 and sends only these: so all addresses are known beforehand, everything can
 be signed and sent at once, and an interrupted deployment goes on where each account's nonce says.
-Two phases: USDC, WETH and the money; then NewSwap, the reference venue and the arbitrageur, who need them, side by side.
+Two phases: USDC, WETH and the money; then NewSwap, the reference venue and the arbitrageur, who need them, side by side,
+and Safe's contracts, which come to the addresses that they have on public chains: their authors deploy them through a
+contract of their own (safe-global/safe-singleton-factory), by CREATE2 with salt 0.
 """
 
 from __future__ import annotations
@@ -34,6 +36,14 @@ PROVISION_WETH: Final = 200_000 * WETH_BASE_UNITS
 REFERENCE_USDC: Final = 300_000_000 * USDC_BASE_UNITS
 REFERENCE_WETH: Final = 100_000 * WETH_BASE_UNITS
 """The reference pair's depth; the quotient is its price, $3,000."""
+
+SAFE_DEPLOYER: Final = "0x914d7Fec6aaC8cd542e72Bca78B30650d45643d7"
+SAFE_DEPLOYER_CODE: Final = (
+    "0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0"
+    "3601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+)
+"""Takes a salt and init code, and creates a contract from them. Set out of nothing, where on public chains it was created by a
+transaction of its authors' own."""
 
 GAS_CREATION: Final = 6_000_000
 GAS_CALL: Final = 1_000_000
@@ -91,7 +101,7 @@ def plan(accounts: WorldAccounts, chain_id: int) -> Plan:
         newswap=newswap,
         reference=reference,
     )
-    return Plan(world, ((money,), (exchange, venue, arbitrageur)))
+    return Plan(world, ((money,), (exchange, venue, arbitrageur, _safes(accounts.safes))))
 
 
 def _money(accounts: WorldAccounts) -> tuple[Sequence, str, str, Mapping[str, str]]:
@@ -164,6 +174,14 @@ def _reference(account: WorldAccount, usdc: str, weth: str) -> tuple[Sequence, R
     steps.call(weth, artefact(artefacts.WETH9).call("transfer", pair, REFERENCE_WETH))
     steps.call(pair, pair_of.call("mint", account.address))
     return steps, Reference(factory=factory, pair=pair)
+
+
+def _safes(account: WorldAccount) -> Sequence:
+    """Safe 1.4.1: what proxies run, and the factory of proxies (`infra.chain.safe.deployment`)."""
+    steps = Sequence(account)
+    for name in (artefacts.SAFE_SINGLETON, artefacts.SAFE_PROXY_FACTORY):
+        steps.call(SAFE_DEPLOYER, bytes(32) + artefact(name).init_code(), gas_limit=GAS_CREATION)
+    return steps
 
 
 def _approve(steps: Sequence, spender: str, *tokens: str) -> None:

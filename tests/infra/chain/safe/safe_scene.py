@@ -88,7 +88,7 @@ class SafeScene:
 
     def established(self, safe: SafeAccount, salt: int = 0, *, wei: int = 10 * ETHER) -> str:
         """Create a Safe by the proxy factory, with some ether in it, and return its address."""
-        planned = creation(self.node, safe, salt, factory=self.factory, singleton=self.singleton)
+        planned = creation(safe, salt, factory=self.factory, singleton=self.singleton)
         assert self.send(CLARA, planned.factory, planned.data).succeeded
         assert self.send(CLARA, planned.address, b"", value=wei).succeeded
         return planned.address

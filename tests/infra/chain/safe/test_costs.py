@@ -39,7 +39,7 @@ def told() -> dict[str, list[int]]:
 
 def of_safe(scene: SafeScene, safe: SafeAccount, token: str) -> list[int]:
     """Pay twice from a Safe that has paid before, to somebody who has something already: nothing is paid for the first time."""
-    planned = creation(scene.node, safe, 0, factory=scene.factory, singleton=scene.singleton)
+    planned = creation(safe, 0, factory=scene.factory, singleton=scene.singleton)
     created = scene.send(CLARA, planned.factory, planned.data).gas_used
     scene.send(CLARA, planned.address, b"", value=10 * ETHER)
     scene.send(CLARA, token, calldata.encode(calldata.Transfer(planned.address, ETHER)))

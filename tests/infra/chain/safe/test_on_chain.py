@@ -103,7 +103,7 @@ def test_a_call_that_fails_fails_the_whole_transaction_and_uses_no_nonce(scene: 
 
 
 def test_the_address_is_known_before_the_safe_exists(scene: SafeScene) -> None:
-    plans = [creation(scene.node, FULL, salt, factory=scene.factory, singleton=scene.singleton) for salt in (1, 2)]
+    plans = [creation(FULL, salt, factory=scene.factory, singleton=scene.singleton) for salt in (1, 2)]
     assert plans[0].address != plans[1].address
     assert scene.node.code(plans[0].address) == b""
     assert scene.established(FULL, salt=1) == plans[0].address
@@ -137,7 +137,7 @@ def test_what_is_no_safe_is_told(scene: SafeScene) -> None:
     for address in (STRANGER.address, scene.factory, scene.singleton):
         assert "no Safe 1.4.1" in str(reason(scene, address))
     other = SafeScene(scene.node, scene.chain_id, scene.factory, deployed(scene.node, CLARA, SAFE_FALLBACK_HANDLER))
-    planned = creation(scene.node, FULL, 0, factory=other.factory, singleton=other.singleton)
+    planned = creation(FULL, 0, factory=other.factory, singleton=other.singleton)
     scene.send(CLARA, planned.factory, planned.data)
     assert "no Safe 1.4.1" in str(reason(scene, planned.address)), "a proxy of another contract"
 
