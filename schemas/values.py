@@ -96,6 +96,16 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def in_gwei(wei: int) -> str:
+    """A price of gas for people, exactly."""
+    return plain(Decimal(wei).scaleb(-9))
+
+
+def in_ether(wei: int) -> str:
+    """An amount of a chain's own asset for people, exactly. Up to 28 digits, which no fee has."""
+    return plain(Decimal(wei).scaleb(-18))
+
+
 def six_decimals(amount: Decimal) -> str:
     """US dollars as text with exactly six decimals."""
     return f"{amount:.{USD_DECIMALS}f}"

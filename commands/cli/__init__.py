@@ -1,4 +1,4 @@
-"""`proofdesk`, the command line: orders, approvals, breakers, policies, proposals, keys, limits, the cluster, the schemas.
+"""`proofdesk`, the command line: orders, approvals, breakers, policies, proposals, keys, Safes, limits, the cluster, schemas.
 
 Exit status: 0, done; 3, refused, with the reason and what would change it; 2, used wrongly; 1, something is away or broken.
 `--json` makes every command print one JSON value on stdout, of a refusal its problem (RFC 9457).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from commands.cli import keys, system
+from commands.cli import keys, safe, system
 from commands.cli.desk import approvals, orders
 from commands.cli.firm import access, breakers, contracts, limits, policies, proposals
 
@@ -28,6 +28,7 @@ app.add_typer(proposals.app, name="proposal")
 app.add_typer(access.app, name="access")
 app.add_typer(contracts.app, name="contract")
 app.add_typer(keys.app, name="key")
+app.add_typer(safe.app, name="safe")
 app.add_typer(system.schemas, name="schema")
 app.command("status")(system.status)
 

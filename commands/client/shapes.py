@@ -13,7 +13,7 @@ from schemas.firm import Limit, Settings
 from schemas.firm_commands import FirmBody
 from schemas.keys import Attestation
 from schemas.orders import Action, ApprovalSubject
-from schemas.values import DeskId, Instant, OrderId, PrincipalId, Record, Role, Sha256, Usd, Uuid
+from schemas.values import BaseUnits, DeskId, Instant, OrderId, PrincipalId, Record, Role, Sha256, Usd, Uuid
 
 
 class Shown(Record):
@@ -69,6 +69,10 @@ class ShownOrder(Shown):
     nonce: int | None = None
     transaction_hash: str | None = None
     block_number: int | None = None
+    gas_used: int | None = None
+    """Of the transaction that was included; before that, of its simulation."""
+    effective_gas_price: BaseUnits | None = None
+    """What was paid for each unit of gas, in wei."""
     slippage_ppm: int | None = None
     findings: tuple[SimulationFinding, ...] = ()
     attestation: Attestation | None = None

@@ -10,7 +10,7 @@ from schemas.events.base import Refusal
 from schemas.events.facts import RuleFinding, Unmet
 from schemas.events.lifecycle import SimulationFinding
 from schemas.keys import Attestation
-from schemas.values import Instant, Record, Usd
+from schemas.values import BaseUnits, Instant, Record, Usd
 
 
 class Shape(Record):
@@ -76,6 +76,9 @@ class Order(Shape):
     block_number: int | None
     block_hash: str | None
     gas_used: int | None
+    """Of the transaction that was included; before that, of its simulation."""
+    effective_gas_price: BaseUnits | None
+    """What was paid for each unit of gas, in wei; none before it was included."""
     slippage_ppm: int | None
     """Simulated loss against independent prices, parts per million."""
     findings: list[SimulationFinding]

@@ -16,7 +16,7 @@ from typing import Any, Final
 from projections.headroom import Freed, LimitUse
 from projections.keys.shapes import Key
 from projections.keys.telling import asked
-from schemas.values import Instant
+from schemas.values import Instant, in_ether, in_gwei
 
 NOTHING: Final = "\N{EN DASH}"
 HASH_CHARACTERS: Final = 10
@@ -115,6 +115,13 @@ def slippage(ppm: int | None) -> str:
     return NOTHING if ppm is None else f"{Decimal(ppm) / 10_000:.2f} %"
 
 
+def gas(used: int, price: int | None) -> str:
+    """What a transaction used and cost; before it was included, what it used when it was simulated. `price` in wei."""
+    if price is None:
+        return f"{used:,} when simulated"
+    return f"{used:,} at {in_gwei(price)} gwei: {in_ether(used * price)} ETH"
+
+
 def window(limit: LimitUse) -> str:
     """What of the past counts, in the largest whole unit; nothing of it for a limit per transaction."""
     match limit.kind:
@@ -175,6 +182,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "instant": instant,
     "short": short,
     "slippage": slippage,
+    "gas": gas,
     "window": window,
     "action": action,
     "difference": difference,

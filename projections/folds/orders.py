@@ -67,6 +67,7 @@ class OrderRow:
     block_number: int | None = None
     block_hash: str | None = None
     gas_used: int | None = None
+    effective_gas_price: str | None = None
     slippage_ppm: int | None = None
     findings: Json = field(default_factory=list)
     attestation: Json = None
@@ -210,6 +211,7 @@ def _included(event: lifecycle.Confirmed | lifecycle.Reverted) -> dict[str, Any]
         "block_number": event.block_number,
         "block_hash": event.block_hash,
         "gas_used": event.gas_used,
+        "effective_gas_price": str(event.effective_gas_price),
     }
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from commands.cli.desk.orders import signed_by
+from commands.cli.desk.orders import described, signed_by
 from commands.cli.keys.reading import columns, safe_of, span
+from commands.client import ShownOrder
 from schemas.examples import example
 from schemas.keys import Attestation, CosignerVerdict
 
@@ -65,6 +66,27 @@ def test_a_safe_says_whose_signatures_it_takes_and_who_sends_them() -> None:
         ("sent by", "0xB, hsm key k"),
     ]
     assert safe_of({"safe": None}) == []
+
+
+@pytest.mark.parametrize(
+    ("used", "price", "shown"),
+    [
+        (None, None, ""),
+        (68_666, None, "68,666 when simulated"),
+        (68_666, 20_000_000_000, "68,666 at 20 gwei: 0.00137332 ETH"),
+    ],
+)
+def test_an_order_says_what_its_transaction_cost(used: int | None, price: int | None, shown: str) -> None:
+    order = ShownOrder(
+        order_id="00000000-0000-5000-8000-000000000001",
+        desk_id="desk",
+        state="confirmed",
+        gas_used=used,
+        effective_gas_price=price,
+        created_at=1,
+        updated_at=1,
+    )
+    assert dict(described(order))["gas"] == shown
 
 
 def test_an_attestation_says_which_key_which_code_and_who_judged() -> None:

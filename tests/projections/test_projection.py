@@ -97,7 +97,9 @@ def test_a_confirmed_order_shows_what_it_went_through(connect: Callable[[], Writ
     assert row["approvals"][0]["approver"] == "carol"
     assert row["amount_usd"] == example(lifecycle.PolicyEvaluated).facts.amount_usd
     assert row["slippage_ppm"] == 2_000
-    assert row["transaction_hash"] == example(lifecycle.Confirmed).transaction_hash
+    included = example(lifecycle.Confirmed)
+    assert (row["transaction_hash"], row["gas_used"]) == (included.transaction_hash, included.gas_used)
+    assert row["effective_gas_price"] == str(included.effective_gas_price)
 
 
 @pytest.fixture(scope="module")

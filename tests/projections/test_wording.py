@@ -117,6 +117,11 @@ def test_values_read_as_people_write_them(word: str, value: Any, shown: str) -> 
     assert wording.FILTERS[word](value) == shown
 
 
+def test_gas_is_what_was_paid_or_what_the_simulation_used() -> None:
+    assert wording.gas(68_666, None) == "68,666 when simulated"
+    assert wording.gas(68_666, 20_000_000_007) == "68,666 at 20.000000007 gwei: 0.001373320000480662 ETH"
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [(-5, "0 seconds"), (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7_199, "1 hour"), (200_000, "2 days")],

@@ -15,7 +15,7 @@ from commands.client import ShownOrder
 from schemas.commands import SPLIT_PARTS_MAX, InitiateOrder
 from schemas.keys import Attestation, CosignerVerdict
 from schemas.orders import Action, Swap
-from schemas.values import DeskId, Record, Text, WalletId, plain
+from schemas.values import DeskId, Record, Text, WalletId, in_ether, in_gwei, plain
 
 LISTED_ORDERS: Final = 50
 LISTED_ORDERS_MAX: Final = 10_000
@@ -166,6 +166,7 @@ def described(order: ShownOrder) -> list[tuple[str, object]]:
         ("slippage", "" if order.slippage_ppm is None else f"{Decimal(order.slippage_ppm) / 10_000} %"),
         ("transaction", order.transaction_hash),
         ("block", order.block_number),
+        ("gas", _gas(order)),
         *signed_by(order.attestation),
         ("until", when(order.expires_at)),
         ("because", order.message),
@@ -189,6 +190,16 @@ def signed_by(attestation: Attestation | None) -> list[tuple[str, object]]:
 def _verdict(verdict: CosignerVerdict) -> str:
     judged = f"code {verdict.code_hash[:16]}, policy {verdict.policy_hash[:16]}, governance {verdict.governance_position}"
     return f"{verdict.cosigner} in {verdict.site}: {judged}"
+
+
+def _gas(order: ShownOrder) -> str:
+    """What the transaction used and cost; before it was included, what it used when it was simulated."""
+    if order.gas_used is None:
+        return ""
+    if order.effective_gas_price is None:
+        return f"{order.gas_used:,} when simulated"
+    gwei, ether = in_gwei(order.effective_gas_price), in_ether(order.gas_used * order.effective_gas_price)
+    return f"{order.gas_used:,} at {gwei} gwei: {ether} ETH"
 
 
 def _row(order: ShownOrder) -> tuple[object, ...]:

@@ -43,6 +43,7 @@ CREATE TABLE orders (
     block_number bigint,
     block_hash text,
     gas_used bigint,
+    effective_gas_price text,
     slippage_ppm bigint,
     findings jsonb NOT NULL,
     attestation jsonb,
