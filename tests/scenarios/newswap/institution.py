@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from infra.chain.node import Node
+from infra.chain.safe.deployment import PROXY_FACTORY, SINGLETON
 from infra.chain.world import Market, World, WorldAccounts
 from infra.chain.world import load as load_world
 from infra.cluster.description import ClusterDescription, current
@@ -235,6 +236,14 @@ def _contracts(world: World) -> list[genesis.Contract]:
             name="USDC",
             companions=[world.usdc_implementation],
             audit_reference="Circle's own, reviewed",
+        ),
+        genesis.Contract(
+            chain_id=world.chain_id,
+            address=PROXY_FACTORY,
+            kind="contract",
+            name="Safe 1.4.1 proxy factory",
+            companions=[SINGLETON],
+            audit_reference="its authors' own, reviewed",
         ),
         genesis.Contract(chain_id=world.chain_id, address=PAYEE, kind="account", name="Custodian's fee account"),
         genesis.Contract(chain_id=world.chain_id, address=HOLDING, kind="account", name="Custodian's holding account"),
