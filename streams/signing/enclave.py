@@ -15,7 +15,7 @@ from infra.telemetry import metrics
 from schemas.events.base import Refusal
 from schemas.events.lifecycle import Signed, Simulated
 from schemas.keys import Attestation, KeyBackend
-from schemas.values import Instant, OrderId
+from schemas.values import Instant, Sha256
 from streams.engine.decider import Later, Received
 from streams.execution.carriage import wallet_sender
 from streams.signing.attestation import CODE
@@ -33,6 +33,9 @@ IN_ONE_PLACE: Final[frozenset[KeyBackend]] = frozenset({"software", "hsm"})
 JUDGED_AGAIN_MICROS: Final = MICROS_PER_SECOND
 """How long a verdict is good for while others take part in signing."""
 
+Place = tuple[int, Sha256]
+"""An event: its partition, and the hash of its bytes."""
+
 
 class Enclave:
     """Judges and signs. Everything it knows it has read from the log, or has said itself."""
@@ -41,8 +44,8 @@ class Enclave:
         self._witness = Witness(references, governance, memory)
         self._signer = signer
         self._memory = memory
-        self._at_work: dict[OrderId, tuple[Verdict, Instant]] = {}
-        """Orders that others are signing, with the last verdict on each."""
+        self._at_work: dict[Place, tuple[Verdict, Instant]] = {}
+        """What others are signing, with the last verdict on each; by the event, since another one may name the same order."""
 
     def accept(self, received: Received) -> None:
         """Take in one reference record.
@@ -80,14 +83,14 @@ class Enclave:
         refusal = verdict.refusal or state.nonce_refusal(simulated)
         if refusal is None:
             return self._signed(received, simulated, verdict, now)
-        self._at_work.pop(simulated.order_id, None)
+        self._at_work.pop(_place(received), None)
         if spoken is not None and spoken.payload.backend in IN_ONE_PLACE:
             self._memory.release(spoken.payload)
         return _refused(simulated, verdict, refusal)
 
     def _verdict(self, received: Received, simulated: Simulated, now: Instant) -> Verdict | Later | None:
         """What the log says of it; not asked again and again while others are signing."""
-        verdict, judged_at = self._at_work.get(simulated.order_id, (None, now))
+        verdict, judged_at = self._at_work.get(_place(received), (None, now))
         if verdict is not None and now - judged_at < JUDGED_AGAIN_MICROS:
             return verdict
         return self._witness.judged(received, simulated, now)
@@ -103,15 +106,15 @@ class Enclave:
         try:
             signature = self._sign(received, simulated)
         except KeyUnusable as unusable:
-            self._at_work.pop(simulated.order_id, None)
+            self._at_work.pop(_place(received), None)
             self._memory.release(payload)
             remedy = [unusable.remedy] if unusable.remedy else []
             return _refused(simulated, verdict, refusal_of(unusable.check, str(unusable), *remedy))
         if isinstance(signature, Pending):
-            if self._at_work.get(simulated.order_id, (None, now))[0] is not verdict:
-                self._at_work[simulated.order_id] = (verdict, now)
+            if self._at_work.get(_place(received), (None, now))[0] is not verdict:
+                self._at_work[_place(received)] = (verdict, now)
             return Later(signature.waits_for)
-        self._at_work.pop(simulated.order_id, None)
+        self._at_work.pop(_place(received), None)
         signed = signed_of(simulated, verdict, signature)
         self._memory.keep(payload, signed)
         return Judged(simulated, verdict, signed)
@@ -138,6 +141,10 @@ class Enclave:
             cosigners=list(made.cosigners),
         )
         return Signature(f"0x{signed.raw.hex()}", signed.hash, attestation)
+
+
+def _place(received: Received) -> Place:
+    return received.partition, received.digest
 
 
 def _refused(simulated: Simulated, verdict: Verdict, refusal: Refusal) -> Judged:

@@ -1,0 +1,66 @@
+"""While others sign one order: a verdict is good for the event that it was made on, and for nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from infra.chain.transaction import Transaction, to_record
+from schemas.events.lifecycle import Simulated
+from streams.engine.decider import Later, Received
+from streams.signing.backends.contract import Made, Pending, Task
+from streams.signing.decider import Judged, SignerState
+from streams.signing.enclave import Enclave
+from streams.signing.root import RootedGovernance
+from tests.streams.governance.firm import CHAIN, PINNED
+from tests.streams.signing.chain_of_paper import FIRST_NONCE
+from tests.streams.signing.line import Feed, KeyInMemory, Line, simulated_of
+from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.scenery import NUMBER, STRANGER, address_of, genesis, pay, wallet, with_record
+
+
+class Company:
+    """Cosigners who take their time, beside a token that signs at once."""
+
+    def __init__(self) -> None:
+        self.token = KeyInMemory()
+
+    def sign(self, task: Task) -> Made | Pending:
+        return Pending("cosigners") if task.backend == "mpc" else self.token.sign(task)
+
+
+@pytest.fixture(scope="module")
+def line() -> Line:
+    """`o1` pays a listed account from a wallet in shares; `treasury-2` has its key in a token and no order at all."""
+    line = Line(genesis(wallets=[wallet(key_backend="mpc"), wallet("treasury-2"), wallet("vault", "other")]))
+    line.send("o1", pay("1000"))
+    line.run("desk", "execution")
+    return line
+
+
+def theft(simulated: Simulated, wallet_id: str) -> Simulated:
+    """All that another wallet has, for a stranger, under the name of an order that is being signed."""
+    payload = Transaction(CHAIN, FIRST_NONCE, 1, 15, 21_000, STRANGER, 10**21, b"")
+    return simulated.model_copy(
+        update={"wallet_id": wallet_id, "wallet": address_of(wallet_id), "transaction": to_record(payload)}
+    )
+
+
+@pytest.mark.parametrize("wallet_id", ["treasury-2", "vault"])
+@pytest.mark.parametrize("number", [NUMBER, (NUMBER + 1) % 6], ids=["the desk's partition", "another partition"])
+def test_a_verdict_is_not_used_for_other_bytes_of_the_same_order(line: Line, wallet_id: str, number: int) -> None:
+    """Execution's credentials, while an honest order of a wallet in shares waits for its cosigners."""
+    company = Company()
+    enclave = Enclave(Feed(line.records), company, RootedGovernance(PINNED), memory_on(PaperJournal()))
+    enclave.refresh()
+    asked = simulated_of(line, "o1")
+    assert isinstance(enclave.observe(SignerState(), asked, line.now), Later)
+    assert isinstance(asked.record, Simulated)
+    forged: Received = replace(with_record(asked, theft(asked.record, wallet_id)), partition=number, offset=asked.offset + 1)
+    judged = enclave.observe(SignerState(), forged, line.now)
+    assert company.token.digests == []
+    assert isinstance(judged, Judged)
+    assert judged.signed is None
+    assert judged.verdict.refusal is not None
+    assert judged.verdict.refusal.check == ("chain" if number == NUMBER else "place")
