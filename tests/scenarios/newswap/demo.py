@@ -1,4 +1,4 @@
-"""`make demo`: NewSwap's steps 4 to 7, from signed commands to confirmed transactions, and a key in shares from birth to end.
+"""`make demo`: NewSwap's steps 4 to 7, from signed commands to confirmed transactions; then a key in shares, and a Safe.
 
 Everything is real but the people's authenticators, software that makes real WebAuthn assertions: Kafka, PostgreSQL, an
 HSM token, a chain with Circle's USDC and Uniswap v3. The system stays up afterwards.
@@ -21,7 +21,7 @@ from infra.kafka import clients
 from schemas.canonical import approval_digest
 from schemas.commands import InitiateOrder
 from schemas.orders import ApproveToken, Swap, Transfer
-from tests.scenarios.newswap import alarm, vault
+from tests.scenarios.newswap import alarm, joint, vault
 from tests.scenarios.newswap.cast import Cast, wait
 from tests.scenarios.newswap.institution import DESK, PAYEE, WALLET, establish
 from tests.scenarios.newswap.steps import NotHeld, Script, claim
@@ -29,7 +29,7 @@ from tests.scenarios.newswap.steps import NotHeld, Script, claim
 DEPOSIT: Final = Decimal(5_000_000)
 PARTS: Final = 5
 FUNDS_USDC: Final = 12_000_000 * 10**6
-STEPS: Final = 17 + PARTS + alarm.STEPS + vault.STEPS
+STEPS: Final = 17 + PARTS + alarm.STEPS + vault.STEPS + joint.STEPS
 READY_SECONDS_MAX: Final = 60
 AUTHORIZATION_REFUSED: Final = (KafkaError.TOPIC_AUTHORIZATION_FAILED,)
 
@@ -276,6 +276,7 @@ def tell(script: Script, demo: Demo) -> None:
     script.step("Every order is one verified hash chain", demo.evidence)
     alarm.tell_alarm(script, alarm.Alarm(demo.cast))
     vault.tell_vault(script, demo.cast)
+    joint.tell_joint(script, demo.cast)
     script.step("The dashboard shows it", lambda: f"open {demo.cast.description.http}/")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from commands.client import CommandRefused, wanted_agreement
-from schemas.keys import ActivateKey, DestroyKey, GenerateKey, KeyChange, RotateKey, SuspendKey
+from schemas.keys import ActivateKey, DestroyKey, GenerateKey, RotateKey, SuspendKey
 from schemas.orders import Transfer
 from schemas.topics import COSIGNERS
 from tests.scenarios.newswap.cast import Cast, wait
 from tests.scenarios.newswap.institution import DESK, PAYEE
-from tests.scenarios.newswap.steps import NotHeld, Script, claim
+from tests.scenarios.newswap.quorum import CEREMONY_SECONDS_MAX, Quorum
+from tests.scenarios.newswap.steps import Script, claim
 
 KEY_ID: Final = "vault"
 THRESHOLD: Final = 3
@@ -19,7 +19,6 @@ SITES_MIN: Final = 2
 FUNDS_USDC: Final = 50_000 * 10**6
 FUNDS_WEI: Final = 10**18
 PAID_USDC: Final = Decimal("4321.25")
-CEREMONY_SECONDS_MAX: Final = 60.0
 STEPS: Final = 7
 
 
@@ -28,15 +27,16 @@ class Vault:
 
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
-        self.key_id = self._unused()
+        self.quorum = Quorum(cast)
+        self.key_id = self.quorum.unused(KEY_ID)
 
     def generate(self) -> str:
         """A quorum orders a key; five cosigners make it, and none of them has it."""
         change = GenerateKey(
             key_id=self.key_id, backend="mpc", threshold=THRESHOLD, cosigners=list(COSIGNERS), sites_min=SITES_MIN
         )
-        requires = self._agreed(change, "a vault for the reserve")
-        self._await_state("active", "the cosigners did not make the key")
+        requires = self.quorum.agreed(change, "a vault for the reserve")
+        self.quorum.await_state(self.key_id, "active", "the cosigners did not make the key")
         key = self._key()
         sites = ", ".join(f"{each['cosigner']} in {each['site']}" for each in key["cosigners"])
         return f"needed {requires}; {THRESHOLD} of {len(key['cosigners'])} for {key['address']}\n{sites}"
@@ -51,7 +51,7 @@ class Vault:
             chain_id=self.cast.world.chain_id,
             address=self._key()["address"],
         )
-        self._agreed(change, "the reserve moves there")
+        self.quorum.agreed(change, "the reserve moves there")
         claim(wait(lambda: bool(self._key()["uses"])), "no wallet was given to the key")
         self.cast.market.fund(self._key()["address"], usdc=FUNDS_USDC, wei=FUNDS_WEI)
         return f"wallet {self.key_id} of desk {DESK}, funded"
@@ -67,7 +67,7 @@ class Vault:
     def renew(self) -> str:
         """New shares of the same key: the address stays, the old shares are dead."""
         before = self._key()
-        self._agreed(RotateKey(key_id=self.key_id), "once a quarter")
+        self.quorum.agreed(RotateKey(key_id=self.key_id), "once a quarter")
         claim(wait(lambda: self._key()["epoch"] > before["epoch"], CEREMONY_SECONDS_MAX), "the shares were not renewed")
         after = self._key()
         claim(after["address"] == before["address"], f"the address is {after['address']} now, it was {before['address']}")
@@ -80,10 +80,10 @@ class Vault:
 
     def destroy(self) -> str:
         """A key with a wallet is suspended first. Then every share is destroyed, with its holder's word for it."""
-        self._agreed(SuspendKey(key_id=self.key_id), "nothing is signed with it any more")
-        self._await_state("suspended", "the key was not suspended")
-        requires = self._agreed(DestroyKey(key_id=self.key_id), "the reserve has moved on")
-        self._await_state("destroyed", "the shares were not destroyed")
+        self.quorum.agreed(SuspendKey(key_id=self.key_id), "nothing is signed with it any more")
+        self.quorum.await_state(self.key_id, "suspended", "the key was not suspended")
+        requires = self.quorum.agreed(DestroyKey(key_id=self.key_id), "the reserve has moved on")
+        self.quorum.await_state(self.key_id, "destroyed", "the shares were not destroyed")
         said = self.cast.reader.read(f"/v1/keys/{self.key_id}")["history"]
         proofs = [proof for each in said if each["topic"] == "key-destroyed" for proof in each["event"]["proofs"]]
         claim(len(proofs) >= len(COSIGNERS), f"only {len(proofs)} of {len(COSIGNERS)} shares were proved destroyed")
@@ -103,49 +103,11 @@ class Vault:
         self.cast.until(answer.order_id, {"confirmed"})
         return self.cast.event(answer.order_id, "signed")
 
+    def _key(self) -> dict[str, Any]:
+        return self.quorum.key(self.key_id)
+
     def _payment(self) -> Transfer:
         return Transfer(asset_id="USDC", amount=PAID_USDC, destination=PAYEE)
-
-    def _agreed(self, change: KeyChange, reason: str) -> str:
-        """Have it proposed by one and agreed to by two others; what it needed."""
-        proposed = self.cast.person("selma").propose_key(change, reason)
-        proposal_id = proposed.proposal_id or ""
-        claim(wait(lambda: self._is_shown(proposal_id), 10), f"proposal {proposal_id} is not shown")
-        for name in ("carl", "cora"):
-            self.cast.person(name).approve_proposal(wanted_agreement(self.cast.reader.proposal(proposal_id)))
-        return ", ".join(proposed.requires)
-
-    def _is_shown(self, proposal_id: str) -> bool:
-        try:
-            return bool(self.cast.reader.proposal(proposal_id).proposal_id)
-        except CommandRefused:
-            return False
-
-    def _await_state(self, state: str, otherwise: str) -> None:
-        def arrived() -> bool:
-            found = self._find(self.key_id)
-            if found is not None and found["state"] == "failed":
-                raise NotHeld(otherwise)
-            return found is not None and found["state"] == state
-
-        claim(wait(arrived, CEREMONY_SECONDS_MAX), otherwise)
-
-    def _key(self) -> dict[str, Any]:
-        found = self._find(self.key_id)
-        if found is None:
-            raise NotHeld(f"key {self.key_id} is not shown")
-        return found
-
-    def _find(self, key_id: str) -> dict[str, Any] | None:
-        keys: list[dict[str, Any]] = self.cast.reader.read("/v1/keys")["keys"]
-        return next((key for key in keys if key["key_id"] == key_id), None)
-
-    def _unused(self) -> str:
-        """An id that no key has had: the scenario can be told again."""
-        number = 1
-        while self._find(f"{KEY_ID}-{number}") is not None:
-            number += 1
-        return f"{KEY_ID}-{number}"
 
 
 def tell_vault(script: Script, cast: Cast) -> None:
