@@ -15,8 +15,9 @@ from typing import Any, ClassVar, Final
 from eth_abi.abi import decode as abi_decode
 from eth_abi.abi import encode as abi_encode
 from eth_abi.exceptions import DecodingError, EncodingError
-from eth_utils.address import is_checksum_address, to_checksum_address
 from eth_utils.crypto import keccak
+
+from infra.chain.addresses import checksummed, is_checksummed
 
 SELECTOR_BYTES: Final = 4
 WORD_BYTES: Final = 32
@@ -118,7 +119,7 @@ def encode(call: Call) -> bytes:
     """Return the calldata. Raises MalformedCalldata for an address without its checksum or a number out of range."""
     arguments = astuple(call)
     for kind, argument in zip(call.TYPES, arguments, strict=True):
-        if kind == "address" and not is_checksum_address(argument):
+        if kind == "address" and not is_checksummed(argument):
             raise MalformedCalldata(f"not a checksummed address: {argument!r:.60}")
     try:
         return _SELECTORS[type(call)] + abi_encode(call.TYPES, arguments)
@@ -139,7 +140,7 @@ def decode(calldata: bytes) -> Call:
         values = abi_decode(kind.TYPES, calldata[SELECTOR_BYTES:])
     except DecodingError as error:
         raise MalformedCalldata(str(error)) from error
-    arguments: list[Any] = [to_checksum_address(value) if isinstance(value, str) else value for value in values]
+    arguments: list[Any] = [checksummed(bytes.fromhex(value[2:])) if isinstance(value, str) else value for value in values]
     call = kind(*arguments)
     if encode(call) != calldata:  # pragma: no cover - as long as eth_abi checks padding itself
         raise MalformedCalldata(f"{kind.SIGNATURE} is not in its canonical form")

@@ -10,19 +10,17 @@ Leaves out access lists (an empty one is the only one there is), other transacti
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import rlp  # type: ignore[import-untyped]  # ships no types
 from coincurve import PublicKey
-from eth_utils.address import is_checksum_address, to_checksum_address
 from eth_utils.crypto import keccak
 from rlp.codec import encode_raw  # type: ignore[import-untyped]  # as rlp
 
+from infra.chain.addresses import ADDRESS_BYTES, checksummed, is_checksummed
 from schemas.events.lifecycle import UnsignedTransaction
 
 TRANSACTION_TYPE: Final = b"\x02"
-ADDRESS_BYTES: Final = 20
 CHAIN_ID_MAX: Final = 2**64 - 1
 NONCE_MAX: Final = 2**64 - 2
 GAS_MAX: Final = 2**64 - 1
@@ -34,8 +32,6 @@ CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD
 
 _UNSIGNED_FIELDS: Final = 9
 _SIGNED_FIELDS: Final = 12
-_ADDRESSES_MAX: Final = 4_096
-"""Addresses whose checksum is remembered: a firm pays to far fewer, and each is a hash (EIP-55)."""
 
 
 class TransactionInvalid(Exception):
@@ -68,7 +64,7 @@ class Transaction:
         _bound("gas_limit * max_fee_per_gas", self.gas_limit * self.max_fee_per_gas, 0, UINT256_MAX)
         _bound("value", self.value, 0, UINT256_MAX)
         _bound("bytes of data", len(self.data), 0, DATA_BYTES_MAX)
-        if self.to is not None and not _is_checksummed(self.to):
+        if self.to is not None and not is_checksummed(self.to):
             raise TransactionInvalid(f"to is not a checksummed address: {self.to!r:.60}")
 
 
@@ -145,11 +141,24 @@ def signer_of(digest: bytes, signature: Signature) -> str:
     # coincurve raises bare exceptions when no point has this r, or the sum is the point at infinity.
     except Exception as error:
         raise TransactionInvalid(f"the signature recovers to no key: {error}") from error
-    return _checksummed(keccak(point[1:])[-ADDRESS_BYTES:])
+    return checksummed(keccak(point[1:])[-ADDRESS_BYTES:])
 
 
 def to_record(transaction: Transaction) -> UnsignedTransaction:
     """Return the form that goes into events. Raises TransactionInvalid for a contract creation, which no event holds."""
+    return _record(transaction, signing_payload(transaction))
+
+
+def from_record(record: UnsignedTransaction) -> Transaction:
+    """Return the transaction that the record's payload encodes, when its fields say the same. Raises TransactionInvalid."""
+    payload = bytes.fromhex(record.signing_payload[2:])
+    transaction = decode_payload(payload)
+    if _record(transaction, payload) != record:
+        raise TransactionInvalid("the payload to be signed is not the transaction that the fields describe")
+    return transaction
+
+
+def _record(transaction: Transaction, payload: bytes) -> UnsignedTransaction:
     if transaction.to is None:
         raise TransactionInvalid("a contract creation has no place in an order")
     return UnsignedTransaction(
@@ -161,16 +170,8 @@ def to_record(transaction: Transaction) -> UnsignedTransaction:
         to=transaction.to,
         value=transaction.value,
         input="0x" + transaction.data.hex(),
-        signing_payload="0x" + signing_payload(transaction).hex(),
+        signing_payload="0x" + payload.hex(),
     )
-
-
-def from_record(record: UnsignedTransaction) -> Transaction:
-    """Return the transaction that the record's payload encodes, when its fields say the same. Raises TransactionInvalid."""
-    transaction = decode_payload(bytes.fromhex(record.signing_payload[2:]))
-    if transaction.to is None or to_record(transaction) != record:
-        raise TransactionInvalid("the payload to be signed is not the transaction that the fields describe")
-    return transaction
 
 
 def _bound(name: str, number: int, least: int, most: int) -> None:
@@ -178,14 +179,6 @@ def _bound(name: str, number: int, least: int, most: int) -> None:
         # Python refuses to write out numbers of thousands of digits, and what is hostile must be refused, not crash.
         told = str(number) if number.bit_length() <= UINT256_MAX.bit_length() * 2 else f"a number of {number.bit_length()} bits"
         raise TransactionInvalid(f"{name} is {told}, outside {least} to {most}")
-
-
-_is_checksummed = lru_cache(maxsize=_ADDRESSES_MAX)(is_checksum_address)
-
-
-@lru_cache(maxsize=_ADDRESSES_MAX)
-def _checksummed(address: bytes) -> str:
-    return to_checksum_address(address)
 
 
 def _octets(number: int) -> bytes:
@@ -239,7 +232,7 @@ def _transaction(items: list[object]) -> Transaction:
         max_priority_fee_per_gas=_number(priority_fee),
         max_fee_per_gas=_number(max_fee),
         gas_limit=_number(gas_limit),
-        to=_checksummed(to) if to else None,
+        to=checksummed(to) if to else None,
         value=_number(value),
         data=call_input,
     )

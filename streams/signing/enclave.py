@@ -2,7 +2,8 @@
 
 The one place where a key is used. Before it is, what is to be signed is on the disk in the enclave's own memory; and what was
 signed once is said again with the same bytes, whatever has come since: the signature may have been seen, so taking it back
-would be a lie. Source: architecture, rules 10 and 11. Left out: signing replacements of stuck transactions.
+would be a lie. What others may have signed though the order was refused is said with the refusal (ADR 15).
+Source: architecture, rules 10 and 11. Left out: signing replacements of stuck transactions.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 from infra.chain import transaction
 from infra.telemetry import metrics
 from schemas.events.base import Refusal
+from schemas.events.governance import WalletAssigned
 from schemas.events.lifecycle import Signed, Simulated
 from schemas.keys import Attestation, KeyBackend
 from schemas.values import Instant, Sha256
@@ -21,6 +23,7 @@ from streams.execution.carriage import wallet_sender
 from streams.signing.attestation import CODE
 from streams.signing.backends.contract import KeyUnusable, Pending, Signer, Task
 from streams.signing.decider import Judged, Signature, SignerState, signed_of
+from streams.signing.digests import keys_of
 from streams.signing.evidence.case import MICROS_PER_SECOND
 from streams.signing.evidence.verdict import Verdict, refusal_of
 from streams.signing.memory.payloads import Spoken, payload_of
@@ -67,6 +70,7 @@ class Enclave:
         judged = self._judged(state, received, simulated, now)
         if isinstance(judged, Judged) and judged.signed is None and judged.verdict.refusal is not None:
             metrics.count_refused_by_signer(judged.verdict.refusal.check)
+            return replace(judged, claimed=self._memory.left_claimed(simulated))
         return judged
 
     def _judged(self, state: SignerState, received: Received, simulated: Simulated, now: Instant) -> Judged | Later | None:
@@ -102,12 +106,14 @@ class Enclave:
         refusal = self._memory.refusal(payload, now)
         if refusal is not None:
             return _refused(simulated, verdict, refusal)
+        is_new = self._memory.found(simulated) is None
         self._memory.claim(payload, self._memory.reached.moved_to(self._witness, received.partition))
         try:
             signature = self._sign(received, simulated)
         except KeyUnusable as unusable:
             self._at_work.pop(_place(received), None)
-            self._memory.release(payload)
+            if _is_untouched(wallet, is_new=is_new):
+                self._memory.release(payload)
             remedy = [unusable.remedy] if unusable.remedy else []
             return _refused(simulated, verdict, refusal_of(unusable.check, str(unusable), *remedy))
         if isinstance(signature, Pending):
@@ -123,13 +129,16 @@ class Enclave:
         """Sign the bytes that were judged, and see whose signature it is before it leaves."""
         wallet = self._witness.firm.wallets[simulated.wallet_id]
         unsigned = transaction.from_record(simulated.transaction)
-        task = Task(simulated, received.digest, transaction.digest(unsigned), wallet.key_backend, wallet.key_id)
+        digest = transaction.digest(unsigned)
+        task = Task(simulated, received.digest, digest, wallet.key_backend, wallet.key_id)
         made = self._signer.sign(task)
         if isinstance(made, Pending):
             return made
-        sent, sender = made.transaction or unsigned, wallet_sender(wallet)
-        signed = transaction.assemble(sent, made.signature)
-        if transaction.signer_of(transaction.digest(sent), made.signature) != sender:
+        sender = wallet_sender(wallet)
+        if made.transaction is not None:
+            unsigned, digest = made.transaction, transaction.digest(made.transaction)
+        signed = transaction.assemble(unsigned, made.signature)
+        if transaction.signer_of(digest, made.signature) != sender:
             raise KeyUnusable(f"the key of wallet {wallet.wallet_id} signs for another address than {sender}")
         attestation = Attestation(
             backend=wallet.key_backend,
@@ -145,6 +154,17 @@ class Enclave:
 
 def _place(received: Received) -> Place:
     return received.partition, received.digest
+
+
+def _is_untouched(wallet: WalletAssigned, *, is_new: bool) -> bool:
+    """Whether a key that cannot sign means that nobody has: those who hold shares may have, once they were asked.
+
+    Who is asked answers later. So a key in shares that fails when it is asked first has asked nobody; a Safe may have asked
+    one owner's holders before another owner failed.
+    """
+    if IN_ONE_PLACE.issuperset(keys_of(wallet).values()):
+        return True
+    return is_new and wallet.key_backend != "safe"
 
 
 def _refused(simulated: Simulated, verdict: Verdict, refusal: Refusal) -> Judged:
