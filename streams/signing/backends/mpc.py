@@ -9,7 +9,8 @@ Nothing here is state: after a crash the topic is. Source: architecture, rule 10
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -24,9 +25,9 @@ from schemas.events.keys import KeyGenerated
 from schemas.keys import CosignerVerdict, KeyId
 from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
 from schemas.values import Instant, Sha256, Slug
-from streams.cosigning.coordination import MICROS_PER_MS, Company, Quorum, chosen
+from streams.cosigning.coordination import MICROS_PER_MS, TO_ALL, Company, Quorum, chosen, rounds_said
 from streams.cosigning.letters import UNSIGNED, NotFromSender, require_from, require_signed
-from streams.cosigning.sessions.refusals import BANNED, PASSING
+from streams.cosigning.sessions.refusals import ABORTED, PASSING
 from streams.governance.view import Governance
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 
@@ -69,7 +70,11 @@ class Channel:
 class _Attempt:
     opened: SessionOpened
     until: Instant
-    heard: set[Slug] = field(default_factory=set)
+    rounds: dict[Slug, set[tuple[int, Slug]]] = field(default_factory=dict)
+    """What each participant said of the protocol: in which round, to whom."""
+    accusers: set[Slug] = field(default_factory=set)
+    refused: dict[Slug, str] = field(default_factory=dict)
+    """Which check, by participant."""
     is_lost: bool = False
     """Somebody refused: it leads nowhere."""
     again_at: Instant = 0
@@ -90,6 +95,10 @@ class _Asked:
         return next(reversed(self.attempts.values()), None)
 
 
+_Said = tuple[Sha256, Cosigned]
+"""In which session somebody says that it signed, and what."""
+
+
 class MpcSigner:
     """Asks cosigners for signatures."""
 
@@ -101,8 +110,8 @@ class MpcSigner:
         self._inbox: Inbox | None = None
         self._company = Company()
         self._asked: dict[bytes, _Asked] = {}
-        self._signed: dict[Sha256, dict[Slug, tuple[Sha256, Cosigned]]] = {}
-        """By digest and cosigner: the session, and what it signed there."""
+        self._signed: dict[Slug, dict[Sha256, _Said]] = {}
+        """By cosigner and digest. Each has its own bound: nobody can talk another's word away."""
 
     def sign(self, task: Task) -> Made | Pending:
         """Ask for a signature of the task's digest, or look whether it has come.
@@ -182,11 +191,13 @@ class MpcSigner:
         log.info("cosigners asked", order_id=task.simulated.order_id, cosigners=names, attempt=number)
 
     def _blame_silence(self, attempt: _Attempt, now: Instant) -> None:
-        """Those who said nothing; if all said something, all: who of them is to blame is not known."""
-        silent = [name for name in attempt.opened.participants if name not in attempt.heard]
-        for name in silent or attempt.opened.participants:
+        """Those who are behind: the others wait for them. All, when all said all they had to."""
+        names = attempt.opened.participants
+        through = {name: rounds_said(name, names, attempt.rounds.get(name, ())) for name in names}
+        behind = [name for name in names if through[name] == min(through.values())]
+        for name in behind:
             self._company.pass_over(name, now)
-        log.warning("cosigners were silent", session=attempt.opened.session_id, cosigners=silent or attempt.opened.participants)
+        log.warning("cosigners were silent", session=attempt.opened.session_id, cosigners=behind)
 
     def _take(self, message: CosignerMessage, now: Instant) -> None:
         """Note what a message means for what was asked; what its sender did not sign means nothing."""
@@ -204,9 +215,6 @@ class MpcSigner:
                 self._take_said(message, asked, attempt, now)
         except (NotFromSender, ValidationError, ValueError) as reason:
             log.warning("message dropped", session=message.session_id, sender=message.sender, reason=str(reason))
-            return
-        if attempt is not None:
-            attempt.heard.add(message.sender)
 
     def _about(self, session: Sha256) -> tuple[_Asked, _Attempt] | tuple[None, None]:
         for asked in self._asked.values():
@@ -216,49 +224,70 @@ class MpcSigner:
 
     def _take_signed(self, message: CosignerMessage, payload: bytes) -> None:
         cosigned = Cosigned.model_validate_json(payload)
-        if len(self._signed) > TASKS_MAX:
-            del self._signed[next(iter(self._signed))]
-        self._signed.setdefault(cosigned.digest, {}).setdefault(message.sender, (message.session_id, cosigned))
-        self._company.heard(message.sender)
+        mine = self._signed.setdefault(message.sender, {})
+        mine.setdefault(cosigned.digest, (message.session_id, cosigned))
+        if len(mine) > TASKS_MAX:
+            del mine[next(iter(mine))]
 
     def _take_said(self, message: CosignerMessage, asked: _Asked, attempt: _Attempt, now: Instant) -> None:
-        if message.sender not in attempt.opened.participants:
+        names, sender = attempt.opened.participants, message.sender
+        if sender not in names:
             return
-        if message.kind == "banned":
-            self._company.keep_apart(message.sender, Accusation.model_validate_json(base64url.decode(message.payload)).cosigner)
-        if message.kind != "refused":
-            return
-        refusal = Refusal.model_validate_json(base64url.decode(message.payload))
-        log.warning("cosigner refuses", cosigner=message.sender, check=refusal.check, reason=refusal.message)
-        if refusal.check in PASSING:
+        match message.kind:
+            case "round" if message.round <= TO_ALL and message.receiver in ("", *names):
+                attempt.rounds.setdefault(sender, set()).add((message.round, message.receiver))
+            case "banned":
+                accused = Accusation.model_validate_json(base64url.decode(message.payload)).cosigner
+                if accused in names:
+                    self._company.keep_apart(sender, accused)
+                    attempt.accusers.add(sender)
+            case "refused" if sender not in attempt.refused:
+                refusal = Refusal.model_validate_json(base64url.decode(message.payload))
+                log.warning("cosigner refuses", cosigner=sender, check=refusal.check, reason=refusal.message)
+                self._take_refused(sender, refusal, asked, attempt, now)
+
+    def _take_refused(self, sender: Slug, refusal: Refusal, asked: _Asked, attempt: _Attempt, now: Instant) -> None:
+        """An attempt ends with its first refusal; who says more of them holds nothing up."""
+        is_passing = refusal.check in PASSING
+        if not is_passing:
+            asked.refused[sender] = refusal
+        elif refusal.check != ABORTED:
+            if sender not in attempt.accusers:
+                self._company.pass_over(sender, now)
+        elif not attempt.accusers and ABORTED not in attempt.refused.values():
+            for name in attempt.opened.participants:
+                self._company.pass_over(name, now)
+        attempt.refused[sender] = refusal.check
+        if not attempt.is_lost and is_passing:
             attempt.again_at = now + min(AGAIN_MICROS * attempt.opened.attempt, SILENCE_MICROS_MAX)
-            if refusal.check != BANNED:
-                self._company.pass_over(message.sender, now)
-        else:
-            asked.refused[message.sender] = refusal
         attempt.is_lost = True
 
     def _found(self, task: Task, made: KeyGenerated, now: Instant) -> Made | None:
         """A signature of these bytes by this key, with the verdicts of those who say it; these are waited for a little."""
-        said = self._signed.get(task.digest.hex(), {})
-        by_signature: dict[tuple[str, str, int], list[Slug]] = {}
-        for name, (_, cosigned) in said.items():
-            by_signature.setdefault((cosigned.r, cosigned.s, cosigned.y_parity), []).append(name)
-        for (r, s, y_parity), names in by_signature.items():
+        digest = task.digest.hex()
+        said = {name: mine[digest] for name, mine in self._signed.items() if digest in mine}
+        by_signature: dict[tuple[str, str, int], dict[Slug, _Said]] = {}
+        for name, (session, cosigned) in said.items():
+            by_signature.setdefault((cosigned.r, cosigned.s, cosigned.y_parity), {})[name] = session, cosigned
+        for (r, s, y_parity), words in by_signature.items():
             signature = _recovering(task.digest, r, s, y_parity, made.address)
             if signature is None:
                 continue
             asked = self._asked.setdefault(task.digest, _Asked(task))
             asked.signed_at = asked.signed_at or now
-            verdicts = [verdict for name in names if (verdict := self._verdict(task, name, said[name][1])) is not None]
+            took_part = _took_part(asked, words)
+            verdicts = [each for name, (_, cosigned) in took_part.items() if (each := self._verdict(task, name, cosigned))]
             if len(verdicts) < made.threshold and now - asked.signed_at < VERDICTS_MICROS:
                 continue
-            session, cosigned = said[names[0]]
-            return Made(signature, cosigned.epoch, session, tuple(sorted(verdicts, key=lambda each: each.cosigner)))
+            for name in took_part:
+                self._company.heard(name)
+            origins = Counter((session, cosigned.epoch) for session, cosigned in took_part.values())
+            ((session, epoch), _), *_ = origins.most_common(1)
+            return Made(signature, epoch, session, tuple(sorted(verdicts, key=lambda each: each.cosigner)))
         return None
 
     def _verdict(self, task: Task, name: Slug, cosigned: Cosigned) -> CosignerVerdict | None:
-        """What a cosigner says of the order; None when it did not sign that."""
+        """What a cosigner says of the order; None when it did not sign that, or says that it is where it is not."""
         verdict = CosignerVerdict(
             cosigner=name,
             site=cosigned.site,
@@ -267,7 +296,8 @@ class MpcSigner:
             governance_position=cosigned.governance_position,
             signature=UNSIGNED,
         )
-        if (enrolled := self._firm().cosigners.get(name)) is None:
+        enrolled = self._firm().cosigners.get(name)
+        if enrolled is None or enrolled.cosigner.site != cosigned.site:
             return None
         try:
             require_signed(
@@ -279,6 +309,20 @@ class MpcSigner:
             log.warning("verdict dropped", cosigner=name, reason=str(reason))
             return None
         return verdict.model_copy(update={"signature": cosigned.verdict_signature})
+
+
+def _took_part(asked: _Asked, words: Mapping[Slug, _Said]) -> Mapping[Slug, _Said]:
+    """Of those who say the same signature, who was asked to make it. Anybody can say it after them, and of any session.
+
+    After a restart nobody remembers who was asked: then all of them count, and governance's threshold is of verdicts.
+    """
+    opened = {session: attempt.opened for session, attempt in asked.attempts.items()}
+    found = {
+        name: (session, cosigned)
+        for name, (session, cosigned) in words.items()
+        if session in opened and name in opened[session].participants and cosigned.epoch == opened[session].epoch
+    }
+    return found or words
 
 
 def _recovering(digest: bytes, r: str, s: str, y_parity: int, address: str) -> Signature | None:
