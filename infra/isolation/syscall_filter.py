@@ -3,7 +3,9 @@
 Decides that nobody can get in and nothing can be started: no listening, no execution, no sockets but outgoing TCP, no
 reaching into other processes, and none of the ways around these rules: io_uring, which seccomp does not see; protocols
 and implicit connects (MPTCP, SCTP, TCP Fast Open) that Landlock's TCP rules do not cover; new namespaces, in which the
-rest could be had again. Refused calls fail with EPERM. Needs libseccomp (libseccomp2 on Debian), found by pyseccomp.
+rest could be had again. And nothing that Landlock lets pass outside the files it lists: their modes and owners cannot be
+changed, and memory is shared with nobody. Refused calls fail with EPERM. Needs libseccomp (libseccomp2 on Debian), found by
+pyseccomp.
 Leaves out a list of all that is allowed: the C libraries' calls change with their versions, and a signer that dies of
 a new one in the middle of a signature is worse than a harmless call that is not refused.
 """
@@ -22,10 +24,27 @@ REFUSED_CALLS: Final = (
     *("execve", "execveat"),
     *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp"),
     *("io_uring_setup", "io_uring_enter", "io_uring_register"),
-    *("mount", "umount2", "move_mount", "fsopen", "open_tree", "pivot_root", "chroot", "setns", "unshare"),
+    *(
+        "mount",
+        "umount2",
+        "move_mount",
+        "mount_setattr",
+        "fsopen",
+        "fspick",
+        "fsconfig",
+        "fsmount",
+        "open_tree",
+        "open_tree_attr",
+    ),
+    *("pivot_root", "chroot", "setns", "unshare"),
+    *("chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "setxattr", "lsetxattr", "setxattrat"),
+    *("shmget", "shmat", "msgget", "msgsnd", "semget", "mq_open"),
     *("init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "bpf", "perf_event_open"),
     *("userfaultfd", "keyctl", "add_key", "request_key", "open_by_handle_at", "swapon", "swapoff", "reboot"),
 )
+NEWEST_CALLS: Final = {"fchmodat2": 452, "setxattrat": 463, "open_tree_attr": 467}
+"""Numbers, alike on all architectures, of calls that a kernel may have before its libseccomp has heard of them."""
+UNHEARD_OF: Final = -1
 SOCKET_TYPE_MASK: Final = 0xF
 SOCKET_TYPES: Final = range(SOCKET_TYPE_MASK + 1)
 IPPROTO_TCP: Final = 6
@@ -46,8 +65,8 @@ def load() -> None:
     refuse = pyseccomp.ERRNO(errno.EPERM)
     calls = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     for call in REFUSED_CALLS:
-        if _known(call):
-            calls.add_rule(refuse, call)
+        if (number := _number(call)) is not None:
+            calls.add_rule(refuse, number)
     _refuse_sockets(calls, refuse)
     for call, position in SEND_FLAGS.items():
         calls.add_rule(refuse, call, pyseccomp.Arg(position, pyseccomp.MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN))
@@ -58,17 +77,17 @@ def load() -> None:
     calls.load()
 
 
-def _known(call: str) -> bool:
-    """Whether this libseccomp has heard of the call: an older one lacks the newest, and then the kernel mostly does."""
-    try:
-        pyseccomp.resolve_syscall(pyseccomp.system_arch(), call)
-    except ValueError:
-        return False
-    return True
+def _number(call: str) -> int | None:
+    """The number of a call; None where neither this libseccomp nor we have one, and then the kernel mostly has no such call."""
+    number: int = pyseccomp.resolve_syscall(pyseccomp.system_arch(), call)
+    return NEWEST_CALLS.get(call) if number == UNHEARD_OF else number
 
 
 def _refuse_sockets(calls: "pyseccomp.SyscallFilter", refuse: int) -> None:
-    """Refuse socket() but for TCP over IPv4 and IPv6. socketpair() stays: it reaches nobody else."""
+    """Refuse socket() but for TCP over IPv4 and IPv6. Of socketpair() streams stay, whose ends never reach anybody else.
+
+    An end of a pair of datagram sockets sends to any other Unix socket: to a log, or to an accomplice, with open files.
+    """
     family_max = max(FAMILIES_ALLOWED)
     for family in range(family_max + 1):
         if family not in FAMILIES_ALLOWED:
@@ -76,7 +95,8 @@ def _refuse_sockets(calls: "pyseccomp.SyscallFilter", refuse: int) -> None:
     calls.add_rule(refuse, "socket", pyseccomp.Arg(0, pyseccomp.GT, family_max))
     for kind in SOCKET_TYPES:
         if kind != socket.SOCK_STREAM:
-            calls.add_rule(refuse, "socket", pyseccomp.Arg(1, pyseccomp.MASKED_EQ, SOCKET_TYPE_MASK, kind))
+            for call in ("socket", "socketpair"):
+                calls.add_rule(refuse, call, pyseccomp.Arg(1, pyseccomp.MASKED_EQ, SOCKET_TYPE_MASK, kind))
     for protocol in range(1, IPPROTO_TCP):
         calls.add_rule(refuse, "socket", pyseccomp.Arg(2, pyseccomp.EQ, protocol))
     calls.add_rule(refuse, "socket", pyseccomp.Arg(2, pyseccomp.GT, IPPROTO_TCP))

@@ -16,6 +16,7 @@ MSG_FASTOPEN: Final = 0x2000_0000
 IPPROTO_MPTCP: Final = 262
 CLONE_NEWUSER: Final = 0x1000_0000
 SYSCALL_IO_URING_SETUP: Final = 425
+IPC_PRIVATE: Final = 0
 
 
 def connect(port: int) -> None:
@@ -26,6 +27,12 @@ def connect(port: int) -> None:
 def pair() -> None:
     for end in socket.socketpair():
         end.close()
+
+
+def by_a_pair(address: str) -> None:
+    """An end of a pair of datagram sockets needs no partner: it sends wherever it is told to."""
+    for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM):
+        end.sendto(b"secret", address)
 
 
 def bind() -> None:
@@ -51,6 +58,12 @@ def io_uring() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.syscall(SYSCALL_IO_URING_SETUP, 1, ctypes.create_string_buffer(120)) < 0:
         raise OSError(ctypes.get_errno(), "io_uring_setup")
+
+
+def share_memory() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.shmget(IPC_PRIVATE, 1, 0o600) < 0:
+        raise OSError(ctypes.get_errno(), "shmget")
 
 
 def unshare() -> None:
@@ -105,6 +118,10 @@ def attempts(folder: Path, allowed: int, other: int, environment: Path) -> dict[
         "list another folder": lambda: list(folder.iterdir()),
         "write where only reading is listed": lambda: (folder / "readable" / "new").write_bytes(b"x"),
         "write to another folder": lambda: (folder / "new").write_bytes(b"x"),
+        "let others read another file": lambda: (folder / "hidden").chmod(0o666),
+        "give another file away": lambda: os.chown(folder / "hidden", os.getuid(), os.getgid()),
+        "mark another file": lambda: os.setxattr(folder / "hidden", "user.mark", b"x"),
+        "share memory": share_memory,
         "read another process's environment": environment.read_bytes,
         "connect to another port": lambda: connect(other),
         "connect to another port from a thread": lambda: in_a_thread(lambda: connect(other)),
@@ -118,6 +135,7 @@ def attempts(folder: Path, allowed: int, other: int, environment: Path) -> dict[
         "open a multipath TCP socket": lambda: open_socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP),
         "open an SCTP socket": lambda: open_socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP),
         "open a Unix socket": lambda: open_socket(socket.AF_UNIX, socket.SOCK_STREAM),
+        "reach a Unix socket by a pair": lambda: by_a_pair(str(folder / "door")),
         "open a packet socket": lambda: open_socket(socket.AF_PACKET, socket.SOCK_RAW),
         "open a netlink socket": lambda: open_socket(socket.AF_NETLINK, socket.SOCK_RAW),
         "set up io_uring": io_uring,
@@ -136,6 +154,8 @@ def outcome(attempt: Callable[[], object]) -> str:
 def main() -> None:
     folder, allowed, other = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     environment = Path(f"/proc/{os.getppid()}/environ")
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    door.bind(str(folder / "door"))
     confinement = confine(
         read=[*runtime_paths(), folder / "readable"],
         write=[folder / "writable"],
