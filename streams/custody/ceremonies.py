@@ -23,6 +23,7 @@ from schemas.keys import DestructionProof, GenerateKey, KeyOperation, KeyVouched
 from schemas.sessions import Accusation, CosignerMessage, SessionKind, SessionOpened
 from schemas.values import TEXT_CHARACTERS_MAX, Instant, Slug
 from streams.cosigning.letters import NotFromSender, require_from
+from streams.governance.changes.keys import proofs
 from streams.governance.keys import KeyStanding
 from streams.governance.view import Governance
 
@@ -73,6 +74,8 @@ class Attempt:
     opened: SessionOpened
     said: dict[Slug, KeyVouched | DestructionProof] = field(default_factory=dict)
     refused: dict[Slug, Refusal] = field(default_factory=dict)
+    doubt: str = ""
+    """Why governance would not believe what all have said."""
 
     def hear(self, message: CosignerMessage, firm: Governance) -> None:
         """Take in what a participant says; anything else counts for nothing."""
@@ -103,7 +106,7 @@ class Attempt:
     def is_lost(self, now: Instant) -> bool:
         """Whether nothing can come of it any more."""
         late = now >= self.opened.opened_at + ATTEMPT_SECONDS_MAX * MICROS_PER_SECOND
-        return late or bool(self.refused) or (self._is_complete and self.report() is None)
+        return late or bool(self.refused or self.doubt) or (self._is_complete and self.report() is None)
 
     @property
     def _is_complete(self) -> bool:
@@ -133,20 +136,38 @@ class Attempt:
             }
         )
 
-    def _destroyed(self, proofs: list[DestructionProof]) -> ReportKey:
-        return ReportKey(ordered_position=self.opened.ordered_position, outcome="destroyed", proofs=proofs)
+    def _destroyed(self, said: list[DestructionProof]) -> ReportKey:
+        return ReportKey(ordered_position=self.opened.ordered_position, outcome="destroyed", proofs=said)
+
+    def believable(self, known: KeyStanding, firm: Governance, now: Instant) -> ReportKey | None:
+        """What is to be reported, if it proves what governance will ask for; if not, the attempt is lost."""
+        if (report := self.report()) is None:
+            return None
+        try:
+            if report.outcome == "destroyed":
+                proofs.check_destroyed(firm, known, report.proofs, now)
+            else:
+                share = proofs.Share(self.opened.key_id, report.epoch, proofs.account(report))
+                proofs.check_vouched(firm, self.opened.participants, report.vouched, share, after=known.epoch)
+        except proofs.Unproven as unproven:
+            self.doubt = str(unproven)
+            return None
+        return report
 
     def failure(self) -> Refusal:
         """Why nothing came of it, for people."""
         if self.refused:
             name, refusal = next(iter(self.refused.items()))
             return refusal.model_copy(update={"message": f"{name}: {refusal.message}"[:TEXT_CHARACTERS_MAX]})
+        if self.doubt:
+            return _spoiled(self.doubt)
         silent = ", ".join(name for name in self.opened.participants if name not in self.said)
         message = (
             f"{silent} said nothing in {ATTEMPT_SECONDS_MAX} s" if silent else "its cosigners do not vouch for the same key"
         )
-        return Refusal(
-            check="ceremony",
-            message=message[:TEXT_CHARACTERS_MAX],
-            remedy="See that all cosigners of the key are running, then have it ordered again.",
-        )
+        return _spoiled(message)
+
+
+def _spoiled(message: str) -> Refusal:
+    remedy = "See that all cosigners of the key are running, then have it ordered again; recover the share of one that cheats."
+    return Refusal(check="ceremony", message=message[:TEXT_CHARACTERS_MAX], remedy=remedy)

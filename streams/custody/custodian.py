@@ -147,7 +147,7 @@ class Custodian:
         for position, (order, known) in sorted(open_orders.items()):
             under_way = self._under_way.setdefault(position, _UnderWay())
             if under_way.attempt is not None:
-                self._listen(order, under_way, under_way.attempt, now)
+                self._listen(known, under_way, under_way.attempt, now)
             elif now >= under_way.resume_at:
                 self._take_up(order, known, under_way, now)
 
@@ -169,8 +169,10 @@ class Custodian:
         else:
             self._report(keeping.carried_out(order, keeper, self._notes, now), under_way, now)
 
-    def _listen(self, order: KeyOrdered, under_way: _UnderWay, attempt: Attempt, now: Instant) -> None:
-        if (report := attempt.report()) is not None:
+    def _listen(self, known: KeyStanding, under_way: _UnderWay, attempt: Attempt, now: Instant) -> None:
+        order = known.open_order
+        assert order is not None  # noqa: S101 - narrows: an attempt is of what is open
+        if (report := attempt.believable(known, self._governance.view, now)) is not None:
             self._report(report, under_way, now)
         elif attempt.is_lost(now):
             refusal = attempt.failure()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,23 @@ def differ(scene: Scene) -> None:
     scene.hear(5, "vouched", other)
 
 
+def tell_of_four(scene: Scene) -> None:
+    for place in range(1, 5):
+        scene.hear(place, "vouched", vouched(place, scene.opened[-1].attempt))
+
+
+def forge_a_word(scene: Scene) -> None:
+    """The fifth says what the others say, under a signature that is not its own: governance would refuse it for ever."""
+    tell_of_four(scene)
+    scene.hear(5, "vouched", vouched(5, scene.opened[-1].attempt, keys="mallory"))
+
+
+def speak_for_another(scene: Scene) -> None:
+    """The fifth repeats the word of the fourth."""
+    tell_of_four(scene)
+    scene.hear(5, "vouched", vouched(4, scene.opened[-1].attempt))
+
+
 LOST: list[tuple[str, Callable[[Scene], None], float, str]] = [
     ("one refuses", lambda scene: scene.hear(2, "refused", UNREADY), 0, "cosigner-2: governance is still on its way"),
     (
@@ -102,6 +120,8 @@ LOST: list[tuple[str, Callable[[Scene], None], float, str]] = [
         "cosigner-2: will not run anything with cosigner-4 again: a wrong proof",
     ),
     ("all are silent", lambda _: None, ATTEMPT_SECONDS_MAX, "cosigner-5 said nothing in 90 s"),
+    ("one forges its own word", forge_a_word, 0, "the signature of cosigner-5 does not hold"),
+    ("one speaks for another", speak_for_another, 0, "cosigner-5 has not vouched for it"),
     ("one vouches for another key", differ, 0, "its cosigners do not vouch for the same key"),
 ]
 
@@ -178,3 +198,16 @@ def test_an_end_is_reported_when_all_have_destroyed_their_shares(tmp_path: Path)
         scene.hear(place, "destroyed", destroyed(place, START))
     scene.act()
     assert len(scene.spec.only(KeyDestroyed).proofs) == 5
+
+
+@pytest.mark.parametrize("wrong", [{"destroyed_at": START + 10**15}, {"what": "nothing at all"}, {"keys": "mallory"}])
+def test_a_proof_that_governance_would_refuse_leaves_no_order_open_for_ever(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """One cosigner's nonsense would otherwise keep the key from being recovered by somebody else, for good."""
+    scene = of_key(*agreed(DESTROY), folder=tmp_path)
+    for _ in range(ATTEMPTS_MAX):
+        for place in range(1, 6):
+            scene.hear(place, "destroyed", destroyed(place, START, **(wrong if place == 5 else {})))
+        scene.act()
+        scene.act(PAUSE_SECONDS)
+    assert "cosigner-5" in scene.spec.only(KeyFailed).refusal.message
+    assert not scene.custodian.has_orders
