@@ -5,7 +5,8 @@ object; what leaves is sealed. A session is one party's side of one run, in roun
 who must then be heard, and `advance`, given exactly these, what to say next, until it is `finished`. It ends for good at the
 first wrong message, and is never stored: what it holds could be used once only, and a second use would leak the share.
 Messages to one party are secret and must be encrypted to it; those to everybody must be the same for everybody (one ordered
-log sees to it). Nothing here may be given a message twice.
+log sees to it). Nothing here may be given a message twice. Who uses a share says first of which key it is (its account, which
+is public): so shares that do not go together are told apart into those of two keys, and those of two epochs of one.
 
 A refresh keeps the correlations of the oblivious transfers and randomises them (ePrint 2019/1328, section 8): a thief of old
 shares, who hears nothing of the refresh, is left with nothing. A complete one makes them anew, in twenty times the time; it is
@@ -20,10 +21,17 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
 
 import proofdesk_mpc
+from eth_utils.address import to_checksum_address
 
 SESSION_ID_BYTES: Final = 32
 DIGEST_BYTES: Final = 32
 SEALING_KEY_BYTES: Final = 32
+ACCOUNT_BYTES: Final = 20
+ANOTHER_KEY: Final = "find out which of the two was put in the wrong place, and put the right share there from its back-up"
+ANOTHER_EPOCH: Final = (
+    "one of them is from before a rotation, and signs nothing any more: see with key show which epoch counts, "
+    "and have the share of whoever lacks it recovered"
+)
 
 
 class SessionAborted(Exception):
@@ -42,7 +50,10 @@ class SessionAborted(Exception):
 
 
 class ShareUnfit(SessionAborted):
-    """The share does not go with the others': it is of another key or epoch, or was not sealed under the key given."""
+    """The share does not go with another, of another key or epoch (it says which), or was not sealed under the key given.
+
+    Which of the two is the wrong one is not known here; `blamed` has the other.
+    """
 
 
 class Outgoing(NamedTuple):
@@ -175,6 +186,47 @@ class _Rounds:
         raise TypeError("a session is neither copied nor pickled; what it holds may be used once only")
 
 
+class _Holding(_Rounds):
+    """A session of those who have shares already, which have to go together."""
+
+    __slots__ = ("_account", "_has_compared")
+
+    def _holds(self, share: Share) -> None:
+        self._account = bytes.fromhex(share.address.removeprefix("0x"))
+        self._has_compared = False
+
+    def start(self) -> list[Outgoing]:
+        return [said._replace(payload=self._account + said.payload) for said in super().start()]
+
+    def advance(self, messages: Sequence[Incoming]) -> list[Outgoing]:
+        try:
+            if self._has_compared:
+                return super().advance(messages)
+            # What is of another key is given on as nothing, which ends the run as any other message would that is wrong.
+            said = super().advance([self._without_account(each) for each in messages])
+        except SessionAborted as aborted:
+            raise self._explained(aborted, messages) from None
+        self._has_compared = True
+        return said
+
+    def _without_account(self, message: Incoming) -> Incoming:
+        named, payload = message.payload[:ACCOUNT_BYTES], message.payload[ACCOUNT_BYTES:]
+        return message._replace(payload=payload if named == self._account else b"")
+
+    def _explained(self, aborted: SessionAborted, messages: Sequence[Incoming]) -> SessionAborted:
+        """The same abort, in words that say which of two shares is of what, if that is why."""
+        own = to_checksum_address(self._account)
+        for sender, payload, _ in () if self._has_compared else messages:
+            named = payload[:ACCOUNT_BYTES]
+            if len(named) == ACCOUNT_BYTES and named != self._account:
+                reason = f"the share of party {sender} is of another key, {to_checksum_address(named)}, and ours of {own}"
+                return ShareUnfit(f"{reason}; {ANOTHER_KEY}", aborted.banned, sender)
+        if not isinstance(aborted, ShareUnfit) or aborted.blamed is None:
+            return aborted
+        reason = f"the share of party {aborted.blamed} and ours are both of the key of {own}, but of different epochs"
+        return ShareUnfit(f"{reason}; {ANOTHER_EPOCH}", aborted.banned, aborted.blamed)
+
+
 class _ShareRounds(_Rounds):
     __slots__ = ()
 
@@ -197,7 +249,7 @@ class Keygen(_ShareRounds):
         super().__init__(proofdesk_mpc.keygen(_session_id(session_id), threshold, parties, party))
 
 
-class Refresh(_ShareRounds):
+class Refresh(_Holding, _ShareRounds):
     """The holder of `share` makes new shares of the same key with all others; the old ones then go together with none."""
 
     __slots__ = ()
@@ -205,9 +257,10 @@ class Refresh(_ShareRounds):
     def __init__(self, share: Share, session_id: bytes, *, complete: bool = False) -> None:
         """`session_id` has 32 bytes and is never used again; `complete`: with new correlations, too, which all must say."""
         super().__init__(proofdesk_mpc.refresh(share.held, _session_id(session_id), complete))
+        self._holds(share)
 
 
-class Signing(_Rounds):
+class Signing(_Holding):
     """The holder of `share` signs `digest` with `counterparties`: as many as make up the threshold with it."""
 
     __slots__ = ()
@@ -215,6 +268,7 @@ class Signing(_Rounds):
     def __init__(self, share: Share, session_id: bytes, counterparties: Sequence[int], digest: bytes) -> None:
         """`session_id` has 32 bytes and is never used again. Raises ValueError: too few, too many, or wrong lengths."""
         super().__init__(proofdesk_mpc.signing(share.held, _session_id(session_id), list(counterparties), digest))
+        self._holds(share)
 
     @property
     def result(self) -> ThresholdSignature:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, create_private, read_private, sync_folder
 from infra.keys import envelope
 from infra.keys.sealing import Sealer
-from infra.keys.threshold import SEALING_KEY_BYTES, Share
+from infra.keys.threshold import SEALING_KEY_BYTES, Share, ShareUnfit
 
 LENGTH_BYTES: Final = 4
 SHARE: Final = "share"
@@ -101,8 +101,12 @@ class ShareVault:
         data_key, sealed = self._read(key_id, epoch)
         return _framed(envelope.encrypt(data_key, recovery_public, _context(BACKUP_CONTEXT, key_id, epoch)), sealed)
 
-    def restore(self, key_id: str, epoch: int, backup: bytes, recovery_private: X25519PrivateKey) -> Share:
+    def restore(
+        self, key_id: str, epoch: int, backup: bytes, recovery_private: X25519PrivateKey, *, party: int | None = None
+    ) -> Share:
         """Keep the share in `backup`, sealed anew by this vault's own sealer, and return it.
+
+        `party`: whose share it has to be; a share in another's place would go with none, and is not kept.
 
         Raises EnvelopeRefused (another key, epoch or receiver), ShareUnfit, ShareExists, or what the sealer raises.
         """
@@ -112,6 +116,8 @@ class ShareVault:
             raise envelope.EnvelopeRefused(f"the back-up is damaged: {problem}") from None
         data_key = envelope.decrypt(encrypted, recovery_private, _context(BACKUP_CONTEXT, key_id, epoch))
         share = Share.opened(data_key, sealed)
+        if party not in (None, share.party):
+            raise ShareUnfit(f"the back-up is of the share in place {share.party}, not {party}; take that of the lost cosigner")
         self.put(key_id, epoch, share)
         return share
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -24,7 +23,6 @@ import infra
 import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
-from infra.hsm.errors import KeyExists
 from infra.hsm.token import Token
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.keys.sealing import FileSealer, TokenSealer
@@ -32,7 +30,7 @@ from infra.keys.vault import ShareVault
 from infra.telemetry import logging
 from schemas.sessions import CosignerMessage, SessionOpened
 from streams.cosigning.letters import Pen
-from streams.cosigning.place import SEALING_KEY, Identity, Place
+from streams.cosigning.place import SEALING_KEY, Identity, Place, make_sealing_key
 from streams.cosigning.sessions.ceremonies import Sharing
 from streams.cosigning.sessions.evidence import FIRM_TOPICS, ORDER_TOPICS, Evidence, Reading
 from streams.cosigning.sessions.notes import Notes
@@ -112,7 +110,7 @@ def main() -> int:
     place.prepare()
     try:
         with Token.open(description.cosigner_token(place.name).settings) as token:
-            _make_sealing_key(token)
+            make_sealing_key(token)
             participant = participant_of(description, place, token, settings)
             _serve(
                 participant, Inbox(description, place.name, outage), Outbox(description, place.name, outage), stopping, outage
@@ -121,11 +119,6 @@ def main() -> int:
         log.warning("restarting: the log is the state", error=str(failure))
         return EXIT_RESTART
     return EXIT_RESTART if outage.seen else 0
-
-
-def _make_sealing_key(token: Token) -> None:
-    with suppress(KeyExists):
-        token.generate_sealing_key(SEALING_KEY)
 
 
 def _serve(participant: Participant, inbox: Inbox, outbox: Outbox, stopping: Event, outage: Outage) -> None:

@@ -6,6 +6,7 @@ one signs what it says (Ed25519, RFC 8032), the other lets it read what only it 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from infra.cluster.description import ClusterDescription
+from infra.hsm.errors import KeyExists
+from infra.hsm.token import Token
 from infra.identity import keyfile
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, PrivateFileRefused, create_private, read_private
 from schemas.topics import COSIGNERS
@@ -92,6 +95,17 @@ class Place:
         """Make the folders that are not there yet."""
         for folder in (self.folder, self.shares, self.memory, self.backups):
             folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+
+
+def number_of(name: Slug) -> int:
+    """A cosigner's place in every key in shares: that of its name."""
+    return COSIGNERS.index(name) + 1
+
+
+def make_sealing_key(token: Token) -> None:
+    """Make the token's key that seals, unless it is there. Raises TokenError."""
+    with suppress(KeyExists):
+        token.generate_sealing_key(SEALING_KEY)
 
 
 def generate_agreement_key(path: Path) -> X25519PrivateKey:

@@ -2,9 +2,10 @@
 
     python -m streams.cosigning.recovery cosigner-3 shared-1 7 --backup shared-1-7.backup --recovery-key recovery.pem
 
-The back-up was made by the lost cosigner; reading it takes the recovery key, which is kept offline and is brought for this
-alone. The share is sealed anew for the new cosigner, and is worth nothing until the `recover` that a quorum agreed to has
-refreshed all shares (README). Exit status 0, or 3 with the reason.
+The back-up was made by the lost cosigner: one of another's share is refused, as is one of another epoch than is named. Reading
+it takes the recovery key, which is kept offline and is brought for this alone. The share is sealed anew for the new cosigner,
+and is worth nothing until the `recover` that a quorum agreed to has refreshed all shares (README). Exit status 0, or 3 with the
+reason.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from infra.keys.envelope import EnvelopeRefused
 from infra.keys.sealing import FileSealer, TokenSealer
 from infra.keys.threshold import ShareUnfit
 from infra.keys.vault import ShareExists, ShareVault
-from streams.cosigning.place import SEALING_KEY, Place, load_agreement_key
+from streams.cosigning.place import SEALING_KEY, Place, load_agreement_key, make_sealing_key, number_of
 
 EXIT_REFUSED: Final = 3
 REFUSALS: Final = (EnvelopeRefused, ShareUnfit, ShareExists, PrivateFileRefused, TokenError, ValueError)
@@ -53,7 +54,10 @@ def main() -> int:
         backup, recovery_key = read_private(asked.backup), load_agreement_key(asked.recovery_key)
         settings = description.cosigner_token(place.name).settings
         with Token.open(settings) if asked.hybrid else nullcontext() as token:
-            share = vault_of(place, token).restore(asked.key_id, asked.epoch, backup, recovery_key)
+            if token is not None:
+                make_sealing_key(token)
+            vault = vault_of(place, token)
+            share = vault.restore(asked.key_id, asked.epoch, backup, recovery_key, party=number_of(place.name))
     except REFUSALS as reason:
         sys.stderr.write(f"refused: {reason}\n")
         return EXIT_REFUSED

@@ -128,13 +128,20 @@ def shares() -> Shares:
     return Shares(before, refreshed(before), generated(2, 2))
 
 
-@pytest.mark.parametrize("wrong", ["before", "others"])
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("before", "of different epochs; one of them is from before a rotation.* have the share of whoever lacks it recovered"),
+        ("others", "party 2 is of another key, 0x.*; find out which of the two was put in the wrong place"),
+    ],
+)
 def test_a_share_from_before_a_rotation_or_of_another_key_signs_nothing_and_the_right_one_still_does(
-    shares: Shares, wrong: str
+    shares: Shares, wrong: str, says: str
 ) -> None:
     mixed = {**shares.after, 2: getattr(shares, wrong)[2]}
-    with pytest.raises(ShareUnfit):
+    with pytest.raises(ShareUnfit, match=says) as told:
         signed(mixed, [1, 2], DIGEST)
+    assert (told.value.blamed, told.value.banned) == (2, None)
     assert signed(shares.after, [1, 2], DIGEST)
 
 

@@ -15,14 +15,15 @@ from typing import Final
 import structlog
 
 from infra.keys.sealing import SealRefused
-from infra.keys.threshold import Incoming, Keygen, Refresh, SessionAborted, ShareUnfit, Signing
+from infra.keys.threshold import Incoming, Keygen, Refresh, SessionAborted, Share, ShareUnfit, Signing
 from infra.keys.vault import ShareUnknown, VaultDamaged
 from schemas.canonical import session_id
 from schemas.keys import Cosigner, DestructionProof
 from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
 from schemas.values import TEXT_CHARACTERS_MAX, Instant, Sha256
 from streams.cosigning.letters import UNSIGNED, NotFromSender, Pen
-from streams.cosigning.sessions.ceremonies import Ceremony, ceremony_of
+from streams.cosigning.sessions.ceremonies import Ceremony, Sharing, ceremony_of
+from streams.cosigning.sessions.company import Company
 from streams.cosigning.sessions.evidence import Evidence
 from streams.cosigning.sessions.live import Live, ToHold, ToSign
 from streams.cosigning.sessions.notes import Notes
@@ -43,6 +44,7 @@ SESSIONS_KNOWN_MAX: Final = 10_000
 EARLY_SESSIONS_MAX: Final = 64
 EARLY_MESSAGES_MAX: Final = 32
 SIGNATURES_KEPT_MAX: Final = 1_000
+RECOVER: Final = "put this cosigner's own share back, or have it recovered: proofdesk key recover"
 
 log = structlog.get_logger(__name__)
 
@@ -86,9 +88,8 @@ class Participant:
         if self._pen.name not in opened.participants:
             self._early.pop(opened.session_id, None)
             return []
-        if not max(self._began, now - FRESH_MICROS) <= opened.opened_at <= now + FRESH_MICROS:
-            reason = "the session was opened before this cosigner started, or by a clock that differs by over a minute"
-            return self._refused(opened, NotTakingPart(CLOCK, reason, "set the clocks, then open another session"))
+        if (untimely := _untimely(opened, self._began, now)) is not None:
+            return self._refused(opened, untimely)
         return self._take_up(opened, now, now + PATIENCE_MICROS)
 
     def hear(self, message: CosignerMessage) -> list[CosignerMessage]:
@@ -115,6 +116,7 @@ class Participant:
 
     def _take_up(self, opened: SessionOpened, now: Instant, until: Instant) -> list[CosignerMessage]:
         try:
+            self._require_enrolled()
             if opened.kind == "sign":
                 return self._sign(opened, signing_case(opened, self._pen.name, self._evidence, self._notes.is_banned, now), now)
             ceremony = ceremony_of(opened, self._pen.name, self._evidence.firm, self._notes.is_banned)
@@ -127,13 +129,33 @@ class Participant:
         except NotTakingPart as refusal:
             return self._refused(opened, refusal)
         except (ShareUnknown, VaultDamaged, SealRefused, ShareUnfit) as missing:
-            return self._refused(opened, NotTakingPart("share", str(missing), "recover this cosigner's share"))
+            return self._refused(opened, NotTakingPart("share", str(missing), RECOVER))
+
+    def _require_enrolled(self) -> None:
+        """Return unless nobody would believe us: whoever has our name in governance has other keys. Raises NotTakingPart."""
+        enrolled = self._evidence.firm.cosigners.get(self._pen.name)
+        if enrolled is not None and not self._pen.is_enrolled_as(enrolled.cosigner):
+            reason = f"governance has enrolled {self._pen.name} with other keys than those in this cosigner's folder"
+            raise NotTakingPart(
+                "enrolled", reason, "if it was replaced, take this one out of service; else have its keys enrolled"
+            )
+
+    def _share(self, opened: SessionOpened, backend: Sharing, epoch: int, company: Company) -> Share:
+        """Our share, which has to be of this key and in our place. Raises NotTakingPart, and what the vault raises."""
+        share, made = self._shares.get(backend, opened.key_id, epoch), self._evidence.firm.keys[opened.key_id].generated
+        if made is not None and (share.address, share.party) != (made.address, company.party):
+            reason = (
+                f"the share kept here is the one in place {share.party} of the key of {share.address}, not the one in place "
+                f"{company.party} of {opened.key_id}, which is the key of {made.address}"
+            )
+            raise NotTakingPart("share", reason, RECOVER)
+        return share
 
     def _sign(self, opened: SessionOpened, case: SigningCase, now: Instant) -> list[CosignerMessage]:
         if (known := self._signatures.get(case.digest.hex())) is not None:
             return [self._pen.outcome(opened.session_id, "signed", known)]
         self._make_way(case)
-        share = self._shares.get(case.backend, opened.key_id, case.epoch)
+        share = self._share(opened, case.backend, case.epoch, case.company)
         counterparties = [each.party for each in case.company.others]
         session = Signing(share, bytes.fromhex(opened.session_id), counterparties, case.digest)
         purpose = ToSign(opened, case, session, self._evidence.memory)
@@ -158,7 +180,7 @@ class Participant:
         if opened.kind == "generate":
             session = Keygen(number, ceremony.threshold, len(company.cosigners), company.party)
         else:
-            share = self._shares.get(ceremony.backend, opened.key_id, ceremony.epoch)
+            share = self._share(opened, ceremony.backend, ceremony.epoch, company)
             # A share from a back-up has a past that nobody can vouch for: nothing that was agreed with it is kept.
             session = Refresh(share, number, complete=opened.kind == "recover")
         purpose = ToHold(opened, ceremony, session, self._shares)
@@ -217,7 +239,8 @@ class Participant:
                 self._notes.ban(cosigner.signing_key)
                 log.error("cosigner banned", cosigner=cosigner.cosigner, reason=aborted.reason)
             said.append(self._accused(live.opened, cosigner, aborted.reason))
-        check = "share" if isinstance(aborted, ShareUnfit) else ABORTED
+        # Which of two shares that do not go together is the wrong one is not known here: others may be asked, not that pair.
+        check = "share" if isinstance(aborted, ShareUnfit) and guilty is None else ABORTED
         return [*said, *self._refused(live.opened, NotTakingPart(check, aborted.reason))]
 
     def _accused(self, opened: SessionOpened, cosigner: Cosigner, reason: str) -> CosignerMessage:
@@ -249,3 +272,15 @@ class Participant:
 
     def _drop(self, live: Live) -> None:
         self._live.pop(live.opened.session_id, None)
+
+
+def _untimely(opened: SessionOpened, began: Instant, now: Instant) -> NotTakingPart | None:
+    """Why a session's time cannot be ours; None when it can. Without a clock that agrees, nothing can be said to be fresh."""
+    ahead_seconds = (opened.opened_at - now) // (1_000 * MICROS_PER_MS)
+    if abs(opened.opened_at - now) > FRESH_MICROS:
+        told = f"{ahead_seconds} s from now" if ahead_seconds > 0 else f"{-ahead_seconds} s ago"
+        reason = f"by this cosigner's clock the session was opened {told}: its opener's clock differs, or it came late"
+        return NotTakingPart(CLOCK, reason, "compare the clocks of both machines, set them, then open another session")
+    if opened.opened_at < began:
+        return NotTakingPart(UNREADY, "the session was opened before this cosigner started")
+    return None

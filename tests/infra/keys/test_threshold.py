@@ -90,8 +90,10 @@ def test_a_refresh_and_a_complete_one_do_not_go_together(shares: Shares) -> None
 
 def test_shares_of_another_key_do_not_go_with_these(shares: Shares) -> None:
     others = generated(3, 3)
-    with pytest.raises(ShareUnfit):
-        signed({**shares, 1: others[1]}, [1, 2, 3], DIGEST)
+    with pytest.raises(ShareUnfit, match=f"of another key, {others[2].address}, and ours of {shares[1].address}"):
+        signed({**shares, 2: others[2]}, [1, 2, 3], DIGEST)
+    with pytest.raises(ShareUnfit, match="party 2 is of another key"):
+        refreshed({**generated(3, 3), 2: others[2]})
 
 
 @pytest.mark.parametrize("counterparties", [[], [2], [2, 3, 4], [2, 2], [1, 2], [2, 6], [0, 2]])

@@ -13,7 +13,7 @@ from schemas.events.base import Refusal
 from schemas.events.keys import KeyDestroyed, KeyFailed, KeyRotated
 from schemas.events.lifecycle import Signed
 from schemas.firm_commands import ProposeKey, ReportKey
-from schemas.keys import DestroyKey, DestructionProof, RecoverShare, RotateKey, SuspendKey
+from schemas.keys import DestroyKey, DestructionProof, RecoverShare, ResumeKey, RotateKey, SuspendKey
 from schemas.sessions import CosignerMessage
 from schemas.topics import COSIGNERS
 from streams.cosigning.letters import require_signed
@@ -138,6 +138,7 @@ def test_a_lost_cosigners_share_is_recovered_by_another_in_its_place(table: Tabl
     before = table.firm.wallets[KEY].address
     table.settle()
     backup = read_private(table.folder / LOST / "backups" / f"{KEY}-1.backup")
+    table.line.change_firm(ProposeKey(change=SuspendKey(key_id=KEY), reason="a thief may have it"), by="sven")
     order = table.order(RecoverShare(key_id=KEY, cosigner=enrolled(LOST, "new")))
     table.seat(LOST, "new")
     table.line.now += 1
@@ -152,8 +153,46 @@ def test_a_lost_cosigners_share_is_recovered_by_another_in_its_place(table: Tabl
     table.settle()
     assert table.firm.keys[KEY].epoch == 3
     assert epochs(table) == all_hold(3)
+    table.line.change_firm(ProposeKey(change=ResumeKey(key_id=KEY), reason="it is replaced"), by="sven")
     opened = to_sign(table, simulated(table), "cosigner-1", LOST, "cosigner-5")
     assert len(table.said(opened, "signed")) == 3
+
+
+def test_one_that_was_replaced_and_comes_back_takes_part_in_nothing(table: Table) -> None:
+    table.order(RecoverShare(key_id=KEY, cosigner=enrolled(LOST, "new")))
+    opened = to_sign(table, simulated(table), "cosigner-1", LOST, "cosigner-5")
+    assert table.refused(opened) == {LOST: "enrolled"}
+    assert not table.said(opened, "signed")
+    assert {each.sender for each in table.post if isinstance(each, CosignerMessage) and each.kind == "round"} != {LOST}
+
+
+def test_a_share_of_another_key_or_place_is_named_before_anything_is_done_with_it(table: Table) -> None:
+    vaults = {name: seat.vaults["mpc"] for name, seat in table.seats.items()}
+    vaults[LOST].destroy(KEY, 1)
+    vaults[LOST].put(KEY, 1, vaults["cosigner-4"].get(KEY, 1))
+    opened = to_sign(table, simulated(table), "cosigner-1", LOST, "cosigner-5")
+    assert table.refused(opened) == {LOST: "share"}
+    said = Refusal.model_validate_json(table.said(opened, "refused")[LOST])
+    assert "is the one in place 4 of the key of 0x" in said.message
+    assert "proofdesk key recover" in said.remedy
+
+
+def test_shares_that_do_not_go_together_keep_a_pair_apart_and_refuse_no_order(table: Table) -> None:
+    """One cosigner says that its share is of another key: the others sign without it."""
+
+    def lying(message: CosignerMessage) -> Iterable[CosignerMessage]:
+        if message.sender != "cosigner-2" or message.kind != "round" or message.round != 1:
+            return (message,)
+        return (table.seats["cosigner-2"].pen.whispered(message.session_id, enrolled(message.receiver), 1, bytes(40)),)
+
+    table.tampering = lying
+    opened = to_sign(table, simulated(table))
+    assert set(table.refused(opened).values()) == {"aborted"}
+    assert table.accused(opened) == {"cosigner-1": "cosigner-2", "cosigner-3": "cosigner-2"}
+    table.line.use(table.signer())
+    table.line.send("o2", pay("1000", wallet_id=KEY))
+    patiently(table)
+    assert table.line.outcome("o2") == "signed"
 
 
 def test_who_cheats_is_banned_for_good_and_the_others_go_on_without(table: Table) -> None:

@@ -1,18 +1,22 @@
-"""A share from its back-up: for who has the recovery key, on the new cosigner's machine, once."""
+"""A new cosigner's machine: its keys, told to governance, and a share from its back-up, for who has the recovery key, once."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
+from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace, current
 from infra.hsm.softhsm import initialise
+from infra.hsm.token import Token
 from infra.identity.private_file import create_private, read_private
-from streams.cosigning import recovery
-from streams.cosigning.place import Place, generate_agreement_key
+from schemas.keys import Cosigner
+from streams.cosigning import enrolment, recovery
+from streams.cosigning.letters import Pen
+from streams.cosigning.place import SEALING_KEY, Identity, Place, generate_agreement_key
 from tests.streams.cosigning.table import KEY, RECOVERY_KEY, Table
 
 LOST = "cosigner-3"
@@ -38,8 +42,10 @@ def machine(made: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pla
     return Place.of(description, LOST)
 
 
-def restores(place: Place, monkeypatch: pytest.MonkeyPatch, *, epoch: int = 1, key: str = "recovery.pem") -> int:
-    given = [LOST, KEY, str(epoch), "--backup", f"{place.folder.parent}/share.backup"]
+def restores(
+    place: Place, monkeypatch: pytest.MonkeyPatch, *, epoch: int = 1, key: str = "recovery.pem", to: str = LOST
+) -> int:
+    given = [to, KEY, str(epoch), "--backup", f"{place.folder.parent}/share.backup"]
     monkeypatch.setattr(sys, "argv", ["recovery", *given, "--recovery-key", f"{place.folder.parent}/{key}"])
     return recovery.main()
 
@@ -63,3 +69,50 @@ def test_a_second_time_or_for_another_epoch_or_without_the_key_it_is_refused(
     assert restores(machine, monkeypatch) == 0
     assert restores(machine, monkeypatch) == recovery.EXIT_REFUSED
     assert "refused: " in capsys.readouterr().err
+
+
+def test_a_share_in_anothers_place_is_refused_and_not_kept(
+    machine: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = replace(machine, name="cosigner-4", folder=machine.folder.with_name("cosigner-4"))
+    assert restores(machine, monkeypatch, to="cosigner-4") == recovery.EXIT_REFUSED
+    assert "of the share in place 3, not 4" in capsys.readouterr().err
+    assert recovery.vault_of(other, None).epochs(KEY) == ()
+
+
+def enrols(monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["enrolment", LOST, *more])
+    return enrolment.main()
+
+
+def test_a_new_cosigner_makes_its_keys_once_and_says_their_public_halves(
+    machine: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    public = machine.folder.parent / "recovery.pub"
+    public.write_text(RECOVERY_KEY.public_key().public_bytes_raw().hex())
+    initialise(machine.folder)
+    assert enrols(monkeypatch, "--site", "oslo", "--recovery-public", str(public)) == 0
+    cosigner = Cosigner.model_validate_json(capsys.readouterr().out)
+    assert (cosigner.cosigner, cosigner.party, cosigner.site) == (LOST, 3, "oslo")
+    assert Pen(Identity.load(machine)).is_enrolled_as(cosigner)
+    assert machine.recovery_key_file.read_text().strip() == public.read_text()
+    with Token.open(current().cosigner_token(LOST).settings) as token:
+        assert token.unseal(SEALING_KEY, token.seal(SEALING_KEY, b"share", b"here"), b"here") == b"share"
+    assert enrols(monkeypatch, "--site", "oslo") == 0
+    assert Cosigner.model_validate_json(capsys.readouterr().out) == cosigner
+
+
+def test_a_new_cosigner_without_a_token_or_without_back_ups_is_refused(
+    machine: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    public = machine.folder.parent / "recovery.pub"
+    public.write_text("ab" * 31)
+    assert enrols(monkeypatch) == enrolment.EXIT_REFUSED
+    assert enrols(monkeypatch, "--recovery-public", str(public)) == enrolment.EXIT_REFUSED
+    public.write_text("ab" * 32)
+    assert enrols(monkeypatch, "--recovery-public", str(public)) == enrolment.EXIT_REFUSED
+    no_backup, short, no_token = capsys.readouterr().err.splitlines()
+    assert "no back-up: name the recovery key's public half" in no_backup
+    assert "a recovery key has 32 bytes" in short
+    assert "PKCS#11 module" in no_token
+    assert not machine.signing_key_file.exists()

@@ -156,11 +156,16 @@ def test_a_session_that_asks_for_what_it_may_not_is_refused_by_each(
     assert not table.said(opened, "round"), why
 
 
-@pytest.mark.parametrize("seconds", [-2 * FRESH_MICROS, 2 * FRESH_MICROS])
-def test_a_session_of_another_time_is_refused(table: Table, seconds: int) -> None:
+@pytest.mark.parametrize(("micros", "told"), [(-5 * FRESH_MICROS, "300 s ago"), (5 * FRESH_MICROS, "300 s from now")])
+def test_a_session_of_another_time_is_refused_by_naming_the_clock(table: Table, micros: int, told: str) -> None:
     """A clock that is off, or a session replayed."""
-    opened = to_sign(table, simulated(table), opened_at=table.line.now + seconds)
-    assert set(table.refused(opened).values()) == {"clock"}
+    opened = to_sign(table, simulated(table), opened_at=table.line.now + micros)
+    for said in table.said(opened, "refused").values():
+        refusal = Refusal.model_validate_json(said)
+        assert refusal.check == "clock"
+        assert f"by this cosigner's clock the session was opened {told}" in refusal.message
+        assert "set them" in refusal.remedy
+    assert len(table.refused(opened)) == 3
 
 
 def test_a_session_whose_id_is_not_its_own_is_not_heard_of(table: Table) -> None:

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final, TypeVar
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from infra.cluster.description import ClusterDescription
+from infra.chain.transaction import Signature, signer_of
+from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.local import Cluster
 from infra.cluster.processes import Process
+from infra.cluster.runtime import ROOT
+from infra.hsm import softhsm
 from infra.hsm.token import Token
 from infra.identity.private_file import create_private
+from infra.keys.sealing import FileSealer, TokenSealer
+from infra.keys.threshold import Share, ShareUnfit
+from infra.keys.vault import ShareVault
 from schemas.events.base import FirmEvent
 from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyOrdered, KeyRotated
 from schemas.firm_commands import ProposeKey
-from schemas.keys import DestroyKey, KeyChange, RotateKey
+from schemas.keys import Cosigner, DestroyKey, KeyChange, RecoverShare, RotateKey
 from schemas.topics import COSIGNERS
-from streams.cosigning.enrolment import enrol
+from streams.cosigning.enrolment import RECOVERY_KEY_FILE, enrol
+from streams.cosigning.place import SEALING_KEY, Place, load_agreement_key
 from streams.custody.custodian import key_file
 from streams.governance.genesis import SignedGenesis
+from tests.infra.keys.ring import signed
+from tests.streams.cosigning.processes import READY
 from tests.streams.desk.firm import MachineKey
 from tests.streams.governance import firm
 from tests.streams.governance.changes.keys.ceremonies import generate, in_token
-from tests.streams.governance.test_on_kafka import Running, approval_of
+from tests.streams.governance.test_on_kafka import WAIT_SECONDS_MAX, Running, approval_of
 
 THREE: Final = COSIGNERS[:3]
+LOST: Final = "cosigner-3"
+SHARED: Final = "treasury-3"
+DIGEST: Final = bytes(range(32))
+LOOK_SECONDS: Final = 0.05
 PROCESSES: Final = (
     Process("governance", "streams.governance", "governance"),
     Process("custodian", "streams.custody", "custodian"),
@@ -100,3 +120,73 @@ def test_a_key_in_shares_is_made_refreshed_and_destroyed_by_all_its_cosigners(ru
     assert refreshed.epoch > made.epoch
     gone = outcome(running, DestroyKey(key_id=made.key_id), KeyDestroyed)
     assert {proof.place for proof in gone.proofs} == set(THREE)
+
+
+# A cosigner that is lost for good -----------------------------------------------------------------------------------
+
+
+def await_true(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(LOOK_SECONDS)
+
+
+def said_by(description: ClusterDescription, module: str, *arguments: str) -> str:
+    """What a command says that somebody gives on a cosigner's machine."""
+    command = [sys.executable, "-m", module, *arguments]
+    environment = {**os.environ, RUNTIME_VARIABLE: str(description.runtime)}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def held(description: ClusterDescription, name: str, epoch: int) -> Share:
+    """A cosigner's share of the shared key, the only one that it has once it has thrown the older ones away."""
+    with Token.open(description.cosigner_token(name).settings) as token:
+        vault = ShareVault(Place.of(description, name).shares / "hybrid", TokenSealer(token, SEALING_KEY))
+        await_true(lambda: vault.epochs(SHARED) == (epoch,), f"{name} has not thrown its old shares away")
+        return vault.get(SHARED, epoch)
+
+
+def replaced(running: Running, backup: Path, epoch: int) -> Cosigner:
+    """Another cosigner in the lost one's place: a machine with a token and nothing else, and what is done there."""
+    description = running.cluster.description
+    log = description.runtime / "logs" / f"{LOST}.log"
+    softhsm.initialise(description.cosigner(LOST))
+    public = Place.of(description, "cosigner-1").recovery_key_file
+    enrolled = said_by(description, "streams.cosigning.enrolment", LOST, "--recovery-public", str(public))
+    given = ("--backup", str(backup), "--recovery-key", str(description.secret(RECOVERY_KEY_FILE)), "--hybrid")
+    said_by(description, "streams.cosigning.recovery", LOST, SHARED, str(epoch), *given)
+    before = log.read_text().count(READY)
+    running.cluster.start_process(LOST)
+    await_true(lambda: log.read_text().count(READY) > before, f"the new {LOST} is not ready")
+    return Cosigner.model_validate(json.loads(enrolled))
+
+
+def test_a_cosigner_lost_for_good_is_replaced_from_its_back_up_and_what_it_had_is_dead(
+    running: Running, tmp_path: Path
+) -> None:
+    description = running.cluster.description
+    change = generate(key_id=SHARED, backend="hybrid", threshold=2, cosigners=list(THREE))
+    made = outcome(running, change, KeyGenerated)
+    kept = description.cosigner(LOST) / "backups" / f"{SHARED}-{made.epoch}.backup"
+    await_true(kept.exists, "there is no back-up")
+    backup = Path(shutil.copy(kept, tmp_path))
+
+    running.cluster.kill(LOST)
+    running.cluster.stop_process(LOST)
+    shutil.rmtree(description.cosigner(LOST))
+    recovered = outcome(running, RecoverShare(key_id=SHARED, cosigner=replaced(running, backup, made.epoch)), KeyRotated)
+    assert (recovered.reason, recovered.cosigners) == ("recovered", list(THREE))
+    refreshed = outcome(running, RotateKey(key_id=SHARED), KeyRotated)
+    assert {each.address for each in (*recovered.vouched, *refreshed.vouched)} == {made.address}
+
+    first, third = held(description, "cosigner-1", refreshed.epoch), held(description, LOST, refreshed.epoch)
+    signature = signed({1: first, 3: third}, [1, 3], DIGEST)
+    assert signer_of(DIGEST, Signature(signature.y_parity, signature.r, signature.s)) == made.address
+    stolen = ShareVault(tmp_path / "stolen", FileSealer(tmp_path / "sealing.key"))
+    recovery_key = load_agreement_key(description.secret(RECOVERY_KEY_FILE))
+    old = stolen.restore(SHARED, made.epoch, backup.read_bytes(), recovery_key)
+    with pytest.raises(ShareUnfit, match="of different epochs"):
+        signed({1: first, 3: old}, [1, 3], DIGEST)
