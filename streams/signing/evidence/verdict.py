@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from pydantic import ValidationError
-
 from infra.chain import transaction
 from infra.chain.calldata import CalldataRefused
 from schemas.events.base import Refusal
@@ -29,8 +27,12 @@ from streams.signing.dossier import Dossier
 from streams.signing.evidence import decided, payload, today
 from streams.signing.evidence.case import GovernanceLog, case_of, shape_of
 
-Unsignable = (Unproven, Refused, transaction.TransactionInvalid, NotCompilable, CalldataRefused, ValidationError)
-"""What deriving something again can end in, when the log does not hold."""
+Unsignable = (
+    *(Unproven, Refused, transaction.TransactionInvalid, NotCompilable, CalldataRefused),
+    *(ValueError, ArithmeticError, LookupError),
+)
+"""What deriving something again can end in, when the log does not hold: numbers out of every range among it. Whatever a log
+can say must refuse one order and never end the process: the log stays, and every start would end the same way."""
 CHECKS: Final = (*decided.CHECKS, *payload.CHECKS, *today.CHECKS)
 INVESTIGATE: Final = "nothing was signed; find out who wrote what the enclave could not derive, then place the order again"
 
