@@ -22,6 +22,8 @@ VERSION: Final = b"\x01"
 DOMAIN: Final = b"proofdesk/envelope/v1\x00"
 # The key is derived anew for each envelope, so that one nonce is enough.
 NONCE: Final = bytes(12)
+# Which key tries whether another is of low order makes no difference: with such a one all agree on nothing.
+_ANY: Final = X25519PrivateKey.from_private_bytes(bytes([9]) * PUBLIC_KEY_BYTES)
 
 
 class EnvelopeRefused(Exception):
@@ -55,6 +57,15 @@ def decrypt(envelope: bytes, receiver_private: X25519PrivateKey, context: bytes)
         return ChaCha20Poly1305(key).decrypt(NONCE, envelope[head:], context)
     except InvalidTag:
         raise EnvelopeRefused from None
+
+
+def is_receiver(public: bytes) -> bool:
+    """Whether anything can be encrypted to an X25519 key: not to one of another length, or of low order (RFC 7748, 6.1)."""
+    try:
+        _key(_ANY, public, public)
+    except EnvelopeRefused:
+        return False
+    return True
 
 
 def _key(private: X25519PrivateKey, public: bytes, publics: bytes) -> bytes:

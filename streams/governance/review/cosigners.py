@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from infra.identity import ed25519
+from infra.keys import envelope
 from schemas.keys import Cosigner
 from schemas.topics import COSIGNERS
 from streams.governance.review.access import repeated
 
-AGREEMENT_KEY_BYTES: Final = 32
 _NO_SIGNATURE: Final = bytes(ed25519.SIGNATURE_BYTES)
 
 
@@ -37,6 +37,5 @@ def _of_one(cosigner: Cosigner) -> Iterator[str]:
         yield f"its signing key: {error}"
     except ed25519.SignatureRefused:
         pass  # as it must be: the key was looked at first, and is one that can refuse
-    agreement = bytes.fromhex(cosigner.agreement_key[2:])
-    if len(agreement) != AGREEMENT_KEY_BYTES or not any(agreement):
-        yield f"its agreement key is no X25519 key of {AGREEMENT_KEY_BYTES} bytes"
+    if not envelope.is_receiver(bytes.fromhex(cosigner.agreement_key[2:])):
+        yield f"its agreement key is no X25519 key of {envelope.PUBLIC_KEY_BYTES} bytes that anything could be encrypted to"

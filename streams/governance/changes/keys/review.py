@@ -115,6 +115,14 @@ def _usable(firm: Governance, key_id: str, backend: str, address: str) -> Iterat
         yield f"it is a key of backend {place.backend} for {place.address}, not of {backend} for {address}"
     if (status := standing_of(firm, key_id).status) != "active":
         yield f"it is {status}"
+    yield from _doomed(firm, key_id)
+
+
+def _doomed(firm: Governance, key_id: str) -> Iterator[str]:
+    """Yield why nothing begins with a key any more: from the order on, nobody knows how much of it is left."""
+    order = standing_of(firm, key_id).open_order
+    if order is not None and isinstance(order.change, DestroyKey):
+        yield "it was ordered to destroy it, and nobody knows how much of it is left"
 
 
 def _holders(firm: Governance, change: ActivateKey) -> Iterator[str]:
@@ -150,6 +158,7 @@ def _suspend(firm: Governance, change: SuspendKey) -> Iterator[str]:
 def _resume(firm: Governance, change: ResumeKey) -> Iterator[str]:
     if (status := standing_of(firm, change.key_id).status) != "suspended":
         yield f"it is {status}" if place_of(firm, change.key_id) is not None else "there is no such key"
+    yield from _doomed(firm, change.key_id)
 
 
 def _destroy(firm: Governance, change: DestroyKey) -> Iterator[str]:
@@ -169,6 +178,10 @@ def _recover(firm: Governance, change: RecoverShare) -> Iterator[str]:
         yield f"none of its shares has the place {new.party}"
     others = [each.cosigner for each in firm.cosigners.values() if each.cosigner.party != new.party]
     yield from sharing.problems([*others, new])
+    known = standing_of(firm, change.key_id)
+    sites = {new.site, *(each.site for each in others if each.cosigner in known.cosigners)}
+    if known.generated is not None and len(sites) < known.generated.sites_min:
+        yield f"its shares would be at {len(sites)} sites, and those who sign must be at {known.generated.sites_min}"
 
 
 def _at_hand(firm: Governance, key_id: str) -> Iterator[str]:

@@ -36,6 +36,7 @@ from tests.streams.governance.changes.keys.ceremonies import (
     activate,
     address,
     agreed,
+    all_vouched,
     generate,
     in_token,
     made,
@@ -106,6 +107,14 @@ def test_what_could_be_done_is_done_when_a_quorum_agrees(
 
 SAFE = (*IN_TOKEN, *agreed(activate(**safe(holder()))))
 GONE = (*IN_TOKEN, *agreed(DESTROY), report("destroyed", proofs=[token_destroyed(START)]))
+
+LOW_ORDER = (
+    f"01{62 * '0'}",
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    f"ec{60 * 'f'}7f",
+)
+"""Points of RFC 7748's curve that agree on nothing with anybody (its section 6.1; Bernstein, "Curve25519 FAQ")."""
 
 UNUSABLE: list[tuple[str, tuple[Step, ...], KeyChange, str]] = [
     ("an id that is taken", (), in_token(TOKEN_KEY), "there is, was, or is being made a key 01"),
@@ -200,6 +209,34 @@ UNUSABLE: list[tuple[str, tuple[Step, ...], KeyChange, str]] = [
     ("one with the keys of another", GENERATED, recover(keys="cosigner-4"), "cosigner's signing key 0x"),
     ("one with a key that is none", GENERATED, recover(signing_key="0x00"), "its signing key"),
     ("one with another that is none", GENERATED, recover(agreement_key="0x" + 64 * "0"), "is no X25519 key"),
+    *(
+        (
+            f"one to whom nothing can be encrypted: {point[:8]}",
+            GENERATED,
+            recover(agreement_key=f"0x{point}"),
+            "is no X25519 key",
+        )
+        for point in LOW_ORDER
+    ),
+    (
+        "a site less than those who sign must be at",
+        (*agreed(generate(sites_min=3)), report(**made(epoch=1, vouched=all_vouched()))),
+        recover(5, site="london"),
+        "would be at 2 sites, and those who sign must be at 3",
+    ),
+    ("a wallet of a key that is being destroyed", (*GENERATED, *agreed(DESTROY)), activate(), "it was ordered to destroy it"),
+    (
+        "a Safe with such an owner",
+        (*IN_TOKEN, *agreed(DESTROY)),
+        activate(**safe(holder())),
+        "treasury-2, which is to sign for the Safe: it was ordered to destroy it",
+    ),
+    (
+        "a resumption of what is being destroyed",
+        (*GENERATED, *agreed(SUSPEND), *agreed(DESTROY)),
+        RESUME,
+        "it was ordered to destroy it",
+    ),
 ]
 
 
