@@ -149,6 +149,14 @@ class Joint:
     def _suspend(self, key_id: str) -> None:
         self.quorum.agreed(SuspendKey(key_id=key_id), "its holder left")
         self.quorum.await_state(key_id, "suspended", f"key {key_id} was not suspended")
+        said = self.cast.reader.read(f"/v1/keys/{key_id}")["history"]
+        position = max(each["position"] for each in said if each["topic"] == "key-suspended")
+        claim(wait(lambda: self._decides_after(position)), "the desk has not heard of it")
+
+    def _decides_after(self, position: int) -> bool:
+        """Whether an order placed now is decided, and so signed, by who knows governance up to `position`."""
+        facts = self.cast.system.attempt(DESK, self.wallet_id, self._payment()).facts
+        return facts is not None and facts.governance_position >= position
 
     def _until(self, order_id: str, state: str) -> ShownOrder:
         return self.cast.until(order_id, {state})
