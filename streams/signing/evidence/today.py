@@ -1,6 +1,7 @@
 """Does it still hold? The order asked about once more, under the newest governance, now that the simulation is known. Pure.
 
-Decides that between the decision and the signature nobody cancelled the order, its initiator kept their rights and their key,
+Decides that between the decision and the signature nobody cancelled the order, that it was asked for lately by the time its
+initiator signed (all times after that are the desk's word), that its initiator kept their rights and their key,
 no breaker was tripped that stops it, the keys that are to sign may (`keys`), and that today's limits and policy allow it with
 the approvals that still stand: one that was taken back, or whose giver lost the role or the key since, no longer counts
 (mission, approvals; architecture, rule 15).
@@ -24,10 +25,12 @@ from streams.desk.limits.ledger import Adjustment, amounts
 from streams.desk.orders.standing import standing
 from streams.policy.evaluation import evaluate
 from streams.signing.authority import COUNTERS_UNKNOWN, Overtaken, Unproven, given_of
-from streams.signing.evidence.case import Case
+from streams.signing.evidence.case import MICROS_PER_SECOND, Case
 from streams.signing.evidence.decided import counted, falls_under
 from streams.signing.evidence.keys import check_keys
 
+WAITED_SECONDS_MAX: Final = 86_400
+"""Beside the time in which an order has to be approved: for a node that is down, for orders before it, for policy changes."""
 PLACE_AGAIN: Final = "nothing was signed; place the order again when it is allowed"
 
 
@@ -39,8 +42,11 @@ def _check_cancelled(case: Case) -> None:
 
 
 def _check_rights(case: Case) -> None:
-    """The initiator still may, with the key they used, and the order still means what it meant."""
+    """The initiator still may, with the key they used; they asked lately, and the order still means what it meant."""
     command, today = case.shape.initiated.command, case.today
+    age_max = today.policy.settings.order_ttl_seconds + WAITED_SECONDS_MAX
+    if case.now - command.issued_at > age_max * MICROS_PER_SECOND:
+        raise Overtaken(f"the order was asked for more than {age_max} s ago", PLACE_AGAIN)
     authenticate(command, command_digest(command), today.governance, today.policy.settings, COUNTERS_UNKNOWN)
     if today.effect(case.order) != case.shape.approved.effect:
         raise Unproven("under today's governance the order would do something else than what was approved")
