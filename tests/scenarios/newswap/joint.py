@@ -9,7 +9,7 @@ import sys
 from decimal import Decimal
 from typing import Any, Final
 
-from commands.cli.desk.orders import OrderFile, described
+from commands.cli.desk.orders import described
 from commands.client import ShownOrder, wanted
 from infra.chain import transaction
 from infra.chain.safe import transaction as safe_transaction
@@ -70,13 +70,13 @@ class Joint:
 
     def create(self) -> str:
         """An ordinary order of the treasury's wallet calls the proxy factory."""
-        asked = OrderFile.model_validate(self.planned["order"])
-        answer = self.cast.person("paula").submit(asked.desk_id, asked.wallet_id, asked.action, asked.memo)
-        claim(answer.outcome == "needs-approval", f"policy said {answer.outcome}: {answer.refusals}")
-        self.cast.person("rosa").approve(wanted(answer))
-        order = self._until(answer.order_id, "confirmed")
+        key = str(self.cast.institution.authenticator_file("paula"))
+        answer = self._proofdesk("order", "submit", "-", "--key", key, stdin=json.dumps(self.planned["order"]))
+        claim(answer["outcome"] == "needs-approval", f"policy said {answer['outcome']}: {answer['refusals']}")
+        self.cast.person("rosa").approve(wanted(self._until(answer["order_id"], "awaiting-approval")))
+        order = self._until(answer["order_id"], "confirmed")
         claim(self._code(), f"there is nothing at {self.address}")
-        return f"needed {', '.join(answer.requires)}; created in block {order.block_number}, {_cost(order)}"
+        return f"needed {', '.join(answer['requires'])}; created in block {order.block_number}, {_cost(order)}"
 
     def activate(self) -> str:
         """A quorum has seen address, owners, threshold and executor."""
@@ -170,10 +170,11 @@ class Joint:
     def _code(self) -> bytes:
         return self.cast.market.node.code(self.address)
 
-    def _proofdesk(self, *arguments: str, status: int = 0) -> Any:
+    def _proofdesk(self, *arguments: str, status: int = 0, stdin: str = "") -> Any:
         """What the command line prints for programs."""
         done = subprocess.run(
             [sys.executable, "-m", "commands.cli", *arguments, "--json"],
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
