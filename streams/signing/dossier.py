@@ -9,9 +9,11 @@ Source: architecture, rules 4, 6, 7 and 10. Leaves out what any of it means (`ev
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from schemas.events.base import Event, OrderEvent
@@ -30,7 +32,7 @@ from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
 from schemas.hash_chain import ChainBroken, Link
 from schemas.partitioning import desk_partition
 from schemas.topics import ORDER_TOPICS, written_by
-from schemas.values import DeskId, Instant, OrderId
+from schemas.values import DeskId, Instant, OrderId, Sha256
 from streams.desk.limits.ledger import AccountKey, Ledger, LedgerBroken, Units
 from streams.desk.limits.windows import MICROS_PER_SECOND
 from streams.desk.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX
@@ -111,7 +113,12 @@ class _Writer:
 
     position: int = 0
     clock: Instant = 0
-    waiting: dict[int, Event] = field(default_factory=dict)
+    digest: bytes = b""
+    """SHA-256 over the digest before and the last event's: of all that was folded, in its order."""
+    watched: int = 0
+    """A position that somebody remembers from an earlier reading, and what `digest` was there."""
+    watched_digest: str = ""
+    waiting: dict[int, tuple[Event, Sha256]] = field(default_factory=dict)
     ledgers: defaultdict[DeskId, Ledger] = field(default_factory=lambda: defaultdict(Ledger))
     splits: OrderedDict[OrderId, tuple[Split, ...]] = field(default_factory=OrderedDict)
     ended: OrderedDict[OrderId, Instant] = field(default_factory=OrderedDict)
@@ -122,10 +129,13 @@ class _Writer:
 class EvidenceFold:
     """Collects evidence in any order between topics. Orders that have ended are forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, watched: Mapping[int, int] = MappingProxyType({})) -> None:
+        """`watched`: by partition, a position at which `digest` will be asked for once it is passed."""
         self._chains: dict[OrderId, _Chain] = {}
         self._writers: defaultdict[int, _Writer] = defaultdict(_Writer)
         self._read: dict[tuple[str, int], int] = {}
+        for partition, position in watched.items():
+            self._writers[partition].watched = position
 
     def accept(self, received: Received) -> None:
         """Take in the next record of one of `EVIDENCE_TOPICS`; one that was taken in before changes nothing."""
@@ -141,12 +151,19 @@ class EvidenceFold:
                 return
             self._link(writer, event, received.digest)
         if of_the_desk and isinstance(event, Event):
-            _queue(writer, event)
+            _queue(writer, event, received.digest)
         self._advance(writer)
 
     def position(self, partition: int) -> int:
         """Of the last of the desk's events on a partition that was folded."""
         return self._writers[partition].position
+
+    def digest(self, partition: int, position: int) -> str | None:
+        """Of all the desk's events on a partition up to a position; None for one that is neither watched nor the last."""
+        writer = self._writers[partition]
+        if position == writer.position:
+            return writer.digest.hex()
+        return writer.watched_digest if position == writer.watched else None
 
     def has_ended(self, received: Received, simulated: Simulated) -> bool:
         """Whether the order is over, so that there is nothing left to answer: it ended, or was forgotten since it did."""
@@ -203,12 +220,13 @@ class EvidenceFold:
 
     def _advance(self, writer: _Writer) -> None:
         """Fold in order of position; an event waits for those before it, and for the links before it of its own order."""
-        while not writer.broken and (event := writer.waiting.get(writer.position + 1)) is not None:
+        while not writer.broken and (queued := writer.waiting.get(writer.position + 1)) is not None:
+            event, digest = queued
             chain = self._chains.get(event.order_id) if isinstance(event, OrderEvent) else None
             if isinstance(event, OrderEvent) and chain is not None and not _reaches(chain, event.sequence):
                 return
             del writer.waiting[event.position]
-            writer.position = event.position
+            _move(writer, event, digest)
             if event.decided_at < writer.clock:
                 writer.broken = f"desk event {event.position} was decided before the one before it"
             writer.clock = event.decided_at
@@ -259,12 +277,19 @@ def _reaches(chain: _Chain, sequence: int) -> bool:
     return all(number in chain.links for number in range(1, sequence))
 
 
-def _queue(writer: _Writer, event: Event) -> None:
+def _queue(writer: _Writer, event: Event, digest: Sha256) -> None:
     if event.position <= writer.position or event.position in writer.waiting:
         writer.broken = writer.broken or f"two desk events claim position {event.position}"
-    writer.waiting[event.position] = event
+    writer.waiting[event.position] = event, digest
     if len(writer.waiting) > HELD_EVENTS_MAX:
         writer.broken = f"desk event {writer.position + 1} is missing; {len(writer.waiting)} later ones are here"
+
+
+def _move(writer: _Writer, event: Event, digest: Sha256) -> None:
+    writer.position = event.position
+    writer.digest = hashlib.sha256(writer.digest + bytes.fromhex(digest)).digest()
+    if event.position == writer.watched:
+        writer.watched_digest = writer.digest.hex()
 
 
 def _reckon(ledger: Ledger, event: OrderEvent, chain: _Chain) -> None:

@@ -43,7 +43,7 @@ class Witness:
     def __init__(self, references: References, governance: RootedGovernance, memory: SealedMemory) -> None:
         self._references = references
         self._governance = governance
-        self._evidence = EvidenceFold()
+        self._evidence = EvidenceFold(memory.reached.desk_positions)
         self._observations = Observations()
         self._memory = memory
 
@@ -59,6 +59,10 @@ class Witness:
     def desk_position(self, partition: int) -> int:
         """Of the last of the desk's events on a partition that was folded."""
         return self._evidence.position(partition)
+
+    def desk_digest(self, partition: int, position: int) -> str | None:
+        """Of all the desk's events on a partition up to a position; None for one that nobody here remembers."""
+        return self._evidence.digest(partition, position)
 
     @property
     def firm(self) -> Governance:

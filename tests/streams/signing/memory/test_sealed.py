@@ -18,7 +18,7 @@ from tests.streams.signing.paper_memory import PaperJournal, memory_on
 from tests.streams.signing.scenery import START
 
 CAPS = VelocityCaps(default_usd=Decimal(2_500))
-THERE = Reached(governance_position=3, governance_digest="ab", desk_positions={7: 11})
+THERE = Reached(governance_position=3, governance_digest="ab", desk_positions={7: 11}, desk_digests={7: "ef"})
 
 
 @dataclass
@@ -36,6 +36,9 @@ class Log:
 
     def desk_position(self, partition: int) -> int:
         return self.desk if partition == 7 else 0
+
+    def desk_digest(self, partition: int, position: int) -> str | None:
+        return "ef" if (partition, position) == (7, 11) else None
 
 
 def check_of(memory: SealedMemory, offered: Payload) -> str | None:
