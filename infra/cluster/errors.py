@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
+from typing import Final
 
-LOG_LINES_SHOWN = 15
+LOG_LINES_SHOWN: Final = 15
+LOG_BYTES_READ_MAX: Final = 65_536
+ERRORS: Final = frozenset({"error", "critical"})
 
 
 class ClusterError(Exception):
@@ -20,3 +25,24 @@ class NotReady(ClusterError):
         shown = "\n".join(f"    {line}" for line in lines)
         because = f" ({reason})" if reason else ""
         super().__init__(f"{service} was not ready within {seconds:g} s{because}; the end of {log}:\n{shown}")
+
+
+def last_error(log: Path) -> str:
+    """The last error that one of our processes logged (`infra.telemetry.logging`), in words; else where to look."""
+    for line in reversed(_end(log)):
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(said, dict) and said.get("level") in ERRORS:
+            reason = said.get("reason") or said.get("error") or ""
+            return ": ".join(filter(None, (str(said.get("event", "")), str(reason))))
+    return f"see the end of {log}"
+
+
+def _end(log: Path) -> list[bytes]:
+    if not log.exists():
+        return []
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LOG_BYTES_READ_MAX), os.SEEK_SET)
+        return file.read().splitlines()

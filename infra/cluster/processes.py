@@ -7,10 +7,14 @@ from typing import Final
 
 from schemas.topics import COSIGNERS, Principal
 
+EXIT_REFUSED: Final = 4
+"""With which a process ends that a person has to look at: starting it again gives the same, and each wrong PIN brings a real
+token nearer to its lock. Before that it logs an error, with the `reason`. Any other end is followed by another start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One component. `python -m <module>` runs until SIGTERM and exits non-zero to be started again."""
+    """One component. `python -m <module>` runs until SIGTERM and is started again whenever it ends, but for `EXIT_REFUSED`."""
 
     name: str
     module: str

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from infra.cluster.description import ClusterDescription
@@ -27,7 +28,10 @@ READER: Final = "reader"
 
 
 def facts(description: ClusterDescription, running: Iterable[Running]) -> dict[str, Any]:
-    """The whole report as JSON values; `lag` of a process is None when Kafka could not be asked. Raises OSError."""
+    """The whole report as JSON values. Raises OSError.
+
+    `lag` of a process is None when Kafka could not be asked; `why` says why it is not started again, None when it is.
+    """
     programs = list(running)
     up = {each.name for each in programs if each.state == "running"}
     behind = lags(description) if any(map(is_broker, up)) else {}
@@ -46,6 +50,7 @@ def facts(description: ClusterDescription, running: Iterable[Running]) -> dict[s
                 "pid": each.pid or None,
                 "seconds": each.seconds,
                 "lag": behind.get(principals.get(each.name, "")),
+                "why": each.why or None,
             }
             for each in programs
         ],
@@ -80,6 +85,11 @@ def show(report: dict[str, Any], console: Console) -> None:
         lag = "" if each["lag"] is None else str(each["lag"])
         table.add_row(each["name"], each["state"], str(each["pid"] or ""), str(each["seconds"]), lag)
     console.print(table)
+    for each in report["processes"]:
+        if each["why"]:
+            console.print(f"[red]{each['name']} is not started again.[/red] {escape(each['why'])}")
+    if any(each["why"] for each in report["processes"]):
+        console.print("Mend that, then make up: nothing else starts it.")
 
 
 def of(cluster: Cluster, runtime: Runtime) -> dict[str, Any]:

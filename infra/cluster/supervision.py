@@ -1,7 +1,8 @@
 """supervisord of one cluster: its configuration, and orders to it over XML-RPC on the loopback, with a password.
 
-Decides that everything is restarted whenever it exits, that services outlive our processes when all are stopped, and that a
-process sees only the environment it is given. A Unix socket would need no password, but its path may be 107 bytes long at
+Decides that everything is restarted whenever it exits, but one of our processes that says that a person has to look at it
+(`EXIT_REFUSED`), however soon it says so; that services outlive our processes when all are stopped; and that a process sees
+only the environment it is given. A Unix socket would need no password, but its path may be 107 bytes long at
 most, and folders of clones and tests are longer. Source: supervisor's manual, "Configuration File", "XML-RPC API".
 """
 
@@ -22,7 +23,8 @@ from xmlrpc.client import Error, ServerProxy
 
 import psutil
 
-from infra.cluster.errors import ClusterError, NotReady
+from infra.cluster.errors import ClusterError, NotReady, last_error
+from infra.cluster.processes import EXIT_REFUSED
 from infra.cluster.runtime import LOOPBACK, ROOT, Runtime
 from infra.identity.private_file import write_private
 
@@ -32,6 +34,9 @@ POLL_SECONDS: Final = 0.05
 PROGRAM_STOP_SECONDS_MAX: Final = 15
 RESTARTS_MAX: Final = 1_000_000
 """Quick failures in a row until supervisord gives up: never, for a broker may be away for long. It backs off by itself."""
+SERVICE_RESTARTS: Final = ("autorestart=true", "startsecs=1", f"startretries={RESTARTS_MAX}")
+PROCESS_RESTARTS: Final = ("autorestart=unexpected", f"exitcodes={EXIT_REFUSED}", "startsecs=0")
+"""Of a program that ends within `startsecs` supervisord does not ask with which status."""
 LOG_MB_MAX: Final = 20
 MARK: Final = "PROOFDESK_SUPERVISED_IN"
 """Tells a cluster's processes from all others, should supervisord die before them. No person's shell ever has it."""
@@ -67,12 +72,13 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A program as supervisord sees it. `state` is supervisord's own word."""
+    """A program as supervisord sees it. `state` is supervisord's own word, `why` what a process said that is not restarted."""
 
     name: str
     state: str
     pid: int
     seconds: int
+    why: str = ""
 
 
 class Supervisor:
@@ -149,10 +155,17 @@ class Supervisor:
                 state=str(each["statename"]).lower(),
                 pid=int(each["pid"]),
                 seconds=int(each["now"]) - int(each["start"]) if each["pid"] else 0,
+                why=self._why(each),
             )
             for each in sorted(found, key=lambda each: str(each["group"]), reverse=True)
         ]
         return tuple(programs)
+
+    def _why(self, process: Mapping[str, Any]) -> str:
+        """Why a process is not started again; empty of any other."""
+        if str(process["statename"]) != "EXITED" or process["exitstatus"] != EXIT_REFUSED:
+            return ""
+        return last_error(self._runtime.logs / f"{process['name']}.log")
 
     def stop(self) -> None:
         """Stop supervisord and all it started, and see that none is left. Raises ClusterError."""
@@ -235,9 +248,7 @@ class Supervisor:
             f"command={_escaped(shlex.join(program.command))}",
             f"environment={environment}",
             f"autostart={'true' if program.service else 'false'}",
-            "autorestart=true",
-            "startsecs=1",
-            f"startretries={RESTARTS_MAX}",
+            *(SERVICE_RESTARTS if program.service else PROCESS_RESTARTS),
             f"stopsignal={program.stop_signal}",
             f"stopwaitsecs={PROGRAM_STOP_SECONDS_MAX}",
             "killasgroup=true",

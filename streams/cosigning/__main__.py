@@ -23,6 +23,7 @@ import infra
 import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
+from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.token import Token
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.keys.sealing import FileSealer, TokenSealer
@@ -40,7 +41,7 @@ from streams.cosigning.transport import Inbox, Outbox
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, wall_clock
 from streams.engine.references import References
-from streams.signing.installation import pinned_caps, pinned_root_key, token_paths
+from streams.signing.installation import UNFIT, pinned_caps, pinned_root_key, token_paths
 from streams.signing.memory.journal import SealedJournal
 from streams.signing.memory.sealed import SealedMemory
 from streams.signing.root import RootedGovernance
@@ -100,7 +101,7 @@ def participant_of(description: ClusterDescription, place: Place, token: Token, 
 
 
 def main() -> int:
-    """Cosign until told to stop (0), or until a fresh start has to help (`EXIT_RESTART`)."""
+    """Cosign until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
     settings = CosignerSettings()
     logging.configure(settings.principal)
     description, stopping, outage = current(), Event(), Outage()
@@ -115,6 +116,9 @@ def main() -> int:
             _serve(
                 participant, Inbox(description, place.name, outage), Outbox(description, place.name, outage), stopping, outage
             )
+    except UNFIT as refusal:
+        log.error("the cosigner signs nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
+        return EXIT_REFUSED
     except (KafkaException, TimeoutError) as failure:
         log.warning("restarting: the log is the state", error=str(failure))
         return EXIT_RESTART

@@ -24,10 +24,10 @@ import infra
 import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
-from infra.hsm.errors import ModuleMissing, TokenError, TokenMissing, WrongPin
+from infra.cluster.processes import EXIT_REFUSED
+from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
-from infra.identity.private_file import PrivateFileRefused
-from infra.isolation.sandbox import ConfinementRefused, confine, runtime_paths
+from infra.isolation.sandbox import confine, runtime_paths
 from infra.kafka import clients
 from infra.keys.software import SoftwareKeys
 from infra.telemetry import logging
@@ -45,16 +45,13 @@ from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, wall_clock
 from streams.engine.references import References
 from streams.governance.changes.keys.reports import CUSTODIAN
-from streams.governance.genesis import GenesisRefused
 from streams.governance.settings import pinned_root_key
-from streams.signing.installation import KEYS_FOLDER, EnclaveSettings, own_folder
-from streams.signing.root import NotRooted, RootedGovernance
+from streams.signing.installation import KEYS_FOLDER, UNFIT, EnclaveSettings, own_folder
+from streams.signing.root import RootedGovernance
 
 LOOK_SECONDS: Final = 0.2
 """How often governance is looked at, and what is under way."""
 DELIVERY_SECONDS_MAX: Final = 10
-EXIT_REFUSED: Final = 4
-"""A person has to look at it: starting again gives the same."""
 LOCK: Final = "lock"
 SIGNER: Final[Principal] = "signer"
 
@@ -65,17 +62,7 @@ class AlreadyRunning(Exception):
     """Another custodian holds the folder."""
 
 
-REFUSALS: Final = (
-    NotRegistered,
-    NotRooted,
-    GenesisRefused,
-    PrivateFileRefused,
-    ConfinementRefused,
-    ModuleMissing,
-    TokenMissing,
-    WrongPin,  # each try brings a real token nearer to its lock
-    AlreadyRunning,
-)
+REFUSALS: Final = (*UNFIT, NotRegistered, AlreadyRunning)
 
 
 class _Writer:

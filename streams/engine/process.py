@@ -13,6 +13,7 @@ import structlog
 from confluent_kafka import KafkaException
 
 from infra.cluster.description import ClusterDescription
+from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
 from infra.telemetry import logging, metrics, tracing
 from schemas.values import Instant
@@ -43,8 +44,11 @@ def wall_clock() -> Instant:
     return time.time_ns() // 1_000
 
 
-def run(processor: Processor[S, I], description: ClusterDescription) -> NoReturn:
-    """Run one worker until it is told to stop (exit 0) or must be started again (exit `EXIT_RESTART`)."""
+def run(processor: Processor[S, I], description: ClusterDescription, refusals: tuple[type[Exception], ...] = ()) -> NoReturn:
+    """Run one worker until it is told to stop (exit 0) or must be started again (exit `EXIT_RESTART`).
+
+    At one of `refusals` a person has to help, and no other start (exit `EXIT_REFUSED`).
+    """
     logging.configure(processor.principal)
     metrics.configure(processor.principal)
     tracing.configure(processor.principal)
@@ -55,6 +59,9 @@ def run(processor: Processor[S, I], description: ClusterDescription) -> NoReturn
         gc.set_threshold(COLLECTED_OBJECTS)
         gc.freeze()  # looking through all that was imported holds a decision up by 40 ms whenever cycles are looked for
         loop.run(lambda: bool(stopping) or outage.seen)
+    except refusals as refusal:
+        log.error("stopping: this must be looked at, and is not tried again", reason=str(refusal))  # noqa: TRY400 - for people
+        _exit(EXIT_REFUSED)
     except KafkaException as error:
         log.warning("restarting: the log is the state", error=str(error.args[0]))
         _exit(EXIT_RESTART)

@@ -8,14 +8,18 @@ spans: the trace passes through it in the headers.
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
+
+import structlog
 
 import infra
 import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
+from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.errors import KeyExists
 from infra.hsm.token import Token
 from infra.isolation.sandbox import confine, runtime_paths
@@ -39,6 +43,7 @@ from streams.signing.installation import (
     CAPS_FILE,
     KEYS_FOLDER,
     MEMORY_FOLDER,
+    UNFIT,
     EnclaveSettings,
     own_folder,
     pinned_caps,
@@ -53,6 +58,8 @@ from streams.signing.witness import REFERENCE_TOPICS
 PRINCIPAL: Final[Principal] = "signer"
 MEMORY_KEY: Final = "signer-memory"
 """The id of the token's key that seals the memory."""
+
+log = structlog.get_logger(__name__)
 
 
 def broker_ports(bootstrap: str) -> tuple[int, ...]:
@@ -88,9 +95,17 @@ def opened_memory(folder: Path, token: Token) -> SealedJournal:
 
 
 def main() -> NoReturn:
-    """Wire the enclave and run it."""
+    """Run the enclave; end with `EXIT_REFUSED` when a person has to look at its installation."""
     logging.configure(PRINCIPAL)
-    description, settings = current(), EnclaveSettings()
+    try:
+        _serve(current(), EnclaveSettings())
+    except UNFIT as refusal:
+        log.error("the enclave signs nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
+        sys.exit(EXIT_REFUSED)
+
+
+def _serve(description: ClusterDescription, settings: EnclaveSettings) -> NoReturn:
+    """Wire the enclave and run it."""
     governance = RootedGovernance(pinned_root_key(description.root_key_file))
     own = own_folder(description, PRINCIPAL)
     caps = pinned_caps(own / CAPS_FILE, production=settings.production)
@@ -112,6 +127,7 @@ def main() -> NoReturn:
                 observer=enclave,
             ),
             description,
+            UNFIT,
         )
 
 

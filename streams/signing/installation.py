@@ -9,12 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.cluster.description import ClusterDescription, TokenPlace
-from infra.identity.private_file import PRIVATE_FOLDER_MODE, read_private
+from infra.hsm.errors import ModuleMissing, TokenMissing, WrongPin
+from infra.identity.private_file import PRIVATE_FOLDER_MODE, PrivateFileRefused, read_private
+from infra.isolation.sandbox import ConfinementRefused
+from infra.keys.sealing import SealRefused
+from streams.governance.genesis import GenesisRefused
+from streams.governance.view import GovernanceBroken
+from streams.signing.memory.journal import MemoryRefused
 from streams.signing.memory.velocity import VelocityCaps
+from streams.signing.root import NotRooted
 
 ROOT_KEY_BYTES: Final = 32
 CAPS_FILE: Final = "velocity.json"
@@ -54,8 +61,8 @@ def pinned_root_key(file: Path) -> bytes:
     return key
 
 
-class CapsMissing(Exception):
-    """Production pins the caps of its wallets."""
+class CapsRefused(Exception):
+    """Production pins the caps of its wallets, and what is pinned has to be caps."""
 
 
 def pinned_caps(file: Path, *, production: bool) -> VelocityCaps:
@@ -64,15 +71,34 @@ def pinned_caps(file: Path, *, production: bool) -> VelocityCaps:
     Outside production a missing file caps nothing.
 
     Raises:
-        CapsMissing: production, and there is no file.
+        CapsRefused: production, and there is no file; or it does not hold caps.
         PrivateFileRefused: somebody else could have changed it.
-        ValidationError: it does not hold caps.
     """
     if file.exists():
-        return VelocityCaps.model_validate_json(read_private(file))
+        try:
+            return VelocityCaps.model_validate_json(read_private(file))
+        except ValidationError as error:
+            raise CapsRefused(f"{file} holds no caps: {error}") from error
     if production:
-        raise CapsMissing(f"{file} is missing: write there how many US dollars may leave each wallet in 24 hours, mode 0600")
+        raise CapsRefused(f"{file} is missing: write there how many US dollars may leave each wallet in 24 hours, mode 0600")
     return VelocityCaps()
+
+
+UNFIT: Final = (
+    RootKeyInvalid,
+    CapsRefused,
+    PrivateFileRefused,
+    ConfinementRefused,
+    ModuleMissing,
+    TokenMissing,
+    WrongPin,  # each try brings a real token nearer to its lock
+    MemoryRefused,
+    SealRefused,
+    NotRooted,
+    GenesisRefused,
+    GovernanceBroken,
+)
+"""What a signer ends at with `EXIT_REFUSED`: a person has to look at its installation, or at the log that it was given."""
 
 
 def token_paths(place: TokenPlace) -> list[Path]:

@@ -15,8 +15,9 @@ from typing import Final
 import structlog
 
 from infra.identity.private_file import write_private
+from infra.keys.sealing import SealRefused
 from infra.keys.threshold import Share
-from infra.keys.vault import ShareVault
+from infra.keys.vault import ShareVault, VaultDamaged
 from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyRotated
 from schemas.keys import KeyId
 from streams.cosigning.sessions.ceremonies import Sharing
@@ -99,7 +100,14 @@ class Shares:
             confirmed = self._notes.confirmed(standing.key_id)
             for vault in self._vaults.values():
                 if confirmed in vault.epochs(standing.key_id):
-                    self._backups.keep(vault, standing.key_id, confirmed)
+                    self._back_up(vault, standing.key_id, confirmed)
+
+    def _back_up(self, vault: ShareVault, key_id: KeyId, epoch: int) -> None:
+        """Back a share up; one that cannot be opened is no reason not to hold the others."""
+        try:
+            self._backups.keep(vault, key_id, epoch)
+        except (SealRefused, VaultDamaged) as unfit:
+            log.error("a share has no back-up", key_id=key_id, epoch=epoch, reason=str(unfit))  # noqa: TRY400 - it is for people
 
     def _dead(self, standing: KeyStanding) -> list[int]:
         held = self.epochs(standing.key_id)

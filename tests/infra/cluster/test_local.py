@@ -7,14 +7,17 @@ import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import psycopg
 import pytest
+from rich.console import Console
 
 from infra.chain.node import Node
+from infra.cluster import report
 from infra.cluster.description import load
-from infra.cluster.errors import ClusterError
+from infra.cluster.errors import ClusterError, last_error
 from infra.cluster.local import Cluster
 from infra.cluster.processes import PROCESSES, Process
 from infra.cluster.runtime import PORT_MAX, PORT_MIN, Runtime
@@ -22,6 +25,7 @@ from infra.cluster.supervision import alive
 from tests.infra.postgres.test_roles import connect
 
 LONE = Process("lone", "tests.infra.cluster.lone_process", "desk")
+REFUSING = Process("refusing", "tests.infra.cluster.refusing_process", "signer")
 SECONDS = 20.0
 
 
@@ -50,6 +54,10 @@ def within_seconds(holds: Callable[[], bool]) -> bool:
 
 def pids(cluster: Cluster) -> dict[str, int]:
     return {each.name: each.pid for each in cluster.running()}
+
+
+def states(cluster: Cluster) -> dict[str, str]:
+    return {each.name: each.state for each in cluster.running()}
 
 
 def seen(folder: Path) -> dict[str, object]:
@@ -90,6 +98,35 @@ def test_what_is_killed_comes_back(small: Cluster, folder: Path) -> None:
     assert within_seconds(lambda: all(pid and pid != before[name] for name, pid in pids(small).items()))
     small.await_service("postgres")
     small.await_service("node")
+
+
+def test_what_a_person_has_to_look_at_is_not_started_again_and_says_why(folder: Path) -> None:
+    """It ends within a second, when a supervisor would take it for one that never started."""
+    cluster = Cluster(folder, [], [REFUSING, LONE])
+    cluster.start()
+    seen(folder)
+    assert within_seconds(lambda: states(cluster)["refusing"] == "exited")
+    before = pids(cluster)["lone"]
+    cluster.kill("lone")  # the supervisor looks after all of its programs whenever it starts one
+    assert within_seconds(lambda: pids(cluster)["lone"] not in (0, before))
+    assert (folder / "starts").read_text() == "x"
+    shown = Console(file=StringIO(), width=200)
+    found = report.of(cluster, Runtime(folder))
+    report.show(found, shown)
+    assert [each["why"] for each in found["processes"]] == [None, "it does nothing: token 'proofdesk' refused the PIN [in pin]"]
+    assert isinstance(shown.file, StringIO)
+    assert "refusing is not started again. it does nothing: token 'proofdesk' refused the PIN [in pin]" in shown.file.getvalue()
+    cluster.start()
+    assert within_seconds(lambda: (folder / "starts").read_text() == "xx")
+
+
+def test_a_process_that_says_nothing_of_why_has_its_log_named(tmp_path: Path) -> None:
+    log = tmp_path / "signer.log"
+    assert last_error(log) == f"see the end of {log}"
+    log.write_text('{"level": "info", "event": "ready"}\n[]\n')
+    assert last_error(log) == f"see the end of {log}"
+    log.write_text('{"level": "critical", "event": "stopping", "error": "it is unreadable"}\n')
+    assert last_error(log) == "stopping: it is unreadable"
 
 
 @pytest.mark.parametrize("again", ["down", "up"])

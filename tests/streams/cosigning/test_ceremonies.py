@@ -177,6 +177,16 @@ def test_a_share_of_another_key_or_place_is_named_before_anything_is_done_with_i
     assert "proofdesk key recover" in said.remedy
 
 
+def test_a_share_that_cannot_be_opened_is_named_and_stops_its_cosigner_from_nothing_else(table: Table) -> None:
+    (share,) = (table.folder / LOST / "mpc").rglob("*.share")
+    share.write_bytes(bytes(2))
+    (table.folder / LOST / "backups" / f"{KEY}-1.backup").unlink()
+    table.seat(LOST)
+    table.line.now += 1
+    opened = to_sign(table, simulated(table), "cosigner-1", LOST, "cosigner-5")
+    assert table.refused(opened) == {LOST: "share"}
+
+
 def test_shares_that_do_not_go_together_keep_a_pair_apart_and_refuse_no_order(table: Table) -> None:
     """One cosigner says that its share is of another key: the others sign without it."""
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
+from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm import softhsm
 from infra.identity.private_file import write_private
-from streams.custody.__main__ import EXIT_REFUSED, alone, main
+from streams.custody.__main__ import alone, main
 from streams.custody.custodian import folder
 from tests.streams.governance import firm
 

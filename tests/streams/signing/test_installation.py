@@ -6,12 +6,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from infra.cluster.description import ClusterDescription, TokenPlace
 from infra.hsm.softhsm import initialise
 from infra.identity.private_file import PrivateFileRefused, write_private
-from streams.signing.installation import CapsMissing, own_folder, pinned_caps, token_paths
+from streams.signing.installation import CapsRefused, own_folder, pinned_caps, token_paths
 from streams.signing.memory.velocity import VelocityCaps
 
 
@@ -24,7 +23,7 @@ def test_caps_are_those_of_the_file(tmp_path: Path) -> None:
 
 def test_production_needs_caps_and_development_does_not(tmp_path: Path) -> None:
     assert pinned_caps(tmp_path / "none", production=False) == VelocityCaps()
-    with pytest.raises(CapsMissing, match="US dollars"):
+    with pytest.raises(CapsRefused, match="US dollars"):
         pinned_caps(tmp_path / "none", production=True)
 
 
@@ -32,7 +31,7 @@ def test_production_needs_caps_and_development_does_not(tmp_path: Path) -> None:
 def test_anything_else_is_no_cap(tmp_path: Path, content: str) -> None:
     file = tmp_path / "velocity.json"
     write_private(file, content.encode())
-    with pytest.raises(ValidationError):
+    with pytest.raises(CapsRefused, match="holds no caps"):
         pinned_caps(file, production=False)
 
 

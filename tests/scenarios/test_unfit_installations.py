@@ -1,0 +1,153 @@
+"""Each process that holds keys says what is wrong with its installation, and ends so that nothing starts it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
+from infra.cluster.processes import EXIT_REFUSED
+from infra.hsm import softhsm
+from infra.hsm.token import Token
+from infra.identity import ed25519
+from infra.identity.private_file import create_private, write_private
+from infra.keys.sealing import TokenSealer
+from streams.cosigning import __main__ as cosigning
+from streams.cosigning.enrolment import enrol
+from streams.cosigning.place import SEALING_KEY, Place, make_sealing_key
+from streams.custody import __main__ as custody
+from streams.engine import process as engine
+from streams.engine.decider import Processor
+from streams.signing import __main__ as signing
+from streams.signing.backends.switch import SwitchingSigner
+from streams.signing.decider import SigningDecider
+from streams.signing.enclave import Enclave
+from streams.signing.installation import CAPS_FILE, MEMORY_FOLDER, UNFIT, own_folder
+from streams.signing.memory.journal import FILE, SealedJournal
+from streams.signing.root import RootedGovernance
+from tests.streams.governance import firm
+from tests.streams.signing.line import Feed, Line
+from tests.streams.signing.paper_memory import PaperJournal, memory_on
+
+COSIGNER: Final = "cosigner-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that holds keys."""
+
+    main: Callable[[], int | None]
+    token: Callable[[ClusterDescription], TokenPlace]
+    says: str
+
+
+HOLDERS: Final = {
+    "signer": Holder(signing.main, lambda description: description.token, "the enclave signs nothing"),
+    "custodian": Holder(custody.main, lambda description: description.token, "the custodian does nothing"),
+    COSIGNER: Holder(cosigning.main, lambda description: description.cosigner_token(COSIGNER), "the cosigner signs nothing"),
+}
+
+
+@pytest.fixture
+def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDescription:
+    """An installation with all that these three need, and no broker behind its address."""
+    made = softhsm.initialise(tmp_path)
+    found = ClusterDescription(
+        runtime=tmp_path,
+        http="http://localhost:1",
+        node="http://localhost:1",
+        postgres="postgresql://localhost:1",
+        kafka_bootstrap="localhost:1",
+        token=TokenPlace(module=made.module, label=made.label, pin_file=made.pin_file, config_file=made.config_file),
+    )
+    (tmp_path / "cluster.json").write_text(found.model_dump_json(), "utf-8")
+    found.root_key_file.write_text(firm.PINNED.hex(), "ascii")
+    found.secret("").mkdir(mode=0o700)
+    enrol(found)
+    softhsm.initialise(found.cosigner(COSIGNER))
+    monkeypatch.setenv(RUNTIME_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("PROOFDESK_PRINCIPAL", COSIGNER)
+    # What a process says goes to its own output for good; this one has others to run after it.
+    monkeypatch.setattr("infra.telemetry.logging.configure", lambda _: None)
+    return found
+
+
+def status_of(name: str) -> int | None:
+    """With which status a process ends."""
+    try:
+        return HOLDERS[name].main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else None
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_a_wrong_pin_is_tried_once_and_never_again(
+    description: ClusterDescription, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    write_private(HOLDERS[name].token(description).pin_file, b"000000")
+    assert status_of(name) == EXIT_REFUSED
+    said = "".join(capfd.readouterr())
+    assert HOLDERS[name].says in said
+    assert "refused the PIN in" in said
+    assert "000000" not in said
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_a_pin_that_is_not_there_is_named(
+    description: ClusterDescription, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    place = HOLDERS[name].token(description)
+    place.pin_file.unlink()
+    assert status_of(name) == EXIT_REFUSED
+    assert f"{place.pin_file}: no such file" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("name", ["signer", COSIGNER])
+def test_a_memory_that_somebody_changed_is_no_memory(
+    description: ClusterDescription, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    journal = own_folder(description, "signer") / MEMORY_FOLDER
+    with Token.open(HOLDERS[name].token(description).settings) as token:
+        if name == "signer":
+            signing.opened_memory(journal, token).close()
+        else:
+            make_sealing_key(token)
+            journal = Place.of(description, COSIGNER).memory
+            SealedJournal(journal, TokenSealer(token, SEALING_KEY)).close()
+    (journal / FILE).write_bytes(b"0" * 64 + b" {}\n")
+    assert status_of(name) == EXIT_REFUSED
+    assert "is not what this signer wrote" in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("name", ["signer", COSIGNER])
+def test_caps_that_are_none_are_named(description: ClusterDescription, capfd: pytest.CaptureFixture[str], name: str) -> None:
+    own = own_folder(description, "signer") if name == "signer" else description.cosigner(COSIGNER)
+    create_private(own / CAPS_FILE, b'{"default_usd": "all of it"}')
+    assert status_of(name) == EXIT_REFUSED
+    assert "velocity.json holds no caps" in "".join(capfd.readouterr())
+
+
+def test_a_log_that_was_not_founded_by_the_pinned_key_ends_the_enclave_for_good(
+    description: ClusterDescription, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """While it reads it runs in the engine, which starts anew at any other failure."""
+
+    def ended(status: int) -> NoReturn:
+        raise SystemExit(status)
+
+    another = ed25519.public_bytes(Ed25519PrivateKey.generate())
+    signer = SwitchingSigner({})
+    enclave = Enclave(Feed(Line().records), signer, RootedGovernance(another), memory_on(PaperJournal()))
+    for each in ("metrics", "tracing"):
+        monkeypatch.setattr(f"infra.telemetry.{each}.configure", lambda _: None)
+    monkeypatch.setattr(engine, "_exit", ended)
+    processor = Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave)
+    with pytest.raises(SystemExit) as told:
+        engine.run(processor, description, UNFIT)
+    assert told.value.code == EXIT_REFUSED
+    assert "not tried again" in "".join(capfd.readouterr())
