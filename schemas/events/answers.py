@@ -9,6 +9,7 @@ from pydantic import Field
 from schemas.commands import Command
 from schemas.events.base import DeskEvent, Event, Refusal
 from schemas.events.facts import Facts, RuleFinding, Unmet
+from schemas.events.lifecycle import Claim
 from schemas.firm import BreakerScope, BreakerState, Subject
 from schemas.orders import Order
 from schemas.values import HexBytes, Instant, Sha256, Text, Uuid
@@ -77,6 +78,8 @@ class NonceResolved(DeskEvent):
     nonce: Annotated[int, Field(ge=0)]
     order_id: Uuid
     outcome: Literal["consumed", "released"]
+    claimed: Claim | None = None
+    """What may have been signed for a nonce that is free: whoever gets it overtakes that. None: nothing but what is known."""
 
 
 class RequestRefused(Event):

@@ -162,6 +162,8 @@ class Simulated(OrderEvent):
     findings: list[SimulationFinding]
     replaces: Hash32 | None = None
     """The transaction whose nonce this one takes, because it is stuck or its order was cancelled; None: a nonce of its own."""
+    overtakes: Sha256 | None = None
+    """The claim (`Claim.digest`) of this nonce that an order before left behind when it was refused; None: there is none."""
     safe_nonce: Annotated[int, Field(ge=0)] | None = None
     """Of a Safe that makes the call: its own next nonce at this block, which its owners sign. The transaction's `input` has no
     signatures of theirs yet. None: the wallet is no Safe."""
@@ -192,6 +194,20 @@ class Signed(OrderEvent):
     """What the order was worth when it was approved: counts towards the wallet's velocity. None in events from before."""
     replaces: Hash32 | None = None
     """The transaction of the same nonce that this one replaces."""
+    overtakes: Sha256 | None = None
+    """The claim of the same nonce that this transaction overtakes."""
+
+
+class Claim(Record):
+    """What may have been signed for a nonce by others, though its order was refused and nobody here has seen a signature."""
+
+    digest: Sha256
+    """SHA-256 of the unsigned transaction's bytes as they were simulated."""
+    max_fee_per_gas: BaseUnits
+    max_priority_fee_per_gas: BaseUnits
+    key_backend: KeyBackend
+    amount_usd: Usd
+    """What the order was worth when it was approved: it counts towards the wallet's velocity, as if it had been signed."""
 
 
 class SigningRefused(OrderEvent):
@@ -203,6 +219,8 @@ class SigningRefused(OrderEvent):
     refusal: Refusal
     governance_position: Annotated[int, Field(ge=0)] = 0
     """The last governance event that was folded when it was refused."""
+    claimed: Claim | None = None
+    """What may use its nonce up all the same; None: nothing of this order can have been signed."""
 
 
 class Broadcast(OrderEvent):

@@ -10,11 +10,11 @@ from __future__ import annotations
 from infra.chain.transaction import to_record
 from schemas.events.answers import NonceResolved
 from schemas.events.base import Event
-from schemas.events.lifecycle import Approved, Signed, SigningRefused, Simulated
+from schemas.events.lifecycle import Approved, Claim, Signed, SigningRefused, Simulated
 from schemas.hash_chain import Link
 from schemas.values import Instant, OrderId
 from streams.engine.decider import Later, Outcome, Recorded
-from streams.execution import nonces
+from streams.execution import assembly, nonces
 from streams.execution.judgement import judge
 from streams.execution.nonces import Wallets
 from streams.execution.simulation import Simulation
@@ -32,6 +32,12 @@ def standing(state: Wallets, approved: Approved) -> Outcome | None:
     if account is not None and account.offered_to is not None:
         return Later(f"wallet {approved.order.wallet_id} has order {account.offered_to} to be signed first")
     return None
+
+
+def claimed(state: Wallets, approved: Approved) -> Claim | None:
+    """What may have been signed for the wallet's next nonce, and has to be overtaken; None: nothing that anybody knows of."""
+    account = state.account(approved.effect.chain_id, approved.order.wallet_id)
+    return None if account is None else account.claimed
 
 
 def next_nonce(state: Wallets, approved: Approved, account_nonce: int) -> int:
@@ -90,6 +96,9 @@ def _simulated(state: Wallets, simulation: Simulation, now: Instant) -> Outcome:
         return Later(f"transaction {simulation.account_nonce} of the wallet is not on the chain yet")
     if transaction.nonce != nonce:
         return Later(f"the transaction was built for nonce {transaction.nonce}, the wallet is at {nonce}")
+    before = claimed(state, approved)
+    if before is not None and not assembly.overtakes(transaction, before):
+        return Later("the transaction was built before anybody knew what it has to overtake")
     findings = judge(simulation, nonce)
     shown, exchange = simulation.shown, simulation.exchange
     return (
@@ -110,6 +119,7 @@ def _simulated(state: Wallets, simulation: Simulation, now: Instant) -> Outcome:
             prices=list(simulation.prices),
             slippage_ppm=None if exchange is None else exchange.slippage_ppm,
             findings=findings,
+            overtakes=None if before is None else before.digest,
             safe_nonce=simulation.safe_nonce,
         ),
     )

@@ -3,6 +3,7 @@
 Decides that a wallet has one unsigned transaction at a time. `Simulated` (passed) offers the next nonce to an order;
 `NonceResolved` says that the signer used it, or that it is free for the next order. So nonces have no gap and no nonce is
 ever on offer twice. A wallet's first nonce is the chain's transaction count, recorded in the event that offers it.
+A nonce that is free may have been signed for by others (`NonceResolved.claimed`): whoever gets it next overtakes that (ADR 15).
 Leaves out replacing a transaction that is stuck, which keeps its nonce.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.events.answers import NonceResolved
-from schemas.events.lifecycle import Signed, SigningRefused, Simulated
+from schemas.events.lifecycle import Claim, Signed, SigningRefused, Simulated
 from schemas.values import OrderId, WalletId
 from streams.engine.once import AnsweredOrders
 
@@ -23,6 +24,8 @@ class Account:
     next_nonce: int
     """The nonce on offer, or the one to be offered next."""
     offered_to: OrderId | None = None
+    claimed: Claim | None = None
+    """What may have been signed for this nonce, though its order was refused."""
 
 
 @dataclass(slots=True)
@@ -44,14 +47,20 @@ def offer(wallets: Wallets, simulated: Simulated) -> None:
     if simulated.verdict == "passed":
         transaction = simulated.transaction
         accounts = wallets.accounts.setdefault(transaction.chain_id, {})
-        accounts[simulated.wallet_id] = Account(transaction.nonce, simulated.order_id)
+        before = accounts.get(simulated.wallet_id)
+        claimed = before.claimed if before is not None and before.next_nonce == transaction.nonce else None
+        accounts[simulated.wallet_id] = Account(transaction.nonce, simulated.order_id, claimed)
 
 
 def resolve(wallets: Wallets, resolved: NonceResolved) -> None:
     """Fold one `NonceResolved`."""
-    consumed = resolved.outcome == "consumed"
     accounts = wallets.accounts.setdefault(resolved.chain_id, {})
-    accounts[resolved.wallet_id] = Account(resolved.nonce + 1 if consumed else resolved.nonce)
+    if resolved.outcome == "consumed":
+        accounts[resolved.wallet_id] = Account(resolved.nonce + 1)
+        return
+    before = accounts.get(resolved.wallet_id)
+    claimed = resolved.claimed or (before.claimed if before is not None and before.next_nonce == resolved.nonce else None)
+    accounts[resolved.wallet_id] = Account(resolved.nonce, claimed=claimed)
 
 
 def resolution(wallets: Wallets, outcome: Signed | SigningRefused) -> tuple[NonceResolved, ...]:
@@ -67,5 +76,6 @@ def resolution(wallets: Wallets, outcome: Signed | SigningRefused) -> tuple[Nonc
             nonce=outcome.nonce,
             order_id=outcome.order_id,
             outcome="consumed" if isinstance(outcome, Signed) else "released",
+            claimed=None if isinstance(outcome, Signed) else outcome.claimed,
         ),
     )

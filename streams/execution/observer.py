@@ -30,7 +30,7 @@ from streams.execution import assembly
 from streams.execution.assembly import FeesTooHigh
 from streams.execution.carriage import carried
 from streams.execution.compilation import NotCompilable, compile_call, unprotected
-from streams.execution.decider import Input, next_nonce, standing
+from streams.execution.decider import Input, claimed, next_nonce, standing
 from streams.execution.nonces import Wallets
 from streams.execution.simulation import Simulation
 from streams.execution.tracing import ground
@@ -155,6 +155,7 @@ class ExecutionObserver:
             nonce=nonce,
             gas=assembly.gas_limit(measured.gas_used),
             fees=node.fees(),
+            claimed=claimed(state, approved),
         )
         return Simulation(
             approved=approved,

@@ -1,7 +1,8 @@
 """What the enclave remembers and says: one payload for one nonce, signed or refused (architecture, rule 10).
 
 State is the fold of what it has said. An order is answered once. A nonce is signed once: the next one of its wallet or, for a
-wallet that it has never signed for, the chain's own count. A refusal is an event, and frees the nonce for the next order.
+wallet that it has never signed for, the chain's own count. A refusal is an event, and frees the nonce for the next order;
+what may have been signed for it all the same is in the event, and the next order has to overtake that (ADR 15).
 Left out: recorded replacements of a stuck transaction.
 """
 
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from schemas.events.base import Event, Refusal
-from schemas.events.lifecycle import Signed, SigningRefused, Simulated
+from schemas.events.lifecycle import Claim, Signed, SigningRefused, Simulated
 from schemas.hash_chain import Link
 from schemas.keys import Attestation
 from schemas.values import Instant, OrderId
@@ -60,6 +61,8 @@ class Judged:
     simulated: Simulated
     verdict: Verdict
     signed: Signed | None
+    claimed: Claim | None = None
+    """What others may have signed although it is refused."""
 
 
 def nonce_key(wallet_id: str, chain_id: int) -> str:
@@ -84,7 +87,7 @@ class SigningDecider:
         if message.signed is not None and wrong_nonce is None:
             return (message.signed,)
         refusal = message.verdict.refusal or wrong_nonce or _UNSIGNED
-        return (_refused(message.simulated, refusal, message.verdict.governance_position),)
+        return (_refused(message, refusal),)
 
     def evolve(self, state: SignerState, recorded: Recorded) -> SignerState:
         """Remember the order, and the nonce that was used."""
@@ -130,11 +133,13 @@ def signed_of(simulated: Simulated, verdict: Verdict, signature: Signature) -> S
             "effect": None if verdict.approved is None else verdict.approved.effect,
             "amount_usd": verdict.amount_usd,
             "replaces": simulated.replaces,
+            "overtakes": simulated.overtakes,
         }
     )
 
 
-def _refused(simulated: Simulated, refusal: Refusal, governance_position: int) -> SigningRefused:
+def _refused(judged: Judged, refusal: Refusal) -> SigningRefused:
+    simulated = judged.simulated
     return SigningRefused(
         desk_id=simulated.desk_id,
         order_id=simulated.order_id,
@@ -142,5 +147,6 @@ def _refused(simulated: Simulated, refusal: Refusal, governance_position: int) -
         chain_id=simulated.transaction.chain_id,
         nonce=simulated.transaction.nonce,
         refusal=refusal,
-        governance_position=governance_position,
+        governance_position=judged.verdict.governance_position,
+        claimed=judged.claimed,
     )

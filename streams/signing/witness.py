@@ -2,8 +2,8 @@
 
 The enclave is one, and so is every cosigner; neither asks the other. Evidence that is not here yet is waited for (`Later`):
 links of the chain for as long as it takes, governance and prices as long as the simulation is fresh.
-What it reads of signatures goes to its memory, which may have lost them. Source: architecture, rule 10. Leaves out signing,
-and asking the memory.
+What it reads of signatures and refusals goes to its memory, which may have lost them. Source: architecture, rule 10. Leaves
+out signing, and asking the memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from schemas.events.base import FirmEvent
-from schemas.events.lifecycle import PolicyEvaluated, Signed, Simulated
+from schemas.events.lifecycle import PolicyEvaluated, Signed, SigningRefused, Simulated
 from schemas.events.observations import PriceObserved
 from schemas.hash_chain import ChainBroken
 from schemas.topics import GOVERNANCE_TOPICS
@@ -80,10 +80,12 @@ class Witness:
                 self._governance.accept(event)
             case PriceObserved() as observed:
                 self._observations.accept(observed, received.offset)
-            case _:
+            case record:
                 self._evidence.accept(received)
-                if isinstance(received.record, Signed):
-                    self._memory.learn(received.record)
+                if isinstance(record, Signed):
+                    self._memory.learn(record)
+                elif isinstance(record, SigningRefused) and not is_misplaced(received, record):
+                    self._memory.learn_refusal(record)
 
     def refresh(self) -> None:
         """Take in what has come since."""
@@ -103,7 +105,9 @@ class Witness:
         if dossier is None:
             return Later("links of the order's chain are still on their way")
         if self._is_ahead(simulated, dossier) and not self._is_late(simulated, now):
-            return Later("governance or prices that the order was decided on are still on their way")
+            return Later(
+                "governance or prices that it was decided on, or the refusal that it overtakes, are still on their way"
+            )
         return judge(dossier, self._governance, self._observations.by_offset, now)
 
     def refused(self, check: str, reason: str) -> Verdict:
@@ -111,13 +115,14 @@ class Witness:
         return Verdict((), refusal_of(check, reason), governance_position=self.firm.position)
 
     def _is_ahead(self, simulated: Simulated, dossier: Dossier) -> bool:
-        """Whether the order was decided on governance or prices that have not arrived here."""
+        """Whether it was decided on governance or prices, or overtakes what was refused, that have not arrived here."""
         facts = [each.facts for each in dossier.all(PolicyEvaluated)]
         prices = [*simulated.prices, *(price for each in facts for price in each.prices)]
         return (
             any(each.governance_position > self.firm.position for each in facts)
             or any(price.log_offset > self._observations.reached for price in prices)
             or self.firm.policy is None
+            or self._memory.lacks_refusal(simulated)
         )
 
     def _is_late(self, simulated: Simulated, now: Instant) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from infra.keys.threshold import Incoming, Keygen, Refresh, Signing
+from infra.keys.threshold import Incoming, Keygen, Refresh, SessionAborted, Signing
 from schemas.keys import KeyVouched
 from schemas.sessions import Cosigned, CosignerMessage, SessionOpened
 from schemas.values import Instant
@@ -99,8 +99,15 @@ class ToSign:
         return self.case.company
 
     def leaving(self, said: Sequence[Said]) -> None:
-        """Claim the nonce for this payload, for good, before the half of the signature leaves."""
+        """Claim the nonce for this payload, for good, before the half of the signature leaves.
+
+        Raises:
+            SessionAborted: by now the memory refuses it: the order was, or something else took nonce or cap meanwhile.
+        """
         if any(each.round >= LAST_SIGNING_ROUND for each in said):
+            refusal = self.memory.refusal(self.case.payload, self.case.payload.claimed_at)
+            if refusal is not None:
+                raise SessionAborted(refusal.message)
             self.memory.claim(self.case.payload, self.case.reached)
 
     def outcome(self, pen: Pen) -> CosignerMessage:

@@ -162,12 +162,12 @@ class Participant:
         return self._begin(Live(opened, purpose, Rounds(session), now + SIGNING_MICROS_MAX))
 
     def _make_way(self, case: SigningCase) -> None:
-        """An earlier session over the same bytes is left for this one; one over other bytes for the nonce keeps it."""
+        """An earlier session over the same bytes, or what these overtake, is left for this one; any other keeps its nonce."""
         for live in list(self._live.values()):
             if not isinstance(live.purpose, ToSign):
                 continue
             other = live.purpose.case
-            if other.digest == case.digest:
+            if other.digest == case.digest or other.payload.digest == case.payload.overtakes:
                 self._drop(live)
             elif (other.payload.account, other.payload.nonce) == (case.payload.account, case.payload.nonce):
                 raise NotTakingPart("nonce", f"another payload for nonce {case.payload.nonce} is being signed")

@@ -31,7 +31,8 @@ def _check_simulation(case: Case) -> None:
         raise Unproven("the simulation did not pass")
     age_seconds_max = case.today.policy.settings.simulation_max_age_seconds
     if age > age_seconds_max * MICROS_PER_SECOND:
-        raise Unproven(f"the simulation is older than {age_seconds_max} s")
+        told = f"the simulation is {age // MICROS_PER_SECOND} s old by this signer's clock, and may be {age_seconds_max}"
+        raise Unproven(f"{told}: it has waited, or the clocks of signer and execution differ; set them if others are refused so")
     action = case.order.action
     if isinstance(action, Swap) and (
         simulated.slippage_ppm is None or simulated.slippage_ppm > action.max_slippage * PPM_PER_BASIS_POINT
@@ -40,9 +41,12 @@ def _check_simulation(case: Case) -> None:
 
 
 def _check_transaction(case: Case) -> None:
-    decoded = transaction.from_record(case.shape.simulated.transaction)
+    simulated = case.shape.simulated
+    decoded = transaction.from_record(simulated.transaction)
     if decoded.chain_id != case.wallet.chain_id:
         raise Unproven(f"the transaction is for chain {decoded.chain_id}, the wallet is on {case.wallet.chain_id}")
+    if simulated.overtakes is not None and simulated.replaces is not None:
+        raise Unproven("a transaction cannot both replace another one and overtake a claim")
 
 
 def _check_call(case: Case) -> None:

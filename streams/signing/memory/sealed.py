@@ -16,17 +16,18 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from schemas.events.base import Refusal
-from schemas.events.lifecycle import Signed, Simulated
+from schemas.events.lifecycle import Claim, Signed, SigningRefused, Simulated
 from schemas.values import Instant, Record, WalletId
 from streams.signing.evidence.verdict import refusal_of
 from streams.signing.memory.heard import Heard
 from streams.signing.memory.journal import Journal
-from streams.signing.memory.payloads import AccountBook, Payload, PayloadBook, Spoken, digest_of
+from streams.signing.memory.payloads import AccountBook, Payload, PayloadBook, Spoken, digest_of, payload_refused
 from streams.signing.memory.reached import Reached
 from streams.signing.memory.velocity import Velocity, VelocityCaps
 
 ENTRIES_BETWEEN_REWRITES_MAX: Final = 20_000
 RAISE_CAP: Final = "nothing was signed; wait, or have those who run this signer raise the cap in its own file"
+FEES: Final = ("max_fee_per_gas", "max_priority_fee_per_gas")
 LOOK: Final = "nothing was signed; find out who offered a second payload for the nonce"
 
 
@@ -94,12 +95,10 @@ class SealedMemory:
     def refusal(self, payload: Payload, now: Instant, *, is_cancelled: bool = False) -> Refusal | None:
         """Why a payload must not be signed: `nonce`, `velocity`; None when it may. What was claimed before may be again."""
         self._heard.settle(payload.account)
-        if self._book.found(payload) is not None:
-            return None
         reason = self._book.refusal(payload, is_cancelled=is_cancelled)
         if reason is not None:
             return refusal_of("nonce", reason, LOOK)
-        if payload.replaces is not None:
+        if payload.replaces is not None or self._book.found(payload) is not None:
             return None
         cap = self._caps.of(payload.wallet_id)
         reason = self._velocity.refusal(payload.wallet_id, payload.amount_usd, cap, now)
@@ -136,20 +135,63 @@ class SealedMemory:
                 return spoken
         return None
 
+    def left_claimed(self, simulated: Simulated) -> Claim | None:
+        """What others may have signed for the nonce of an order that is refused: of this one, or of one refused before it.
+
+        Its fees are the highest of all claims of the nonce, since all have to be outbid.
+        """
+        unsigned = simulated.transaction
+        known = self._book.of((simulated.wallet_id, unsigned.chain_id), unsigned.nonce)
+        if not known or any(each.transaction_hash for each in known):
+            return None
+        newest = known[-1]
+        if not newest.refused and newest.payload.order_id != simulated.order_id:
+            return None
+        fees = {name: max(getattr(each.payload, name) for each in known) for name in FEES}
+        return newest.payload.claim.model_copy(update=fees)
+
+    def lacks_refusal(self, simulated: Simulated) -> bool:
+        """Whether what a simulation overtakes is still to be read of."""
+        unsigned = simulated.transaction
+        account = (simulated.wallet_id, unsigned.chain_id)
+        self._heard.settle(account)
+        known = self._book.of(account, unsigned.nonce)
+        is_read = any(each.transaction_hash or (each.payload.digest == simulated.overtakes and each.refused) for each in known)
+        return simulated.overtakes is not None and not is_read
+
     def learn(self, signed: Signed) -> None:
         """A signature that stands on the log: known already as a rule, and all there is when the memory was lost."""
         account = (signed.wallet_id, signed.chain_id)
-        for spoken in self._book.of(account, signed.nonce):
+        known = self._book.of(account, signed.nonce)
+        for spoken in known:
             if spoken.payload.order_id == signed.order_id and spoken.transaction_hash in ("", signed.transaction_hash):
                 self._book.put(Spoken(payload=spoken.payload, transaction_hash=signed.transaction_hash))
                 return
-        if signed.replaces is not None:
+        if signed.replaces is not None or (known and all(each.refused for each in known)):
             self._heard.settle(account)
             self._heard.hear(signed)
             self._heard.settle(account)
         elif not self._heard.knows(account, signed.nonce):
             self._heard.hear(signed)
+        else:
+            return
+        if signed.replaces is None:
             self._velocity.add(signed.wallet_id, signed.decided_at, signed.amount_usd or Decimal(0))
+
+    def learn_refusal(self, refused: SigningRefused) -> None:
+        """An order that the log says was refused, with what it left behind: other signers may have signed that."""
+        account, claim = (refused.wallet_id, refused.chain_id), refused.claimed
+        self._book.refuse(account, refused.nonce, refused.order_id)
+        if claim is None:
+            return
+        self._heard.settle(account)
+        known = self._book.of(account, refused.nonce)
+        if any(each.transaction_hash or each.payload.digest == claim.digest for each in known):
+            return
+        payload = payload_refused(refused, claim)
+        self._book.put(Spoken(payload=payload, refused=True))
+        if self._book.found(payload) is not None:
+            self._count(payload, payload.amount_usd)
 
     def _write(self, entry: Entry, *, durable: bool = True) -> None:
         self._journal.append(entry.model_dump_json().encode(), durable=durable)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from infra.chain.answers import BlockHeader, FeeSuggestion
 from infra.chain.trace import DelegateCall, Effects
 from schemas.events.facts import PriceFact
-from schemas.events.lifecycle import AllowanceGranted, Approved, BalanceChange, Simulated
+from schemas.events.lifecycle import AllowanceGranted, Approved, BalanceChange, Claim, Simulated
 from schemas.values import Instant
 from streams.engine.decider import Later, Outcome, Recorded
 from streams.execution import assembly
@@ -80,6 +80,7 @@ def simulation(  # noqa: PLR0913 - each by name, and most of them never
     account_nonce: int = FIRST_NONCE,
     governance: Governance | None = None,
     price_facts: tuple[PriceFact, ...] | None = None,
+    claimed: Claim | None = None,
 ) -> Simulation:
     """A simulation in which nothing but what is named is out of the ordinary."""
     governance = governance or firm()
@@ -93,7 +94,7 @@ def simulation(  # noqa: PLR0913 - each by name, and most of them never
         prices=facts,
         block=BLOCK,
         account_nonce=account_nonce,
-        transaction=assembly.assemble(CHAIN, call, nonce=nonce, gas=assembly.gas_limit(GAS_USED), fees=FEES),
+        transaction=assembly.assemble(CHAIN, call, nonce=nonce, gas=assembly.gas_limit(GAS_USED), fees=FEES, claimed=claimed),
         exact=exact,
         measured=measured or exact,
     )

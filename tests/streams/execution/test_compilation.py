@@ -13,6 +13,8 @@ from infra.chain import calldata, spelled_call
 from infra.chain.answers import FeeSuggestion
 from schemas.events.facts import PriceFact
 from schemas.events.governance import AssetListed
+from schemas.events.lifecycle import Claim
+from schemas.examples import example
 from schemas.orders import Action
 from streams.execution import assembly
 from streams.execution.assembly import FeesTooHigh
@@ -25,6 +27,7 @@ from streams.execution.compilation import (
 )
 from streams.execution.valuation import Quoted, least_out, slippage_ppm, usd_lost
 from streams.governance.view import Governance
+from streams.signing.evidence.payload import FEE_PER_GAS_WEI_MAX
 from tests.streams.execution.scene import (
     NOW,
     PLACES,
@@ -193,6 +196,42 @@ def test_fees_are_the_nodes_suggestion_up_to_our_caps() -> None:
     assert capped.max_fee_per_gas == assembly.MAX_FEE_WEI_MAX
     with pytest.raises(FeesTooHigh):
         assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=replace(greedy, base_fee_per_gas=assembly.MAX_FEE_WEI_MAX))
+
+
+def claim(fee: int, tip: int) -> Claim:
+    return example(Claim).model_copy(update={"max_fee_per_gas": fee, "max_priority_fee_per_gas": tip})
+
+
+@pytest.mark.parametrize(
+    ("claimed", "suggested", "bid"),
+    [
+        (claim(100, 10), FeeSuggestion(7, 1, 15), (110, 11)),
+        (claim(101, 11), FeeSuggestion(7, 1, 15), (112, 13)),
+        (claim(15, 0), FeeSuggestion(7, 0, 15), (17, 1)),
+        (claim(100, 10), FeeSuggestion(70, 20, 200), (200, 20)),
+        (claim(100, 95), FeeSuggestion(50, 1, 101), (155, 105)),
+        (
+            claim(assembly.MAX_FEE_WEI_MAX, 50 * assembly.GWEI),
+            FeeSuggestion(7, 1, 15),
+            (550 * assembly.GWEI, 55 * assembly.GWEI),
+        ),
+    ],
+)
+def test_what_overtakes_offers_a_tenth_more_and_no_less_than_usual(
+    claimed: Claim, suggested: FeeSuggestion, bid: tuple[int, int]
+) -> None:
+    made = assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=suggested, claimed=claimed)
+    assert (made.max_fee_per_gas, made.max_priority_fee_per_gas) == bid
+    assert assembly.overtakes(made, claimed)
+    assert not assembly.overtakes(made, claim(made.max_fee_per_gas, claimed.max_priority_fee_per_gas))
+    assert not assembly.overtakes(made, claim(claimed.max_fee_per_gas, made.max_priority_fee_per_gas))
+
+
+def test_what_would_have_to_offer_more_than_the_signer_allows_waits() -> None:
+    assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=FEES, claimed=claim(900 * assembly.GWEI, 1))
+    with pytest.raises(FeesTooHigh, match="overtake"):
+        assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=FEES, claimed=claim(910 * assembly.GWEI, 1))
+    assert assembly.OVERTAKING_FEE_WEI_MAX == FEE_PER_GAS_WEI_MAX
 
 
 def test_a_probe_is_free() -> None:

@@ -93,7 +93,8 @@ class SigningDecider:
         kind: type[Signed | SigningRefused] = SigningRefused if int(message.order_id[-2:], 16) % 7 == 0 else Signed
         fields = {"desk_id": message.desk_id, "order_id": message.order_id, "wallet_id": message.wallet_id}
         place = {"chain_id": message.transaction.chain_id, "nonce": message.transaction.nonce}
-        return (example(kind).model_copy(update=fields | place),)
+        left = {"claimed": None} if kind is SigningRefused else {}
+        return (example(kind).model_copy(update=fields | place | left),)
 
     def evolve(self, state: AnsweredOrders, recorded: Recorded) -> AnsweredOrders:
         assert isinstance(recorded.event, Signed | SigningRefused)

@@ -8,7 +8,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from pydantic import TypeAdapter
 
 from schemas.events.answers import NonceResolved
-from schemas.events.lifecycle import Approved, Signed, SigningRefused, Simulated
+from schemas.events.lifecycle import Approved, Claim, Signed, SigningRefused, Simulated
 from schemas.examples import example
 from streams.engine.decider import Later, Outcome, Recorded
 from streams.execution.decider import ExecutionDecider
@@ -40,7 +40,14 @@ def answer(kind: type[Signed | SigningRefused], to: Simulated, **changes: object
         "chain_id": to.transaction.chain_id,
         "nonce": to.transaction.nonce,
     }
-    return example(kind).model_copy(update=fields | changes)
+    left = {"claimed": None} if kind is SigningRefused else {}
+    return example(kind).model_copy(update=fields | left | changes)
+
+
+def left_by(offered: Simulated, digest: str = "11" * 32) -> Claim:
+    """What an order left claimed when it was refused."""
+    fees = {name: getattr(offered.transaction, name) for name in ("max_fee_per_gas", "max_priority_fee_per_gas")}
+    return example(Claim).model_copy(update={"digest": digest} | fees)
 
 
 def resolved(outcome: Outcome) -> NonceResolved:
@@ -72,6 +79,29 @@ def test_a_nonce_that_was_not_signed_goes_to_the_next_order() -> None:
     assert (resolved(released).outcome, resolved(released).nonce) == ("released", FIRST_NONCE)
     second, _ = state.when(simulation(order(2), EFFECTS))
     assert simulated(second).transaction.nonce == FIRST_NONCE
+
+
+def test_a_nonce_that_may_have_been_signed_for_is_overtaken_until_it_is_signed() -> None:
+    first, state = given().when(simulation(order(1), EFFECTS))
+    claim = left_by(simulated(first))
+    released, state = state.when(answer(SigningRefused, simulated(first), claimed=claim))
+    assert resolved(released).claimed == claim
+    blind, _ = state.when(simulation(order(2), EFFECTS))
+    assert isinstance(blind, Later)
+    assert "overtake" in blind.reason
+    second, state = state.when(simulation(order(2), EFFECTS, claimed=claim))
+    assert (simulated(second).overtakes, simulated(second).transaction.nonce) == (claim.digest, FIRST_NONCE)
+    _, state = state.when(answer(SigningRefused, simulated(second)))
+    third, state = state.when(simulation(order(3), EFFECTS, claimed=claim))
+    assert simulated(third).overtakes == claim.digest
+    newer = left_by(simulated(third), "22" * 32)
+    _, state = state.when(answer(SigningRefused, simulated(third), claimed=newer))
+    assert isinstance(state.when(simulation(order(4), EFFECTS, claimed=claim))[0], Later)
+    fourth, state = state.when(simulation(order(4), EFFECTS, claimed=newer))
+    assert simulated(fourth).overtakes == newer.digest
+    _, state = state.when(answer(Signed, simulated(fourth)))
+    last, _ = state.when(simulation(order(5), EFFECTS, nonce=FIRST_NONCE + 1, account_nonce=FIRST_NONCE + 1))
+    assert simulated(last).overtakes is None
 
 
 def test_a_flagged_order_uses_no_nonce() -> None:
@@ -132,6 +162,7 @@ class Interleavings(RuleBasedStateMachine):
         self.offers: list[Simulated] = []
         self.open: Simulated | None = None
         self.consumed: list[int] = []
+        self.claimed: Claim | None = None
 
     @rule(target=orders)
     def approve(self) -> Approved:
@@ -142,27 +173,37 @@ class Interleavings(RuleBasedStateMachine):
     def offer(self, each: Approved, passes: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
         account = self.state.state.account(CHAIN, WALLET_ID)
         nonce = self.on_chain if account is None else account.next_nonce
-        seen = simulation(each, EFFECTS if passes else REVERTED, nonce=nonce, account_nonce=self.on_chain, governance=FIRM)
+        seen = simulation(
+            each,
+            EFFECTS if passes else REVERTED,
+            nonce=nonce,
+            account_nonce=self.on_chain,
+            governance=FIRM,
+            claimed=self.claimed,
+        )
         outcome, self.state = self.state.when(seen)
         for event in () if isinstance(outcome, Later) else outcome:
             assert isinstance(event, Simulated)
             assert event.order_id not in [offer.order_id for offer in self.offers]
             self.offers.append(event)
+            assert event.overtakes == (None if self.claimed is None else self.claimed.digest)
             assert self.open is None, "two orders had a nonce on offer"
             self.open = event if event.verdict == "passed" else None
 
-    @rule(number=st.integers(0, 30), kind=st.sampled_from([Signed, SigningRefused]))
-    def answer(self, number: int, kind: type[Signed | SigningRefused]) -> None:
+    @rule(number=st.integers(0, 30), kind=st.sampled_from([Signed, SigningRefused]), leaves=st.booleans())
+    def answer(self, number: int, kind: type[Signed | SigningRefused], leaves: bool) -> None:  # noqa: FBT001 - drawn by hypothesis
         """An answer to any offer, also to one that was answered before, or never stood."""
         if not self.offers:
             return
         offer = self.offers[-1 - number % len(self.offers)]
-        outcome, self.state = self.state.when(answer(kind, offer))
+        claim = left_by(offer, f"{number:064x}") if leaves and kind is SigningRefused else None
+        outcome, self.state = self.state.when(answer(kind, offer, **({} if claim is None else {"claimed": claim})))
         expected = () if offer is not self.open else (kind is Signed,)
         assert isinstance(outcome, tuple)
         assert tuple(resolved((event,)).outcome == "consumed" for event in outcome) == expected
         if outcome:
             self.open = None
+            self.claimed = None if kind is Signed else claim or self.claimed
             self.consumed += [offer.transaction.nonce] if kind is Signed else []
 
     @rule()

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
+from infra.chain.outbidding import outbidding
 from infra.chain.transaction import decode_raw
 from schemas.commands import Command, GiveApproval
 from schemas.events.answers import CommandRejected
@@ -14,11 +15,13 @@ from schemas.events.governance import BreakerReset, BreakerTripped, FirmCommandR
 from schemas.events.lifecycle import (
     ApprovalGiven,
     Approved,
+    Claim,
     Confirmed,
     OrderClosed,
     OrderInitiated,
     PolicyEvaluated,
     Signed,
+    SigningRefused,
     Simulated,
 )
 from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
@@ -40,6 +43,7 @@ def broken(story: Story) -> list[str]:
         *_answers(story),
         *_limits(world),
         *_signatures(world),
+        *_overtakings(world),
         *_approvals(world),
         *_money(world),
         *_breakers(world),
@@ -145,6 +149,28 @@ def _signatures(world: World) -> Iterator[str]:
     for (sender, nonce), hashes in world.chain.offered.items():
         if len(hashes) > 1:
             yield f"{len(hashes)} transactions were sent for nonce {nonce} of {sender}"
+
+
+def _overtakings(world: World) -> Iterator[str]:
+    """What may have been signed for a nonce is outbid by whoever gets it next; no wallet is refused for its nonce for ever."""
+    claimed: dict[tuple[str, int], Claim] = {}
+    refused_before: set[tuple[str, int]] = set()
+    said = [event for event in _all(world) if isinstance(event, Simulated | Signed | SigningRefused)]
+    for event in sorted(said, key=lambda each: each.decided_at):
+        place = (event.wallet_id, event.transaction.nonce if isinstance(event, Simulated) else event.nonce)
+        claim = claimed.get(place)
+        if isinstance(event, Signed) and event.overtakes != (None if claim is None else claim.digest):
+            yield f"order {event.order_id} was signed over {event.overtakes}, and {claim} was claimed"
+        if isinstance(event, Simulated) and claim is not None and event.verdict == "passed":
+            bid = (event.transaction.max_fee_per_gas, event.transaction.max_priority_fee_per_gas)
+            least = (outbidding(claim.max_fee_per_gas), outbidding(claim.max_priority_fee_per_gas))
+            if event.overtakes != claim.digest or any(have < need for have, need in zip(bid, least, strict=True)):
+                yield f"order {event.order_id} does not overtake {claim.digest} with {bid}"
+        if isinstance(event, SigningRefused):
+            claimed |= {place: event.claimed} if event.claimed is not None else {}
+            if event.refusal.check == "nonce" and place in refused_before:
+                yield f"wallet {event.wallet_id} is stuck at nonce {event.nonce}"
+            refused_before |= {place} if event.refusal.check == "nonce" else set()
 
 
 def _approvals(world: World) -> Iterator[str]:

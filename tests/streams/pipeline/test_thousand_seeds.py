@@ -48,12 +48,13 @@ def test_the_runs_are_worth_their_time() -> None:
     seen: Counter[str] = Counter()
     for seed in range(30):
         world = lived(seed).world
-        seen += world.log.faults + world.chain.faults
+        seen += world.log.faults + world.chain.faults + world.key.answers
         seen.update({topic: len(world.log.events(topic)) for topic in EXPECTED if topic in {t for t, _ in world.log.entries}})
-    assert [kind for kind in (*FAULTS, *EXPECTED) if not seen[kind]] == []
+    assert [kind for kind in (*FAULTS, *ANSWERS, *EXPECTED) if not seen[kind]] == []
 
 
 FAULTS = ("crash before commit", "crash after commit", "duplicate", "zombie", "fenced", "node away", "reorganisation")
+ANSWERS = ("waits", "signs", "signs over a claim")
 EXPECTED = ("confirmed", "reverted", "order-closed", "command-rejected", "quarantined", "approval-given", "order-tried")
 
 

@@ -30,10 +30,11 @@ from streams.signing.root import RootedGovernance
 from streams.signing.witness import REFERENCE_TOPICS as FOLLOWED_BY_THE_SIGNER
 from tests.streams.governance import firm
 from tests.streams.governance.firm import CHAIN, PINNED
+from tests.streams.pipeline.slow_shares import LEARNED, SlowShares
 from tests.streams.pipeline.uncertain_chain import UncertainChain
-from tests.streams.signing.line import KeyInMemory, Line, signer
+from tests.streams.signing.line import Line, signer
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
-from tests.streams.signing.scenery import START, genesis, limit
+from tests.streams.signing.scenery import START, genesis, limit, wallet
 
 REMEMBERED_MAX: Final = 4_096
 IDLE_STEPS: Final = 40
@@ -57,6 +58,7 @@ _LONG: Final = {
 }
 GENESIS: Final = genesis(
     policy=firm.policy(limits=list(LIMITS), settings=firm.policy().settings.model_copy(update=_LONG)),
+    wallets=[wallet(key_backend="mpc"), wallet("treasury-2"), wallet("vault", "other")],
 )
 """Simulated time goes fast, so nothing grows old within a run."""
 
@@ -96,7 +98,7 @@ class World:
         self.random = Random(seed)
         self.log = SimulatedLog(seed, crash_rate=0.06, duplicate_rate=0.1, zombie_rate=0.04, now=START)
         self.chain = UncertainChain(random=Random(seed + 1))
-        self.key = KeyInMemory()
+        self.key = SlowShares(Followed(self.log, LEARNED), Random(seed + 3), lambda: self.log.now)
         self.journal = PaperJournal()
         self._losses = Random(seed + 2)
         self.people = Line(GENESIS)

@@ -57,6 +57,7 @@ def signed(made: Payload, **changes: Any) -> Signed:
         "amount_usd": made.amount_usd,
         "decided_at": made.claimed_at,
         "replaces": made.replaces,
+        "overtakes": made.overtakes,
     }
     return example(Signed).model_copy(update=shape | changes)
 
