@@ -1,7 +1,7 @@
 """Who judges for itself: it reads the log, believes what derives from the pinned root key, and says what may be signed.
 
 The enclave is one, and so is every cosigner; neither asks the other. Evidence that is not here yet is waited for (`Later`):
-links of the chain for as long as it takes, governance and prices as long as the simulation is fresh.
+as long as the simulation is fresh: whoever writes simulations must not make anybody wait for ever.
 What it reads of signatures and refusals goes to its memory, which may have lost them. Source: architecture, rule 10. Leaves
 out signing, and asking the memory.
 """
@@ -19,6 +19,7 @@ from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import Instant
 from streams.engine.decider import Later, Received
 from streams.governance.view import Governance
+from streams.prices.view import SKEW_SECONDS_MAX
 from streams.signing.dossier import EVIDENCE_TOPICS, Dossier, EvidenceBroken, EvidenceFold, is_misplaced
 from streams.signing.evidence.case import MICROS_PER_SECOND
 from streams.signing.evidence.verdict import Verdict, judge, refusal_of
@@ -103,7 +104,7 @@ class Witness:
         except (ChainBroken, EvidenceBroken) as broken:
             return self.refused("chain" if isinstance(broken, ChainBroken) else "log", str(broken))
         if dossier is None:
-            return Later("links of the order's chain are still on their way")
+            return self._waited_for(simulated, now)
         if self._is_ahead(simulated, dossier) and not self._is_late(simulated, now):
             return Later(
                 "governance or prices that it was decided on, or the refusal that it overtakes, are still on their way"
@@ -113,6 +114,12 @@ class Witness:
     def refused(self, check: str, reason: str) -> Verdict:
         """A refusal for what is no question about the order itself."""
         return Verdict((), refusal_of(check, reason), governance_position=self.firm.position)
+
+    def _waited_for(self, simulated: Simulated, now: Instant) -> Verdict | Later:
+        """While links of the order's chain are not here; no use to a simulation that can no longer be signed."""
+        if self._is_late(simulated, now):
+            return self.refused("chain", "links of the order's chain have not come while its simulation was fresh")
+        return Later("links of the order's chain are still on their way")
 
     def _is_ahead(self, simulated: Simulated, dossier: Dossier) -> bool:
         """Whether it was decided on governance or prices, or overtakes what was refused, that have not arrived here."""
@@ -126,8 +133,9 @@ class Witness:
         )
 
     def _is_late(self, simulated: Simulated, now: Instant) -> bool:
-        """Whether waiting can no longer help: the simulation is too old to be signed."""
+        """Whether waiting can no longer help: the simulation is too old to be signed, or of a time that is still to come."""
         policy = self.firm.policy
-        return (
-            policy is not None and now - simulated.decided_at > policy.settings.simulation_max_age_seconds * MICROS_PER_SECOND
-        )
+        if policy is None:
+            return False
+        age_max = policy.settings.simulation_max_age_seconds
+        return not -SKEW_SECONDS_MAX * MICROS_PER_SECOND <= now - simulated.decided_at <= age_max * MICROS_PER_SECOND
