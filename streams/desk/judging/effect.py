@@ -26,13 +26,31 @@ RESERVED_FUNCTIONS: Final = frozenset({
     "transferFrom(address,address,uint256)",
     "safeTransferFrom(address,address,uint256)",
     "safeTransferFrom(address,address,uint256,bytes)",
+    "safeTransferFrom(address,address,uint256,uint256,bytes)",
+    "transferAndCall(address,uint256)",
+    "transferAndCall(address,uint256,bytes)",
+    "transferFromAndCall(address,address,uint256)",
+    "transferFromAndCall(address,address,uint256,bytes)",
+    "transferFrom(address,address,uint160,address)",
+    "send(address,uint256,bytes)",
+    "operatorSend(address,address,uint256,bytes,bytes)",
+    "approveAndCall(address,uint256)",
+    "approveAndCall(address,uint256,bytes)",
+    "approve(address,address,uint160,uint48)",
     "increaseAllowance(address,uint256)",
+    "increaseApproval(address,uint256)",
     "setApprovalForAll(address,bool)",
+    "authorizeOperator(address)",
+    "setOperator(address,bool)",
     "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
+    "permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)",
+    "approveHash(bytes32)",
+    "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)",
     "mint(uint256,address)",
     "redeem(uint256,address,address)",
 })  # fmt: skip
-"""What no `call` may be (EIP-20, EIP-721, EIP-1155, EIP-2612, ERC-4626): tokens and shares move by actions of their own."""
+"""What no `call` may be (EIP-20, 677, 721, 777, 1155, 1363, 2612 and Dai's form of it, 4626, 6909, Permit2, Safe 1.4.1): tokens
+and shares move by actions of their own, and a Safe by its own orders; power over them would count as nothing in limits."""
 _RESERVED_SELECTORS: Final = frozenset(spelled_call.selector(function) for function in RESERVED_FUNCTIONS)
 """A contract knows a function by four bytes, for which other names can be found."""
 
