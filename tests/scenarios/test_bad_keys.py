@@ -171,12 +171,19 @@ def test_a_vault_gives_no_share_that_it_has_not_replaces_none_and_opens_none_of_
 
 
 @pytest.mark.parametrize(
-    ("skew_seconds", "check"),
-    [(-3_600, "chain-shape"), (-60, "chain-shape"), (3_600, "simulation"), (61, "simulation"), (0, "signed")],
+    ("skew_seconds", "check", "says"),
+    [
+        (-3_600, "chain-shape", " s from now by this signer's clock: its clock is behind"),
+        (-60, "chain-shape", " s from now by this signer's clock: its clock is behind"),
+        (3_600, "simulation", "3600 s old by this signer's clock"),
+        (61, "simulation", "61 s old by this signer's clock, and may be 60: it has waited, or the clocks"),
+        (0, "signed", ""),
+    ],
 )
-def test_an_enclave_whose_clock_is_wrong_signs_nothing(skew_seconds: int, check: str) -> None:
+def test_an_enclave_whose_clock_is_wrong_signs_nothing_and_names_the_clock(skew_seconds: int, check: str, says: str) -> None:
     line = Line()
     line.send("o1", pay("1000"))
     line.run("desk", "execution")
     found = examined(line.records, line.now + skew_seconds * SECOND)
     assert (found.of("o1"), bool(found.digests)) == (check, check == "signed"), found.messages
+    assert says in "".join(found.messages)

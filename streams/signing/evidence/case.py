@@ -136,8 +136,10 @@ def shape_of(dossier: Dossier, now: Instant) -> Shape:
     order = initiated.order
     if any((link.order_id, link.desk_id) != (order.order_id, order.desk_id) for link in dossier.links):
         raise Unproven("the chain mixes orders or desks")
-    if any(link.decided_at > now + SKEW_SECONDS_MAX * MICROS_PER_SECOND for link in dossier.links):
-        raise Unproven("a link of the chain is from the future")
+    ahead = max(link.decided_at for link in dossier.links) - now
+    if ahead > SKEW_SECONDS_MAX * MICROS_PER_SECOND:
+        told = f"a link of the chain is from the future, {ahead // MICROS_PER_SECOND} s from now by this signer's clock"
+        raise Unproven(f"{told}: its clock is behind, or that of who wrote the link is ahead; set them")
     return Shape(initiated, reserved, first, allowed, approved, simulated)
 
 

@@ -32,7 +32,7 @@ def _check_simulation(case: Case) -> None:
     age_seconds_max = case.today.policy.settings.simulation_max_age_seconds
     if age > age_seconds_max * MICROS_PER_SECOND:
         told = f"the simulation is {age // MICROS_PER_SECOND} s old by this signer's clock, and may be {age_seconds_max}"
-        raise Unproven(f"{told}: it has waited, or the clocks of signer and execution differ; set them if others are refused so")
+        raise Unproven(f"{told}: it has waited, or the clocks of signer and execution differ; set them if others end so, too")
     action = case.order.action
     if isinstance(action, Swap) and (
         simulated.slippage_ppm is None or simulated.slippage_ppm > action.max_slippage * PPM_PER_BASIS_POINT

@@ -92,7 +92,7 @@ def check_destroyed(firm: Governance, known: KeyStanding, proofs: Sequence[Destr
         if not each.what.startswith(expected):
             raise Unproven(f"{each.place} destroyed {each.what!r}, and was to destroy {expected.rstrip(',')}")
         if not known.renewed_at - SKEW_MICROS_MAX <= each.destroyed_at <= now + SKEW_MICROS_MAX:
-            raise Unproven(f"{each.place} destroyed it before it was made, or later than now")
+            raise Unproven(f"{each.place} destroyed it before it was made, or later than now: set its clock")
         if known.cosigners:
             _check_signed(firm, each.place, destruction_digest(each), each.signature)
         elif known.generated is not None and each.digest != digest_of_key(known.generated.public_key):
