@@ -131,7 +131,7 @@ def _serve(participant: Participant, inbox: Inbox, outbox: Outbox, stopping: Eve
     log.info("ready")
     while not stopping.is_set() and not outage.seen:
         records = inbox.take(WAITING_SECONDS if participant.is_waiting else IDLE_SECONDS)
-        if not records or any(isinstance(record, SessionOpened) for record in records):
+        if not records or participant.is_waiting or any(isinstance(record, SessionOpened) for record in records):
             participant.refresh()
         now = wall_clock()
         for record in records:

@@ -32,6 +32,10 @@ class NotFromSender(Exception):
     """A message that its sender did not sign, or that was not encrypted for us. It counts for nothing."""
 
 
+class Unreadable(NotFromSender):
+    """A message that its sender did sign, and that we, for whom it is, cannot read: only the sender can have done that."""
+
+
 class Pen:
     """Writes for one cosigner. Its keys stay inside."""
 
@@ -64,7 +68,8 @@ class Pen:
         """The content of a message from `sender`, for us or for everybody.
 
         Raises:
-            NotFromSender: it is not from them, or not readable for us.
+            NotFromSender: it is not from them.
+            Unreadable: it is, and not readable for us.
         """
         require_from(message, sender)
         try:
@@ -74,7 +79,7 @@ class Pen:
             context = _context(message.session_id, message.sender, self.name, message.round)
             return envelope.decrypt(content, self._identity.agreement_key, context)
         except (ValueError, envelope.EnvelopeRefused) as reason:
-            raise NotFromSender(f"a message of {message.sender} cannot be read: {reason}") from reason
+            raise Unreadable(f"a message of {message.sender} cannot be read: {reason}") from reason
 
     def verdict(self, verdict: CosignerVerdict, order_id: OrderId, digest: bytes) -> CosignerVerdict:
         """The verdict, signed."""

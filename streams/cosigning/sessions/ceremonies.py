@@ -20,6 +20,8 @@ from streams.governance.keys import KeyStanding
 from streams.governance.view import Governance
 
 Sharing = Literal["mpc", "hybrid"]
+ATTEMPT_MAX: Final = 1_000
+"""Nobody tries so often. Who says so, in an attempt's place, would use up all epochs to come."""
 _ORDERED: Final[Mapping[SessionKind, type]] = {
     "generate": GenerateKey,
     "refresh": RotateKey,
@@ -53,6 +55,8 @@ def ceremony_of(opened: SessionOpened, me: Slug, firm: Governance, is_banned: Ca
         raise NotTakingPart("ordered", f"no order {opened.ordered_position} about key {opened.key_id} is open")
     if not isinstance(order.change, _ORDERED[opened.kind]):
         raise NotTakingPart("ordered", f"it was ordered to {order.change.kind} key {opened.key_id}, not to {opened.kind} it")
+    if opened.kind == "destroy":
+        is_banned = _nobody_is  # each destroys its own, and runs nothing with anybody
     enrolled, holders = _enrolled(order, firm), _holders(order, standing, firm)
     if set(opened.participants) != set(holders):
         raise NotTakingPart("participants", f"all of {', '.join(holders)} take part in this, and nobody else")
@@ -63,7 +67,13 @@ def ceremony_of(opened: SessionOpened, me: Slug, firm: Governance, is_banned: Ca
         raise NotTakingPart("participants", "the cosigners of a new key have the places 1, 2, 3 to however many they are")
     if opened.epoch != standing.epoch:
         raise NotTakingPart(EPOCH, f"the shares of key {opened.key_id} are of epoch {standing.epoch}, not {opened.epoch}")
+    if opened.attempt > ATTEMPT_MAX:
+        raise NotTakingPart(EPOCH, f"attempt {opened.attempt:.3g} is one of more than {ATTEMPT_MAX}")
     return Ceremony(order, company, backend, threshold, opened.epoch, opened.epoch + opened.attempt)
+
+
+def _nobody_is(_: HexBytes) -> bool:
+    return False
 
 
 def _shape(order: KeyOrdered, standing: KeyStanding) -> tuple[Sharing, int]:

@@ -1,4 +1,4 @@
-"""What a cosigner must not forget: whom it never works with again, which epochs were confirmed, what it destroyed.
+"""What a cosigner must not forget: whom it never works with again, which epochs were confirmed, what it destroyed or began.
 
 Decides that each note is on the disk before anything follows from it. A ban is of a signing key, so whoever takes a banned
 cosigner's place later, with keys of its own, is welcome. A confirmed epoch's share is never thrown away because of a log that
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from infra.identity.private_file import read_private, write_private
 from schemas.keys import DestructionProof, KeyId
-from schemas.values import HexBytes, Record
+from schemas.values import HexBytes, Instant, Record
 
 FILE: Final = "notes.json"
 
@@ -23,6 +23,7 @@ class _Notes(Record):
     banned: list[HexBytes] = Field(default_factory=list)
     confirmed: dict[KeyId, int] = Field(default_factory=dict)
     destroyed: dict[KeyId, DestructionProof] = Field(default_factory=dict)
+    ahead: Instant = 0
 
 
 class Notes:
@@ -58,6 +59,16 @@ class Notes:
     def note_destroyed(self, key_id: KeyId, proof: DestructionProof) -> None:
         """Keep the proof: it can be said again, and not be made again."""
         self._write(self._notes.model_copy(update={"destroyed": {**self._notes.destroyed, key_id: proof}}))
+
+    @property
+    def ahead(self) -> Instant:
+        """The latest time of a session that was begun and was dated ahead of this machine's clock; 0: none."""
+        return self._notes.ahead
+
+    def note_ahead(self, at: Instant) -> None:
+        """A session is about to be begun that is dated ahead of this machine's clock."""
+        if at > self.ahead:
+            self._write(self._notes.model_copy(update={"ahead": at}))
 
     def _write(self, notes: _Notes) -> None:
         write_private(self._file, notes.model_dump_json().encode())

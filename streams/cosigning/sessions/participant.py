@@ -18,10 +18,11 @@ from infra.keys.sealing import SealRefused
 from infra.keys.threshold import Incoming, Keygen, Refresh, SessionAborted, Share, ShareUnfit, Signing
 from infra.keys.vault import ShareUnknown, VaultDamaged
 from schemas.canonical import session_id
-from schemas.keys import Cosigner, DestructionProof
+from schemas.keys import Cosigner, DestructionProof, KeyId
 from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
 from schemas.values import TEXT_CHARACTERS_MAX, Instant, Sha256
-from streams.cosigning.letters import UNSIGNED, NotFromSender, Pen
+from streams.cosigning.letters import UNSIGNED, NotFromSender, Pen, Unreadable, require_from
+from streams.cosigning.sessions.arrivals import BegunSessions, EarlyMessages
 from streams.cosigning.sessions.ceremonies import Ceremony, Sharing, ceremony_of
 from streams.cosigning.sessions.company import Company
 from streams.cosigning.sessions.evidence import Evidence
@@ -41,8 +42,7 @@ PATIENCE_MICROS: Final = 1_500 * MICROS_PER_MS
 SIGNING_MICROS_MAX: Final = 20_000 * MICROS_PER_MS
 CEREMONY_MICROS_MAX: Final = 120_000 * MICROS_PER_MS
 SESSIONS_KNOWN_MAX: Final = 10_000
-EARLY_SESSIONS_MAX: Final = 64
-EARLY_MESSAGES_MAX: Final = 32
+WAITING_MAX: Final = 256
 SIGNATURES_KEPT_MAX: Final = 1_000
 RECOVER: Final = "put this cosigner's own share back, or have it recovered: proofdesk key recover"
 
@@ -58,11 +58,11 @@ class Participant:
         self._evidence = evidence
         self._shares = shares
         self._notes = notes
-        self._began = began
+        self._begun = BegunSessions(notes, began)
         self._known: OrderedDict[Sha256, None] = OrderedDict()
         self._live: dict[Sha256, Live] = {}
         self._waiting: dict[Sha256, tuple[SessionOpened, Instant]] = {}
-        self._early: OrderedDict[Sha256, list[CosignerMessage]] = OrderedDict()
+        self._early = EarlyMessages()
         self._signatures: OrderedDict[Sha256, Cosigned] = OrderedDict()
         self._followed = -1
 
@@ -77,6 +77,9 @@ class Participant:
         if self._evidence.firm.position != self._followed:
             self._shares.follow(self._evidence.firm)
             self._followed = self._evidence.firm.position
+            for live in [each for each in self._live.values() if not self._is_wanted(each)]:
+                self._drop(live)
+                log.warning("session given up: governance wants it no more", session=live.opened.session_id)
 
     def open(self, opened: SessionOpened, now: Instant) -> list[CosignerMessage]:
         """What a session that somebody opened leads to."""
@@ -86,9 +89,9 @@ class Participant:
         if len(self._known) > SESSIONS_KNOWN_MAX:
             self._known.popitem(last=False)
         if self._pen.name not in opened.participants:
-            self._early.pop(opened.session_id, None)
+            self._early.take(opened.session_id)
             return []
-        if (untimely := _untimely(opened, self._began, now)) is not None:
+        if (untimely := _untimely(opened, self._begun.since, now)) is not None:
             return self._refused(opened, untimely)
         return self._take_up(opened, now, now + PATIENCE_MICROS)
 
@@ -122,7 +125,7 @@ class Participant:
             ceremony = ceremony_of(opened, self._pen.name, self._evidence.firm, self._notes.is_banned)
             return self._destroy(opened, now) if opened.kind == "destroy" else self._hold(opened, ceremony, now)
         except NotYet as reason:
-            if now < until:
+            if now < until and len(self._waiting) < WAITING_MAX:
                 self._waiting[opened.session_id] = (opened, until)
                 return []
             return self._refused(opened, NotTakingPart(UNREADY, str(reason)))
@@ -156,6 +159,7 @@ class Participant:
             return [self._pen.outcome(opened.session_id, "signed", known)]
         self._make_way(case)
         share = self._share(opened, case.backend, case.epoch, case.company)
+        self._begun.begin(opened, now, now - FRESH_MICROS)
         counterparties = [each.party for each in case.company.others]
         session = Signing(share, bytes.fromhex(opened.session_id), counterparties, case.digest)
         purpose = ToSign(opened, case, session, self._evidence.memory)
@@ -178,15 +182,20 @@ class Participant:
         number, company = bytes.fromhex(opened.session_id), ceremony.company
         session: Keygen | Refresh
         if opened.kind == "generate":
+            self._begun.begin(opened, now, now - FRESH_MICROS)
             session = Keygen(number, ceremony.threshold, len(company.cosigners), company.party)
         else:
             share = self._share(opened, ceremony.backend, ceremony.epoch, company)
+            self._begun.begin(opened, now, now - FRESH_MICROS)
             # A share from a back-up has a past that nobody can vouch for: nothing that was agreed with it is kept.
             session = Refresh(share, number, complete=opened.kind == "recover")
+        # Two at once could leave shares of one epoch that do not go together, and governance knows them by the epoch alone.
+        self._leave(opened.key_id, ToHold)
         purpose = ToHold(opened, ceremony, session, self._shares)
         return self._begin(Live(opened, purpose, Rounds(session), now + CEREMONY_MICROS_MAX))
 
     def _destroy(self, opened: SessionOpened, now: Instant) -> list[CosignerMessage]:
+        self._leave(opened.key_id, ToHold, ToSign)  # a session holds the share that it began with
         proof = self._notes.destroyed(opened.key_id)
         if proof is None or self._shares.epochs(opened.key_id):
             epochs = ", ".join(map(str, self._shares.epochs(opened.key_id))) or "none"
@@ -201,7 +210,7 @@ class Participant:
     def _begin(self, live: Live) -> list[CosignerMessage]:
         self._live[live.opened.session_id] = live
         said = self._going_on(live, lambda: live.start(self._pen))
-        for message in self._early.pop(live.opened.session_id, []):
+        for message in self._early.take(live.opened.session_id):
             said += self._heard(live, message)
         return said
 
@@ -211,6 +220,9 @@ class Participant:
             return []
         try:
             content = self._pen.read(message, sender)
+        except Unreadable as reason:
+            self._drop(live)
+            return self._aborted(live, SessionAborted(str(reason), blamed=sender.party))
         except NotFromSender as reason:
             log.warning("message dropped", session=message.session_id, reason=str(reason))
             return []
@@ -250,7 +262,7 @@ class Participant:
         return self._pen.outcome(opened.session_id, "banned", accusation)
 
     def _refused(self, opened: SessionOpened, refusal: NotTakingPart) -> list[CosignerMessage]:
-        self._early.pop(opened.session_id, None)
+        self._early.take(opened.session_id)
         log.warning(
             "not taking part", session=opened.session_id, kind=opened.kind, check=refusal.refusal.check, reason=str(refusal)
         )
@@ -263,12 +275,30 @@ class Participant:
             self._signatures.popitem(last=False)
 
     def _keep(self, message: CosignerMessage) -> None:
-        """A message of a session that is not known yet, or waits."""
-        kept = self._early.setdefault(message.session_id, [])
-        if len(kept) < EARLY_MESSAGES_MAX:
-            kept.append(message)
-        if len(self._early) > EARLY_SESSIONS_MAX:
-            self._early.popitem(last=False)
+        """A message of a session that is not known yet, or waits; if it is its sender's, who may fill no other's place."""
+        enrolled = self._evidence.firm.cosigners.get(message.sender)
+        if enrolled is None:
+            return
+        try:
+            require_from(message, enrolled.cosigner)
+        except NotFromSender as reason:
+            log.warning("message dropped", session=message.session_id, reason=str(reason))
+        else:
+            self._early.keep(message)
+
+    def _is_wanted(self, live: Live) -> bool:
+        """Whether governance still wants what a session is for."""
+        standing = self._evidence.firm.keys.get(live.opened.key_id)
+        if standing is None:
+            return False
+        if isinstance(live.purpose, ToSign):
+            return standing.may_sign
+        return standing.open_order is not None and standing.open_order.position == live.opened.ordered_position
+
+    def _leave(self, key_id: KeyId, *purposes: type[ToHold | ToSign]) -> None:
+        for live in [each for each in self._live.values() if each.opened.key_id == key_id]:
+            if isinstance(live.purpose, purposes):
+                self._drop(live)
 
     def _drop(self, live: Live) -> None:
         self._live.pop(live.opened.session_id, None)

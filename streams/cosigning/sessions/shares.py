@@ -8,7 +8,7 @@ Source: architecture, rule 10; mission, key lifecycle. Leaves out how they are s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +46,7 @@ class Backups:
             write_private(file, vault.backup(key_id, epoch, self._recovery_public))
 
     def remove(self, key_id: KeyId, epoch: int) -> None:
-        """A dead share's back-up is worth nothing."""
+        """Before its share goes: what was destroyed must not come back, and a dead share's back-up is worth nothing."""
         self._file(key_id, epoch).unlink(missing_ok=True)
 
     def _file(self, key_id: KeyId, epoch: int) -> Path:
@@ -77,25 +77,24 @@ class Shares:
 
     def epochs(self, key_id: KeyId) -> list[int]:
         """Of which epochs there are shares of a key, in order."""
-        return sorted(epoch for vault in self._vaults.values() for epoch in vault.epochs(key_id))
+        return sorted({epoch for vault in self._vaults.values() for epoch in vault.epochs(key_id)})
 
     def destroy(self, key_id: KeyId, epoch: int) -> str:
-        """Destroy a share; return the SHA-256 of what was destroyed."""
+        """Destroy a share and its back-up here; return the SHA-256 of what was destroyed."""
         self._opened.pop((key_id, epoch), None)
-        (vault,) = [vault for vault in self._vaults.values() if epoch in vault.epochs(key_id)]
-        return vault.destroy(key_id, epoch)
+        self._backups.remove(key_id, epoch)
+        # More than one when somebody has restored it into the wrong vault as well.
+        return _digest([vault.destroy(key_id, epoch) for vault in self._vaults.values() if epoch in vault.epochs(key_id)])
 
     def destroy_all(self, key_id: KeyId) -> str:
         """Destroy all shares of a key; return SHA-256 over the hashes of what was destroyed, or of nothing."""
-        digests = [self.destroy(key_id, epoch) for epoch in self.epochs(key_id)]
-        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+        return _digest([self.destroy(key_id, epoch) for epoch in self.epochs(key_id)])
 
     def follow(self, firm: Governance) -> None:
         """Throw away what governance has said to be dead, and back up what it has confirmed."""
         for standing in firm.keys.values():
             for epoch in self._dead(standing):
                 digest = self.destroy(standing.key_id, epoch)
-                self._backups.remove(standing.key_id, epoch)
                 log.info("share destroyed", key_id=standing.key_id, epoch=epoch, sha256=digest)
             confirmed = self._notes.confirmed(standing.key_id)
             for vault in self._vaults.values():
@@ -122,3 +121,7 @@ class Shares:
         confirmed = self._notes.confirmed(standing.key_id)
         begun = standing.open_order is not None
         return [epoch for epoch in held if epoch < confirmed or (epoch > confirmed and not begun)]
+
+
+def _digest(digests: Sequence[str]) -> str:
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

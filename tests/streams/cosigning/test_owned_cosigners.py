@@ -25,6 +25,8 @@ from tests.streams.signing.scenery import pay
 
 INSTANT = SECOND // 20
 NOWHERE = "0" * 64
+BINDING_BYTE = 10
+"""Of what binds a message to its session: it stands after protocol, round, sender and receiver, a byte each."""
 
 
 def attestation(table: Table) -> Attestation:
@@ -62,6 +64,22 @@ def wrong_half(table: Table, message: CosignerMessage) -> Iterable[CosignerMessa
     return (message,)
 
 
+def unreadable(table: Table, message: CosignerMessage) -> Iterable[CosignerMessage]:
+    """An envelope that its receiver cannot open, well signed."""
+    if message.kind != "round" or message.round != 2:
+        return (message,)
+    return (table.seats[message.sender].pen._signed(message.session_id, message.receiver, "round", 2, b"\x01" * 90),)
+
+
+def other_binding(table: Table, message: CosignerMessage) -> Iterable[CosignerMessage]:
+    """Bytes that say to be of another session, as a share from before a rotation would make them."""
+    if message.kind != "round" or message.round != 1:
+        return (message,)
+    content = bytearray(table.seats[message.receiver].pen.read(message, enrolled(message.sender)))
+    content[BINDING_BYTE] ^= 1
+    return (says(table, message.sender, message, bytes(content)),)
+
+
 def half_silent(_: Table, message: CosignerMessage) -> Iterable[CosignerMessage]:
     """It begins, and then keeps everybody waiting."""
     return (message,) if message.kind == "round" and message.round == 1 else ()
@@ -70,6 +88,8 @@ def half_silent(_: Table, message: CosignerMessage) -> Iterable[CosignerMessage]
 TREACHERIES: dict[str, Treachery] = {
     "a wrong half": wrong_half,
     "half silent": half_silent,
+    "an envelope that cannot be opened": unreadable,
+    "bytes of another session": other_binding,
 }
 
 
