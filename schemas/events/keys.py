@@ -53,7 +53,7 @@ class KeyGenerated(FirmEvent):
     public_key: HexBytes
     """Uncompressed: 0x04, x, y."""
     epoch: Annotated[int, Field(ge=0)]
-    """1 for a key in shares, else 0."""
+    """Of its shares: the number of the attempt that made them, from 1; 0 for a key that one place holds."""
     threshold: Annotated[int, Field(ge=0)]
     cosigners: list[Slug]
     sites_min: Annotated[int, Field(ge=1)]
