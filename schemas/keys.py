@@ -178,3 +178,5 @@ class Attestation(Record):
     """SHA-256 over the source of everything that judges: `streams.signing.attestation`."""
     session_id: Annotated[str, Field(max_length=64)] = ""
     cosigners: list[CosignerVerdict] = Field(default_factory=list, json_schema_extra={"default": []})
+    owners: list[KeyId] = Field(default_factory=list, json_schema_extra={"default": []})
+    """Of a Safe: the keys whose word it was given, the executor's last. None of any other wallet."""

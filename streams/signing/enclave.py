@@ -148,6 +148,7 @@ class Enclave:
             code_hash=CODE.code_hash,
             session_id=made.session_id,
             cosigners=list(made.cosigners),
+            owners=list(made.owners),
         )
         return Signature(f"0x{signed.raw.hex()}", signed.hash, attestation)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from commands.cli import output
 from commands.cli.desk.orders import described, signed_by
 from commands.cli.keys.reading import columns, safe_of, span
 from commands.client import ShownOrder
@@ -91,11 +92,29 @@ def test_an_order_says_what_its_transaction_cost(used: int | None, price: int | 
 
 def test_an_attestation_says_which_key_which_code_and_who_judged() -> None:
     verdict = example(CosignerVerdict).model_copy(update={"cosigner": "cosigner-3", "site": "london", "code_hash": "cd" * 32})
-    by = example(Attestation).model_copy(update={"backend": "mpc", "key_id": "k", "epoch": 2, "cosigners": [verdict]})
+    by = example(Attestation).model_copy(
+        update={"backend": "mpc", "key_id": "k", "epoch": 2, "cosigners": [verdict], "owners": ["k", "sender"]}
+    )
 
     said = dict(signed_by(by))
 
     assert said["signed by"] == "mpc key k, epoch 2"
+    assert said["owners"] == "k, sender"
     assert "ab" * 32 in str(said["judged by"])
     assert str(said["cosigned by"]).startswith(f"cosigner-3 in london: code {'cd' * 8}, policy {'ab' * 8}")
     assert signed_by(None) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["clear\x1b[2Jthe screen", "another\x9b2Jway", "title\x1b]0;yes\x07", "back\rover", "rever\u202esed", "hid\u200bden", "\x00"],
+)
+def test_words_of_others_command_no_terminal(words: str) -> None:
+    """A cosigner's refusal and a proposal's reason are shown to whoever agrees to the next proposal."""
+    with output.stdout.capture() as caught:
+        output.fields([("reason", words)])
+        output.table(("what", "said"), [(words, "[red]a [/] quorum[/red] agreed")])
+    shown = caught.get()
+    assert all(each.isprintable() or each == "\n" for each in shown)
+    assert "\\u" in shown
+    assert "[red]a [/] quorum[/red] agreed" in shown

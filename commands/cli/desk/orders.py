@@ -182,6 +182,7 @@ def signed_by(attestation: Attestation | None) -> list[tuple[str, object]]:
     return [
         ("signed by", f"{attestation.backend} key {attestation.key_id}{epoch}"),
         ("judged by", f"version {attestation.version}, code {attestation.code_hash}"),
+        ("owners", ", ".join(attestation.owners)),
         ("session", attestation.session_id),
         *(("cosigned by", _verdict(each)) for each in attestation.cosigners),
     ]

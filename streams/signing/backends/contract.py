@@ -44,6 +44,8 @@ class Made:
     """Of the shares; 0 for a key that one place holds."""
     session_id: str = ""
     cosigners: tuple[CosignerVerdict, ...] = ()
+    owners: tuple[KeyId, ...] = ()
+    """Of a Safe: the keys that gave it their word, the executor's last."""
     transaction: Transaction | None = None
     """What a Safe's executor signed: the task's transaction with the owners' signatures in it. None: the task's digest."""
 

@@ -113,7 +113,13 @@ class SafeSigner:
         del self._waiting[task.simulated_hash]
         sessions = [each.session_id for each in owners.values() if each.session_id]
         verdicts = tuple(chain.from_iterable(each.cosigners for each in owners.values()))
-        return replace(made, session_id=sessions[0] if sessions else "", cosigners=verdicts, transaction=filled)
+        return replace(
+            made,
+            session_id=sessions[0] if sessions else "",
+            cosigners=verdicts,
+            owners=(*(owner.key_id for owner in safe.owners if owner.address in owners), safe.executor.key_id),
+            transaction=filled,
+        )
 
 
 def with_safes(keys: Mapping[KeyBackend, Signer], firm: Callable[[], Governance]) -> Signer:

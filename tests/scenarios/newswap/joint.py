@@ -109,6 +109,7 @@ class Joint:
         order, signed = self._paid()
         taken = [each["cosigner"] for each in signed["attestation"]["cosigners"]]
         claim(len(taken) == COSIGNERS_SIGNING, f"{taken} took part")
+        claim(signed["attestation"]["owners"] == [self.shared, self.sender], f"owners: {signed['attestation']['owners']}")
         return f"{self.shared} by {', '.join(taken)}; {self.sender} sent it: {order.transaction_hash}\n{_cost(order)}"
 
     def pay_without_the_shares(self) -> str:
@@ -116,6 +117,7 @@ class Joint:
         self._suspend(self.shared)
         order, signed = self._paid()
         claim(not signed["attestation"]["cosigners"], "cosigners signed with a key that is suspended")
+        claim(signed["attestation"]["owners"] == [self.spare, self.sender], f"owners: {signed['attestation']['owners']}")
         return f"{self.shared} is suspended; {self.spare} and {self.sender} signed: {order.transaction_hash}"
 
     def too_few(self) -> str:

@@ -104,6 +104,8 @@ def sent(made: Made | Pending) -> Transaction:
 def signed_by(made: Made | Pending, *owners: Owner) -> bool:
     hashed = safe_transaction.digest(CHAIN, PLACES.wallet, CALL, SAFE_NONCE)
     expected = packed({owner.address: owner.sign(hashed) for owner in owners}, ANNA.address)
+    assert isinstance(made, Made)
+    assert made.owners == (*(owner.name for owner in owners), ANNA.name)
     return safe_transaction.decode(sent(made).data) == (CALL, expected)
 
 
