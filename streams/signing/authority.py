@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from infra.identity import base64url
 from schemas.canonical import approval_digest, child_order_id, command_digest, order_id
 from schemas.commands import Command, GiveApproval, InitiateOrder, SplitOrder
 from schemas.events.governance import PolicyActivated
@@ -64,6 +67,23 @@ def check_initiation(
 def given_of(given: ApprovalGiven) -> Given:
     """What an approval counts as, once it has been checked."""
     return Given(given.approver, given.assertion.credential_id, given.roles)
+
+
+def is_same_touch(one: ApprovalGiven, other: ApprovalGiven) -> bool:
+    """Whether two approvals come from one touch of one key, though the desk says them twice.
+
+    Anybody can turn an ECDSA signature (r, s) into another good one, (r, n - s); nobody but the key makes another r. What has
+    no r is compared without: an Ed25519 key, asked the same again, says the same.
+    """
+    first, second = one.assertion, other.assertion
+    said = (first.credential_id, first.authenticator_data, first.client_data_json)
+    if (one.approver, *said) != (other.approver, second.credential_id, second.authenticator_data, second.client_data_json):
+        return False
+    try:
+        r, again = (decode_dss_signature(base64url.decode(each.signature))[0] for each in (first, second))
+    except ValueError:
+        return True
+    return r == again
 
 
 def check_approval(given: ApprovalGiven, subject: ApprovalSubject, governance: Governance, policy: PolicyActivated) -> None:

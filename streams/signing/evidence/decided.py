@@ -24,7 +24,7 @@ from streams.desk.orders.standing import standing
 from streams.governance.view import Governance
 from streams.policy.evaluation import evaluate
 from streams.prices.view import is_stale, price_in
-from streams.signing.authority import Unproven, check_approval, check_initiation, given_of
+from streams.signing.authority import Unproven, check_approval, check_initiation, given_of, is_same_touch
 from streams.signing.evidence.case import MICROS_PER_SECOND, Case, Decision, Moment
 
 
@@ -35,11 +35,17 @@ def falls_under(case: Case, moment: Moment) -> list[Applied]:
 
 
 def counted(case: Case, until_position: int) -> Iterator[ApprovalGiven]:
-    """The approvals of what is reserved now that nobody had taken back before the desk's event at `until_position`."""
-    for given in case.dossier.all(ApprovalGiven):
+    """The approvals of what is reserved now that nobody had taken back before the desk's event at `until_position`.
+
+    What was taken back stays so, though the desk says it once more: only a person's new touch is a new approval.
+    """
+    every = case.dossier.all(ApprovalGiven)
+    for given in every:
         taken_back = (
-            withdrawn.approver == given.approver and given.position < withdrawn.position < until_position
+            withdrawn.position < until_position
+            and any(each.position < withdrawn.position and is_same_touch(each, given) for each in every)
             for withdrawn in case.dossier.withdrawn
+            if withdrawn.approver == given.approver
         )
         if given.sequence > case.shape.reserved.sequence and not any(taken_back):
             yield given
