@@ -32,6 +32,14 @@ stdout: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 
 stderr: Final = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_COLUMNS)
 
 
+def plain(text: str) -> str:
+    """Words that anybody may have written, for a terminal: nothing in them is markup, commands it, or turns lines around.
+
+    A key's reason and a cosigner's refusal are shown to those who decide. What has no shape of its own is named instead.
+    """
+    return escape("".join(each if each.isprintable() or each == "\n" else f"\\u{ord(each):04x}" for each in text))
+
+
 @contextmanager
 def answering(*, as_json: bool) -> Iterator[None]:
     """Turn what a client raises into words and an exit status."""
@@ -61,7 +69,7 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
     table = Table.grid(padding=(0, 2))
     for name, value in pairs:
         if value not in (None, "", (), []):
-            table.add_row(f"[bold]{name}[/bold]", escape(str(value)))
+            table.add_row(f"[bold]{name}[/bold]", plain(str(value)))
     stdout.print(table)
 
 
@@ -71,14 +79,14 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     for at, column in enumerate(columns):
         shown.add_column(column, overflow="fold", no_wrap=at == 0)  # an id that is cut names nothing
     for row in rows:
-        shown.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        shown.add_row(*(plain("" if cell is None else str(cell)) for cell in row))
     stdout.print(shown)
 
 
 def refused(refusals: Iterable[Refusal]) -> NoReturn:
     """Say every check that refused and what would change that, to people; exit as refused."""
     for refusal in refusals:
-        stderr.print(f"[red]{escape(refusal.check)}[/red]: {escape(refusal.message)}; {escape(refusal.remedy)}")
+        stderr.print(f"[red]{plain(refusal.check)}[/red]: {plain(refusal.message)}; {plain(refusal.remedy)}")
     raise typer.Exit(EXIT_REFUSED)
 
 
@@ -90,14 +98,14 @@ def when(instant: int | None) -> str:
 def _refuse(problem: Problem, *, as_json: bool) -> NoReturn:
     if as_json:
         print_json(problem.model_dump(mode="json", exclude_none=True))
-    stderr.print(f"[red]refused[/red] ({escape(problem.check)}): {escape(problem.detail)}")
+    stderr.print(f"[red]refused[/red] ({plain(problem.check)}): {plain(problem.detail)}")
     for fault in problem.errors:
-        stderr.print(f"  {escape(fault.field)}: {escape(fault.message)}")
+        stderr.print(f"  {plain(fault.field)}: {plain(fault.message)}")
     raise typer.Exit(EXIT_REFUSED)
 
 
 def _fail(message: str) -> NoReturn:
-    stderr.print(f"[red]failed[/red]: {escape(message)}")
+    stderr.print(f"[red]failed[/red]: {plain(message)}")
     raise typer.Exit(EXIT_FAULT)
 
 

@@ -107,7 +107,15 @@ def test_an_attestation_says_which_key_which_code_and_who_judged() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["clear\x1b[2Jthe screen", "another\x9b2Jway", "title\x1b]0;yes\x07", "back\rover", "rever\u202esed", "hid\u200bden", "\x00"],
+    [
+        "clear\x1b[2Jthe screen",
+        "another\x9b2Jway",
+        "title\x1b]0;yes\x07",
+        "back\rover",
+        "rever\u202esed",
+        "hid\u200bden",
+        "\x00",
+    ],
 )
 def test_words_of_others_command_no_terminal(words: str) -> None:
     """A cosigner's refusal and a proposal's reason are shown to whoever agrees to the next proposal."""
