@@ -181,8 +181,8 @@ def signed_by(attestation: Attestation | None) -> list[tuple[str, object]]:
     epoch = f", epoch {attestation.epoch}" if attestation.epoch else ""
     return [
         ("signed by", f"{attestation.backend} key {attestation.key_id}{epoch}"),
-        ("judged by", f"version {attestation.version}, code {attestation.code_hash}"),
         ("owners", ", ".join(attestation.owners)),
+        ("judged by", f"version {attestation.version}, code {attestation.code_hash}"),
         ("session", attestation.session_id),
         *(("cosigned by", _verdict(each)) for each in attestation.cosigners),
     ]
