@@ -10,6 +10,7 @@ import pytest
 from infra.chain.outbidding import outbidding
 from schemas.events.answers import NonceResolved
 from schemas.events.lifecycle import Claim, Signed, SigningRefused, Simulated
+from schemas.examples import example
 from schemas.firm_commands import ProposeReset, TripBreaker
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 from streams.signing.enclave import JUDGED_AGAIN_MICROS
@@ -20,7 +21,7 @@ from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import fields, rewritten, transaction, where
 from tests.streams.signing.line import Feed, KeyInMemory, Line, signer, simulated_of
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
-from tests.streams.signing.scenery import genesis, pay, wallet
+from tests.streams.signing.scenery import DESK, NUMBER, genesis, pay, wallet
 
 MINUTE = 60_000_000
 
@@ -215,6 +216,20 @@ def test_while_others_sign_no_other_order_is_offered_the_nonce() -> None:
     assert not line.events(Simulated, "o2")
     claimed = digest_of(simulation(line, "o1").transaction)
     assert [json.loads(entry)["payload"]["digest"] for entry in line.journal.entries] == [claimed]
+
+
+def test_a_refusal_on_a_partition_of_other_desks_is_none() -> None:
+    """It is no answer of this enclave: the order goes on, and keeps its nonce."""
+    line, others = shared_line()
+    line.send("o1", pay("1000"))
+    line.run()
+    asked = simulation(line, "o1")
+    shape = {"desk_id": DESK, "order_id": asked.order_id, "wallet_id": asked.wallet_id, "chain_id": asked.transaction.chain_id}
+    stray = example(SigningRefused).model_copy(update=shape | {"nonce": FIRST_NONCE, "sequence": asked.sequence + 1})
+    line.append(stray, DESK.encode(), NUMBER + 1)
+    others.silent = False
+    line.run()
+    assert [each.order_id for each in line.events(Signed)] == [asked.order_id]
 
 
 # A key that cannot sign -------------------------------------------------------------------------------------------------

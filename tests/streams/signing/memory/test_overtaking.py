@@ -235,6 +235,8 @@ def test_the_fees_of_what_was_left_are_the_highest_of_all() -> None:
     memory.learn_refusal(refused(cheap, cheap.claim))
     left = memory.left_claimed(simulated(cheap))
     assert left == cheap.claim.model_copy(update={"max_fee_per_gas": 100 * GWEI, "max_priority_fee_per_gas": 10 * GWEI})
+    assert reason(memory, next_one(overtakes=cheap.digest)) is None
+    assert "both fees" in str(reason(memory, next_one(overtakes=cheap.digest, max_fee_per_gas=100 * GWEI)))
 
 
 # However it is asked ---------------------------------------------------------------------------------------------------
