@@ -116,9 +116,16 @@ def cosigner_message_digest(message: CosignerMessage) -> bytes:
     return hashlib.sha256(COSIGNER_MESSAGE_DOMAIN + canonical_bytes(message, without=_UNSIGNED)).digest()
 
 
-def key_vouched_digest(vouched: KeyVouched) -> bytes:
-    """The 32 bytes that a cosigner signs to say that it holds a share of a key."""
-    return hashlib.sha256(KEY_VOUCHED_DOMAIN + canonical_bytes(vouched, without=_UNSIGNED)).digest()
+def key_vouched_digest(vouched: KeyVouched, ordered_position: int) -> bytes:
+    """The 32 bytes that a cosigner signs to say that it holds a share of a key, made for the `KeyOrdered` at this position.
+
+    When that order has failed the share is thrown away, and the word for it must count for no other order.
+    """
+    content = {
+        "ordered_position": ordered_position,
+        "vouched": vouched.model_dump(mode="json", exclude_none=True, exclude={"signature"}),
+    }
+    return hashlib.sha256(KEY_VOUCHED_DOMAIN + canonical_json(content)).digest()
 
 
 def destruction_digest(proof: DestructionProof) -> bytes:

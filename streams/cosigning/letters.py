@@ -85,9 +85,9 @@ class Pen:
         """The verdict, signed."""
         return verdict.model_copy(update={"signature": self._signature(cosigner_verdict_digest(verdict, order_id, digest))})
 
-    def vouched(self, vouched: KeyVouched) -> KeyVouched:
-        """The word for a key, signed."""
-        return vouched.model_copy(update={"signature": self._signature(key_vouched_digest(vouched))})
+    def vouched(self, vouched: KeyVouched, ordered_position: int) -> KeyVouched:
+        """The word for a key, signed, for this order alone."""
+        return vouched.model_copy(update={"signature": self._signature(key_vouched_digest(vouched, ordered_position))})
 
     def destroyed(self, proof: DestructionProof) -> DestructionProof:
         """The word that something is destroyed, signed."""

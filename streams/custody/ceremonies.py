@@ -147,7 +147,7 @@ class Attempt:
             if report.outcome == "destroyed":
                 proofs.check_destroyed(firm, known, report.proofs, now)
             else:
-                share = proofs.Share(self.opened.key_id, report.epoch, proofs.account(report))
+                share = proofs.Share(self.opened.key_id, report.epoch, proofs.account(report), self.opened.ordered_position)
                 proofs.check_vouched(firm, self.opened.participants, report.vouched, share, after=known.epoch)
         except proofs.Unproven as unproven:
             self.doubt = str(unproven)

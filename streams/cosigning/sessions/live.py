@@ -150,4 +150,4 @@ class ToHold:
             public_key=f"0x{share.public_key.hex()}",
             signature=UNSIGNED,
         )
-        return pen.outcome(self.opened.session_id, "vouched", pen.vouched(vouched))
+        return pen.outcome(self.opened.session_id, "vouched", pen.vouched(vouched, self.opened.ordered_position))

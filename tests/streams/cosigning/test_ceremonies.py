@@ -39,7 +39,7 @@ def test_every_cosigner_vouches_for_the_same_key(table: Table) -> None:
     assert {each.cosigner for each in vouched} == set(COSIGNERS)
     assert {(each.epoch, each.address) for each in vouched} == {(2, table.firm.wallets[KEY].address)}
     for each in vouched:
-        require_signed(enrolled(each.cosigner), key_vouched_digest(each), each.signature)
+        require_signed(enrolled(each.cosigner), key_vouched_digest(each, order.position), each.signature)
     assert epochs(table) == all_hold(1, 2), "until governance confirms, both are kept"
     table.report_vouched(order, opened)
     table.settle()

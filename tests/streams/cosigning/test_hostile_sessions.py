@@ -12,7 +12,8 @@ import pytest
 
 from infra.identity import base64url
 from infra.keys.vault import ShareVault
-from schemas.firm_commands import ProposeKey
+from schemas.events.base import Refusal
+from schemas.firm_commands import ProposeKey, ReportKey
 from schemas.keys import DestroyKey, RotateKey, SuspendKey
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.topics import COSIGNERS
@@ -116,6 +117,21 @@ def test_nobody_uses_up_the_epochs_to_come(table: Table, attempt: int) -> None:
     opened = table.hold(table.opened("refresh", attempt=attempt))
     assert set(table.refused(opened).values()) == {"epoch"}
     assert epochs(table) == all_hold(1)
+
+
+def test_the_word_for_shares_that_were_thrown_away_counts_for_no_later_order(table: Table) -> None:
+    """The custodian says that it failed, and answers the next order with what all vouched for: no share would be left."""
+    failed = table.order(RotateKey(key_id=KEY))
+    first = table.hold(table.opened("refresh"))
+    refusal = Refusal(check="ceremony", message="It took too long.", remedy="Order it again.")
+    table.report(ReportKey(ordered_position=failed.position, outcome="failed", refusal=refusal))
+    table.settle()
+    assert epochs(table) == all_hold(1)
+    table.report_vouched(table.order(RotateKey(key_id=KEY)), first)
+    table.settle()
+    assert table.firm.keys[KEY].epoch == 1
+    assert epochs(table) == all_hold(1)
+    signs(table)
 
 
 def test_a_session_that_began_before_a_suspension_ends_with_it(table: Table) -> None:

@@ -20,6 +20,7 @@ from schemas.canonical import canonical_bytes, cosigner_message_digest
 from schemas.events.base import Refusal
 from schemas.firm_commands import FirmCommand
 from schemas.hash_chain import digest_of
+from schemas.keys import KeyVouched
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.values import Record, Slug
 from streams.custody.custodian import Belongings, Custodian, Outlets
@@ -28,7 +29,7 @@ from streams.engine.decider import Received
 from streams.signing.root import RootedGovernance
 from tests.streams.desk.firm import MachineKey
 from tests.streams.governance import firm
-from tests.streams.governance.changes.keys.ceremonies import public_key, vouched
+from tests.streams.governance.changes.keys.ceremonies import for_order, public_key, vouched
 from tests.streams.governance.changes.specification import SECOND, Specification
 
 UNREADY: Final = Refusal(check="unready", message="governance is still on its way", remedy="open another session")
@@ -150,7 +151,8 @@ class Scene:
 
     def hear(self, place: int, kind: str, content: Record | bytes, **changes: Any) -> None:
         """What a cosigner says in the newest session."""
-        self.custodian.hear(said(self.opened[-1].session_id, place, kind, content, **changes))
+        word = for_order(content, self.opened[-1].ordered_position) if isinstance(content, KeyVouched) else content
+        self.custodian.hear(said(self.opened[-1].session_id, place, kind, word, **changes))
 
     def all_vouch(self, **changes: Any) -> None:
         """Everybody says that it holds a share of the same key."""

@@ -46,6 +46,8 @@ class Share(NamedTuple):
     key_id: KeyId
     epoch: int
     account: Account
+    ordered_position: int
+    """Of the order that it was made for: who holds it throws it away when that has failed."""
 
 
 def account(body: ReportKey) -> Account:
@@ -78,9 +80,9 @@ def check_vouched(firm: Governance, holders: Sequence[Slug], vouched: Sequence[K
         raise Unproven(f"new shares are of a later epoch than {after}, and these are of {share.epoch}")
     _check_everybody(holders, [each.cosigner for each in vouched], "vouched for it")
     for each in vouched:
-        if Share(each.key_id, each.epoch, Account(each.address, each.public_key)) != share:
+        if Share(each.key_id, each.epoch, Account(each.address, each.public_key), share.ordered_position) != share:
             raise Unproven(f"{each.cosigner} vouches for key {each.key_id}, epoch {each.epoch}, {each.address}")
-        _check_signed(firm, each.cosigner, key_vouched_digest(each), each.signature)
+        _check_signed(firm, each.cosigner, key_vouched_digest(each, share.ordered_position), each.signature)
 
 
 def check_destroyed(firm: Governance, known: KeyStanding, proofs: Sequence[DestructionProof], now: Instant) -> None:

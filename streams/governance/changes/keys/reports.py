@@ -75,9 +75,8 @@ def _generated(accepted: Accepted, _: KeyStanding, order: KeyOrdered, body: Repo
     made = proofs.account(body)
     _check_unused(accepted.firm, made.address)
     if change.backend in IN_SHARES:
-        proofs.check_vouched(
-            accepted.firm, change.cosigners, body.vouched, proofs.Share(change.key_id, body.epoch, made), after=0
-        )
+        share = proofs.Share(change.key_id, body.epoch, made, order.position)
+        proofs.check_vouched(accepted.firm, change.cosigners, body.vouched, share, after=0)
     else:
         proofs.check_of_one_place(body)
     return (
@@ -149,7 +148,7 @@ def _renewed(accepted: Accepted, known: KeyStanding, order: KeyOrdered, body: Re
     recovers = isinstance(order.change, RecoverShare)
     if isinstance(order.change, RecoverShare):
         holders[order.change.cosigner.party - 1] = order.change.cosigner.cosigner
-    share = proofs.Share(known.key_id, body.epoch, proofs.account(body))
+    share = proofs.Share(known.key_id, body.epoch, proofs.account(body), order.position)
     if share.account != proofs.Account(before.address, before.public_key):
         raise proofs.Unproven(f"its account is {before.address}, not {share.account.address}")
     proofs.check_vouched(accepted.firm, holders, body.vouched, share, after=known.epoch)

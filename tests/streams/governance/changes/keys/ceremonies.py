@@ -119,13 +119,30 @@ DESTROY: Final = DestroyKey(key_id=KEY)
 # What is reported ---------------------------------------------------------------------------------------------------
 
 
+_SIGNERS: Final[dict[str, tuple[KeyVouched, Ed25519PrivateKey]]] = {}
+"""Who signed a word, by its signature."""
+
+
 def vouched(place: int, epoch: int = 1, **changes: Any) -> KeyVouched:
-    """A cosigner's word, signed with its own key or with that of `keys`."""
+    """A cosigner's word, signed with its own key or with that of `keys`, for no order yet: `for_order` signs it for one."""
     name = COSIGNERS[place - 1]
     key = Ed25519PrivateKey.from_private_bytes(_secret(changes.pop("keys", name)))
     fields = {"cosigner": name, "key_id": KEY, "epoch": epoch, "address": address(KEY), "public_key": public_key(KEY)}
     unsigned = KeyVouched.model_validate(fields | {"signature": ""} | changes)
-    return unsigned.model_copy(update={"signature": base64url.encode(ed25519.sign(key, key_vouched_digest(unsigned)))})
+    return _signed(unsigned, key, 0)
+
+
+def for_order(word: KeyVouched, position: int) -> KeyVouched:
+    """The word, signed for the order at a position by whoever signed it; what was changed since stays as it is."""
+    before, key = _SIGNERS.get(word.signature, (None, None))
+    return word if key is None or before != word else _signed(word, key, position)
+
+
+def _signed(word: KeyVouched, key: Ed25519PrivateKey, position: int) -> KeyVouched:
+    signature = base64url.encode(ed25519.sign(key, key_vouched_digest(word, position)))
+    signed = word.model_copy(update={"signature": signature})
+    _SIGNERS[signature] = signed, key
+    return signed
 
 
 def all_vouched(epoch: int = 1, **changes: Any) -> list[KeyVouched]:
@@ -170,6 +187,8 @@ def report(outcome: str = "generated", by: str = "custodian", **changes: Any) ->
     def body(spec: Specification) -> ReportKey:
         said = {name: each(spec) if callable(each) else each for name, each in changes.items()}
         position = said.pop("ordered_position", None) or order(spec).position
+        if "vouched" in said:
+            said["vouched"] = [for_order(each, position) for each in said["vouched"]]
         return ReportKey.model_validate({"ordered_position": position, "outcome": outcome} | said)
 
     return step(by, body, **how)
