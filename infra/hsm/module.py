@@ -35,7 +35,7 @@ def loaded(module: Path, config_file: Path | None) -> Iterator["Library"]:
     try:
         # For as long as it is in use: whoever has to start it anew (C_Initialize) means the same token.
         with _configured(config_file):
-            library = _initialised(module)
+            library = _initialised(module, config_file)
             try:
                 yield library
             finally:
@@ -45,9 +45,11 @@ def loaded(module: Path, config_file: Path | None) -> Iterator["Library"]:
         _occupied.release()
 
 
-def _initialised(module: Path) -> "Library":
+def _initialised(module: Path, config_file: Path | None) -> "Library":
     if not module.is_file():
         raise ModuleMissing(module, "no such file")
+    if config_file is not None and not config_file.is_file():
+        raise ModuleMissing(module, f"its settings {config_file} are not there")
     try:
         return pkcs11.lib(str(module))
     except (RuntimeError, OSError) as failure:

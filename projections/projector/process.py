@@ -14,6 +14,7 @@ import psycopg
 import structlog
 
 from infra.cluster.description import ClusterDescription
+from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
 from infra.telemetry import logging
 from projections.folds.arrivals import UnreadableEvent
@@ -22,8 +23,6 @@ from projections.projector.projecting import Outside, Stopped
 from projections.storage.roles import PROJECTOR, conninfo
 from projections.storage.tables import Writer
 
-EXIT_STOPPED: Final = 4
-"""Something that no restart mends: a person must look at it."""
 EXIT_FAILED: Final = 3
 
 _DURABILITY: Final = "-c synchronous_commit=off"
@@ -49,7 +48,7 @@ def run(what: Callable[[Outside], object], description: ClusterDescription) -> N
         _exit(0)
     except (UnreadableEvent, LogLost) as error:
         log.critical("stopping: nothing is projected beyond this until a person has looked at it", error=str(error))
-        _exit(EXIT_STOPPED)
+        _exit(EXIT_REFUSED)
     except Exception:
         log.exception("stopping: this must be looked at")
         _exit(EXIT_FAILED)

@@ -62,7 +62,7 @@ class AlreadyRunning(Exception):
     """Another custodian holds the folder."""
 
 
-REFUSALS: Final = (*UNFIT, NotRegistered, AlreadyRunning)
+REFUSALS: Final = (*UNFIT, AlreadyRunning)
 
 
 class _Writer:
@@ -98,7 +98,7 @@ def main() -> int:
     except REFUSALS as refusal:
         log.error("the custodian does nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
         return EXIT_REFUSED
-    except (KafkaException, TimeoutError, TokenError) as failure:
+    except (KafkaException, TimeoutError, TokenError, NotRegistered) as failure:  # governance may register it at any time
         log.warning("restarting: what was ordered is still to be done", error=str(failure))
         return EXIT_RESTART
 

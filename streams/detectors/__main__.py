@@ -29,8 +29,6 @@ BATCH_RECORDS_MAX: Final = 500
 LOOK_SECONDS: Final = 0.5
 """The longest a look for breaches takes when there are none."""
 DELIVERY_SECONDS_MAX: Final = 10
-EXIT_REFUSED: Final = 4
-"""A person has to look at it: starting again gives the same."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +56,7 @@ class FirmCommands:
 
 
 def main() -> int:
-    """Detect until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
+    """Detect until told to stop (0), or until a fresh start has to help (`EXIT_RESTART`)."""
     logging.configure(PRINCIPAL)
     stopping = Event()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -69,8 +67,9 @@ def main() -> int:
         log.warning("restarting: what was not asked for will be read again", error=str(failure))
         return EXIT_RESTART
     except NotRegistered as refusal:
+        # Governance may register it at any time; until then the breach is read again at each start.
         log.error("a limit was breached, and nobody would listen", reason=str(refusal))  # noqa: TRY400 - it is for people
-        return EXIT_REFUSED
+        return EXIT_RESTART
 
 
 def _detect(description: ClusterDescription, stopping: Event) -> int:

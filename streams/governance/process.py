@@ -15,6 +15,7 @@ import structlog
 from confluent_kafka import KafkaException
 
 from infra.cluster.description import ClusterDescription
+from infra.cluster.processes import EXIT_REFUSED
 from infra.telemetry import logging
 from schemas import wire
 from schemas.topics import GOVERNANCE_TOPICS
@@ -30,8 +31,6 @@ from streams.governance.log import PRINCIPAL, GovernanceLog
 from streams.governance.settings import genesis_content, pinned_root_key
 
 INPUTS: Final = ("firm-commands",)
-EXIT_REFUSED: Final = 4
-"""A person has to look at it: starting again gives the same."""
 
 log = structlog.get_logger(__name__)
 

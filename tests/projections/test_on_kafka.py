@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from structlog.testing import capture_logs
 
 from infra.cluster.local import Cluster
+from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
 from projections.folds.arrivals import PROJECTED_PLACES, Place, UnreadableEvent
 from projections.projector import process
@@ -244,7 +245,7 @@ def test_postgresql_away_is_waited_for(place: Beginning) -> None:
 @pytest.mark.parametrize(
     ("raising", "status", "said"),
     [
-        ("UnreadableEvent('signed[3]@17 is no event')", process.EXIT_STOPPED, "signed[3]@17 is no event"),
+        ("UnreadableEvent('signed[3]@17 is no event')", EXIT_REFUSED, "signed[3]@17 is no event"),
         ("Stopped()", 0, ""),
         ("RuntimeError('a bug')", process.EXIT_FAILED, "a bug"),
     ],

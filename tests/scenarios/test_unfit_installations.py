@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from structlog.testing import capture_logs
 
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
 from infra.cluster.processes import EXIT_REFUSED
@@ -77,40 +78,36 @@ def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDescr
     return found
 
 
-def status_of(name: str) -> int | None:
-    """With which status a process ends."""
-    try:
-        return HOLDERS[name].main()
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else None
+def refused(main: Callable[[], int | None]) -> str:
+    """What a process says before it ends so that nothing starts it again."""
+    with capture_logs() as said:
+        try:
+            status = main()
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else None
+    assert status == EXIT_REFUSED
+    (error,) = [each for each in said if each["log_level"] == "error"]
+    return f"{error['event']}: {error['reason']}"
 
 
 @pytest.mark.parametrize("name", HOLDERS)
-def test_a_wrong_pin_is_tried_once_and_never_again(
-    description: ClusterDescription, capfd: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_a_wrong_pin_is_tried_once_and_never_again(description: ClusterDescription, name: str) -> None:
     write_private(HOLDERS[name].token(description).pin_file, b"000000")
-    assert status_of(name) == EXIT_REFUSED
-    said = "".join(capfd.readouterr())
-    assert HOLDERS[name].says in said
+    said = refused(HOLDERS[name].main)
+    assert said.startswith(HOLDERS[name].says)
     assert "refused the PIN in" in said
     assert "000000" not in said
 
 
 @pytest.mark.parametrize("name", HOLDERS)
-def test_a_pin_that_is_not_there_is_named(
-    description: ClusterDescription, capfd: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_a_pin_that_is_not_there_is_named(description: ClusterDescription, name: str) -> None:
     place = HOLDERS[name].token(description)
     place.pin_file.unlink()
-    assert status_of(name) == EXIT_REFUSED
-    assert f"{place.pin_file}: no such file" in "".join(capfd.readouterr())
+    assert f"{place.pin_file}: no such file" in refused(HOLDERS[name].main)
 
 
 @pytest.mark.parametrize("name", ["signer", COSIGNER])
-def test_a_memory_that_somebody_changed_is_no_memory(
-    description: ClusterDescription, capfd: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_a_memory_that_somebody_changed_is_no_memory(description: ClusterDescription, name: str) -> None:
     journal = own_folder(description, "signer") / MEMORY_FOLDER
     with Token.open(HOLDERS[name].token(description).settings) as token:
         if name == "signer":
@@ -120,20 +117,18 @@ def test_a_memory_that_somebody_changed_is_no_memory(
             journal = Place.of(description, COSIGNER).memory
             SealedJournal(journal, TokenSealer(token, SEALING_KEY)).close()
     (journal / FILE).write_bytes(b"0" * 64 + b" {}\n")
-    assert status_of(name) == EXIT_REFUSED
-    assert "is not what this signer wrote" in "".join(capfd.readouterr())
+    assert "is not what this signer wrote" in refused(HOLDERS[name].main)
 
 
 @pytest.mark.parametrize("name", ["signer", COSIGNER])
-def test_caps_that_are_none_are_named(description: ClusterDescription, capfd: pytest.CaptureFixture[str], name: str) -> None:
+def test_caps_that_are_none_are_named(description: ClusterDescription, name: str) -> None:
     own = own_folder(description, "signer") if name == "signer" else description.cosigner(COSIGNER)
     create_private(own / CAPS_FILE, b'{"default_usd": "all of it"}')
-    assert status_of(name) == EXIT_REFUSED
-    assert "velocity.json holds no caps" in "".join(capfd.readouterr())
+    assert "velocity.json holds no caps" in refused(HOLDERS[name].main)
 
 
 def test_a_log_that_was_not_founded_by_the_pinned_key_ends_the_enclave_for_good(
-    description: ClusterDescription, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    description: ClusterDescription, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While it reads it runs in the engine, which starts anew at any other failure."""
 
@@ -147,7 +142,4 @@ def test_a_log_that_was_not_founded_by_the_pinned_key_ends_the_enclave_for_good(
         monkeypatch.setattr(f"infra.telemetry.{each}.configure", lambda _: None)
     monkeypatch.setattr(engine, "_exit", ended)
     processor = Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave)
-    with pytest.raises(SystemExit) as told:
-        engine.run(processor, description, UNFIT)
-    assert told.value.code == EXIT_REFUSED
-    assert "not tried again" in "".join(capfd.readouterr())
+    assert "not tried again" in refused(lambda: engine.run(processor, description, UNFIT))

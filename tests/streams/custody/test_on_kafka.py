@@ -132,6 +132,11 @@ def await_true(holds: Callable[[], bool], what: str) -> None:
         time.sleep(LOOK_SECONDS)
 
 
+def why(running: Running, name: str) -> str:
+    """Why a process is not started again; empty while it is."""
+    return next(each.why for each in running.cluster.running() if each.name == name)
+
+
 def said_by(description: ClusterDescription, module: str, *arguments: str) -> str:
     """What a command says that somebody gives on a cosigner's machine."""
     command = [sys.executable, "-m", module, *arguments]
@@ -174,9 +179,9 @@ def test_a_cosigner_lost_for_good_is_replaced_from_its_back_up_and_what_it_had_i
     await_true(kept.exists, "there is no back-up")
     backup = Path(shutil.copy(kept, tmp_path))
 
-    running.cluster.kill(LOST)
-    running.cluster.stop_process(LOST)
     shutil.rmtree(description.cosigner(LOST))
+    running.cluster.kill(LOST)
+    await_true(lambda: "softhsm2.conf are not there" in why(running, LOST), "without its token it stands still, and says so")
     recovered = outcome(running, RecoverShare(key_id=SHARED, cosigner=replaced(running, backup, made.epoch)), KeyRotated)
     assert (recovered.reason, recovered.cosigners) == ("recovered", list(THREE))
     refreshed = outcome(running, RotateKey(key_id=SHARED), KeyRotated)

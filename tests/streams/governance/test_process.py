@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from infra.cluster.description import ClusterDescription, TokenPlace
+from infra.cluster.processes import EXIT_REFUSED
 from schemas import wire
 from schemas.events.base import FirmEvent
 from streams.engine import process as engine
@@ -137,13 +138,13 @@ def test_a_wrong_root_key_needs_a_person(
     installation: ClusterDescription, monkeypatch: pytest.MonkeyPatch, root_key: str
 ) -> None:
     monkeypatch.setenv("PROOFDESK_ROOT_KEY", root_key)
-    assert status_of(installation) == process.EXIT_REFUSED
+    assert status_of(installation) == EXIT_REFUSED
 
 
 @pytest.mark.usefixtures("topics")
 def test_a_missing_genesis_file_needs_a_person(installation: ClusterDescription) -> None:
     installation.genesis_file.unlink()
-    assert status_of(installation) == process.EXIT_REFUSED
+    assert status_of(installation) == EXIT_REFUSED
 
 
 @pytest.mark.parametrize("failure", [KafkaException(KafkaError(KafkaError._TRANSPORT)), TimeoutError("still open")])
