@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any, Final
 
+from schemas.events.base import FirmEvent
+from schemas.events.keys import KeyOrdered
 from schemas.keys import (
     ActivateKey,
     DestroyKey,
@@ -34,6 +36,7 @@ from streams.governance.view import Governance
 KEY_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """Of a key that is made from now on: it names files and objects in tokens."""
 THRESHOLD_MIN: Final = 2
+DOOMED: Final = "it was ordered to destroy it, and nobody knows how much of it is left"
 
 
 def check_key(firm: Governance, change: KeyChange) -> None:
@@ -115,14 +118,13 @@ def _usable(firm: Governance, key_id: str, backend: str, address: str) -> Iterat
         yield f"it is a key of backend {place.backend} for {place.address}, not of {backend} for {address}"
     if (status := standing_of(firm, key_id).status) != "active":
         yield f"it is {status}"
-    yield from _doomed(firm, key_id)
+    # Also when that failed: some of it may be gone, and funds would be sent to where nobody can sign.
+    if any(_destroys(each) for each in standing_of(firm, key_id).history):
+        yield DOOMED
 
 
-def _doomed(firm: Governance, key_id: str) -> Iterator[str]:
-    """Yield why nothing begins with a key any more: from the order on, nobody knows how much of it is left."""
-    order = standing_of(firm, key_id).open_order
-    if order is not None and isinstance(order.change, DestroyKey):
-        yield "it was ordered to destroy it, and nobody knows how much of it is left"
+def _destroys(event: FirmEvent | None) -> bool:
+    return isinstance(event, KeyOrdered) and isinstance(event.change, DestroyKey)
 
 
 def _holders(firm: Governance, change: ActivateKey) -> Iterator[str]:
@@ -158,7 +160,8 @@ def _suspend(firm: Governance, change: SuspendKey) -> Iterator[str]:
 def _resume(firm: Governance, change: ResumeKey) -> Iterator[str]:
     if (status := standing_of(firm, change.key_id).status) != "suspended":
         yield f"it is {status}" if place_of(firm, change.key_id) is not None else "there is no such key"
-    yield from _doomed(firm, change.key_id)
+    if _destroys(standing_of(firm, change.key_id).open_order):
+        yield DOOMED
 
 
 def _destroy(firm: Governance, change: DestroyKey) -> Iterator[str]:

@@ -226,6 +226,12 @@ UNUSABLE: list[tuple[str, tuple[Step, ...], KeyChange, str]] = [
     ),
     ("a wallet of a key that is being destroyed", (*GENERATED, *agreed(DESTROY)), activate(), "it was ordered to destroy it"),
     (
+        "one of a key of which some may be destroyed",
+        (*GENERATED, *agreed(DESTROY), report("failed", refusal=WRONG)),
+        activate(),
+        "it was ordered to destroy it",
+    ),
+    (
         "a Safe with such an owner",
         (*IN_TOKEN, *agreed(DESTROY)),
         activate(**safe(holder())),
