@@ -6,11 +6,16 @@ Exit status: 0, done; 3, refused, with the reason and what would change it; 2, u
 
 from __future__ import annotations
 
+import sys
+from typing import Final
+
 import typer
 
 from commands.cli import keys, safe, system
 from commands.cli.desk import approvals, orders
 from commands.cli.firm import access, breakers, contracts, limits, policies, proposals
+
+EXIT_USAGE: Final = 2
 
 app = typer.Typer(
     name="proofdesk",
@@ -35,4 +40,9 @@ app.command("status")(system.status)
 
 def main() -> None:
     """The entry point."""
+    try:
+        "".join(sys.argv).encode()
+    except UnicodeEncodeError:
+        sys.stderr.write("an argument is not UTF-8, and nothing of ours could hold it: type it again in a UTF-8 locale\n")
+        sys.exit(EXIT_USAGE)
     app()

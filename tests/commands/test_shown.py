@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from commands.cli import output
+from commands.cli import EXIT_USAGE, app, main, output
 from commands.cli.desk.orders import described, signed_by
 from commands.cli.keys.reading import columns, safe_of, span
 from commands.client import ShownOrder
@@ -126,3 +129,20 @@ def test_words_of_others_command_no_terminal(words: str) -> None:
     assert all(each.isprintable() or each == "\n" for each in shown)
     assert "\\u" in shown
     assert "[red]a [/] quorum[/red] agreed" in shown
+
+
+@pytest.mark.parametrize("which", ["", ".", ".."])
+def test_what_names_no_key_is_not_asked_for(which: str) -> None:
+    done = CliRunner().invoke(app, ["key", "show", which, "--url", "http://localhost:1"])
+    assert done.exit_code == EXIT_USAGE
+    assert "that is no key's id" in done.output
+
+
+def test_an_argument_that_is_no_text_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["proofdesk", "key", "show", os.fsdecode(b"\xff")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == EXIT_USAGE
+    assert "not UTF-8" in capsys.readouterr().err

@@ -16,7 +16,15 @@ SECOND_MICROS: Final = 1_000_000
 COLUMNS: Final = ("key", "state", "kept", "address", "signs for", "age", "last used", "rotation", "cosigners")
 _SPANS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
-KeyName = Annotated[str, typer.Argument(metavar="KEY", help="The key's id.")]
+
+def _named(which: str) -> str:
+    """A key's id; the ones that would name another page of the API are none."""
+    if which in ("", ".", ".."):
+        raise typer.BadParameter("that is no key's id")
+    return which
+
+
+KeyName = Annotated[str, typer.Argument(metavar="KEY", help="The key's id.", callback=_named)]
 
 
 def list_keys(url: profile.Url = "", runtime: profile.Runtime = profile.RUNTIME, *, as_json: profile.Json = False) -> None:
