@@ -119,6 +119,8 @@ class _Writer:
     """A position that somebody remembers from an earlier reading, and what `digest` was there."""
     watched_digest: str = ""
     waiting: dict[int, tuple[Event, Sha256]] = field(default_factory=dict)
+    chains: dict[OrderId, _Chain] = field(default_factory=dict)
+    """Of orders that have not ended. Each partition has its own: what is said on another one ends and changes nothing here."""
     ledgers: defaultdict[DeskId, Ledger] = field(default_factory=lambda: defaultdict(Ledger))
     splits: OrderedDict[OrderId, tuple[Split, ...]] = field(default_factory=OrderedDict)
     ended: OrderedDict[OrderId, Instant] = field(default_factory=OrderedDict)
@@ -131,7 +133,6 @@ class EvidenceFold:
 
     def __init__(self, watched: Mapping[int, int] = MappingProxyType({})) -> None:
         """`watched`: by partition, a position at which `digest` will be asked for once it is passed."""
-        self._chains: dict[OrderId, _Chain] = {}
         self._writers: defaultdict[int, _Writer] = defaultdict(_Writer)
         self._read: dict[tuple[str, int], int] = {}
         for partition, position in watched.items():
@@ -169,7 +170,7 @@ class EvidenceFold:
         """Whether the order is over, so that there is nothing left to answer: it ended, or was forgotten since it did."""
         if simulated.order_id in self._writers[received.partition].ended:
             return True
-        chain = self._chains.get(simulated.order_id)
+        chain = self._writers[received.partition].chains.get(simulated.order_id)
         is_read = received.offset <= self._read.get((received.topic, received.partition), -1)
         return is_read and (chain is None or simulated.sequence not in chain.links)
 
@@ -182,7 +183,7 @@ class EvidenceFold:
         """
         writer = self._writers[received.partition]
         self._link(writer, simulated, received.digest)
-        chain = self._chains[simulated.order_id]
+        chain = writer.chains[simulated.order_id]
         if writer.broken:
             raise EvidenceBroken(writer.broken)
         if chain.contested or simulated.sequence < 1:
@@ -210,7 +211,7 @@ class EvidenceFold:
     def _link(self, writer: _Writer, event: OrderEvent, digest: str) -> None:
         if event.order_id in writer.ended:
             return
-        chain = self._chains.setdefault(event.order_id, _Chain())
+        chain = writer.chains.setdefault(event.order_id, _Chain())
         known, known_digest = chain.links.setdefault(event.sequence, (event, digest))
         if known_digest == digest:
             return
@@ -222,7 +223,7 @@ class EvidenceFold:
         """Fold in order of position; an event waits for those before it, and for the links before it of its own order."""
         while not writer.broken and (queued := writer.waiting.get(writer.position + 1)) is not None:
             event, digest = queued
-            chain = self._chains.get(event.order_id) if isinstance(event, OrderEvent) else None
+            chain = writer.chains.get(event.order_id) if isinstance(event, OrderEvent) else None
             if isinstance(event, OrderEvent) and chain is not None and not _reaches(chain, event.sequence):
                 return
             del writer.waiting[event.position]
@@ -233,17 +234,7 @@ class EvidenceFold:
             if isinstance(event, OrderEvent):
                 self._fold(writer, event, chain)
             elif isinstance(event, ApprovalWithdrawn | CancellationRequested):
-                self._set_beside(event)
-
-    def _set_beside(self, event: ApprovalWithdrawn | CancellationRequested) -> None:
-        """What was said of an order while others held its chain; one that has ended needs it no more."""
-        chain = self._chains.get(event.order_id)
-        if chain is None:
-            return
-        if isinstance(event, ApprovalWithdrawn):
-            chain.withdrawn.append(event)
-        else:
-            chain.cancelled = event
+                _set_beside(writer, event)
 
     def _fold(self, writer: _Writer, event: OrderEvent, chain: _Chain | None) -> None:
         if chain is None:
@@ -263,13 +254,24 @@ class EvidenceFold:
             case _:
                 pass
         if isinstance(event, OrderClosed | LimitPosted) and not writer.broken:
-            del self._chains[event.order_id]
+            del writer.chains[event.order_id]
             _remember_end(writer, event, chain)
 
 
 def is_misplaced(received: Received, event: OrderEvent) -> bool:
     """Whether an event stands where its desk's events do not: there its limits and nonces would be counted from nothing."""
     return received.partition != desk_partition(event.desk_id.encode())
+
+
+def _set_beside(writer: _Writer, event: ApprovalWithdrawn | CancellationRequested) -> None:
+    """What was said of an order while others held its chain; one that has ended needs it no more."""
+    chain = writer.chains.get(event.order_id)
+    if chain is None:
+        return
+    if isinstance(event, ApprovalWithdrawn):
+        chain.withdrawn.append(event)
+    else:
+        chain.cancelled = event
 
 
 def _reaches(chain: _Chain, sequence: int) -> bool:
