@@ -22,7 +22,7 @@ from tests.streams.signing.paper_memory import PaperJournal, memory_on
 
 LEARNED: Final = ("signed", "signing-refused")
 LATENESS_MICROS_MAX: Final = 4_000_000
-REFUSAL_RATE: Final = 0.5
+REFUSAL_RATE: Final = 0.3
 """Of what some have signed already, perhaps."""
 
 
@@ -46,13 +46,15 @@ class SlowShares(KeyInMemory):
                 self._memory.learn_refusal(received.record)
         now = self._clock()
         payload = payload_of(task.simulated, "mpc", Decimal(0), now)
-        if (refusal := self._memory.refusal(payload, now)) is not None:
-            self.answers["refuses"] += 1
-            raise KeyUnusable(refusal.message, refusal.check)
-        self._memory.claim(payload, Reached())
-        if now < self._ready_at.setdefault(task.digest, now + self._random.randrange(LATENESS_MICROS_MAX)):
+        refusal = self._memory.refusal(payload, now)
+        if refusal is None:
+            self._memory.claim(payload, Reached())
+        if now < self._ready_at.setdefault(task.digest, now + self._random.randrange(1, LATENESS_MICROS_MAX)):
             self.answers["waits"] += 1
             return Pending("those who hold shares")
+        if refusal is not None:
+            self.answers["refuses"] += 1
+            raise KeyUnusable(refusal.message, refusal.check)
         if self._random.random() < REFUSAL_RATE:
             self.answers["refuses late"] += 1
             raise KeyUnusable("too few of them are left", "velocity")
