@@ -193,8 +193,9 @@ class PayloadBook:
         book = self.accounts.get(payload.account, AccountBook())
         if payload.nonce < book.floor:
             return f"nonce {payload.nonce} of wallet {payload.wallet_id} was used long ago"
-        for nonce, others in book.by_nonce.items():
-            if nonce != payload.nonce and any(each.payload.order_id == payload.order_id for each in others):
+        remembered = ((nonce, each.payload.order_id) for nonce, known in book.by_nonce.items() for each in known)
+        for nonce, order_id in remembered:
+            if order_id == payload.order_id and nonce != payload.nonce:
                 return f"order {payload.order_id} has nonce {nonce} of wallet {payload.wallet_id} already"
         if not spoken:
             before = payload.replaces or payload.overtakes

@@ -15,8 +15,10 @@ import pytest
 from infra.chain import transaction
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.local import Cluster
+from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.token import Token
 from infra.kafka import clients
+from schemas.events.governance import WalletAssigned
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.topics import TOPICS
 from streams.engine.decider import Received
@@ -153,7 +155,8 @@ def test_it_signs_what_it_could_derive_refuses_what_it_could_not_and_goes_on_aft
 def test_forged_governance_stops_it(log: ClusterDescription, tmp_path: Path) -> None:
     """On the log of the test before: one event more than the signed document gives."""
     last = next(r for r in reversed(Line().records) if r.topic == "wallet-assigned")
+    assert isinstance(last.record, WalletAssigned)
     publish(log, [last])
     with enclave(log, tmp_path / "enclave.log") as process:
-        assert process.wait(ANSWER_SECONDS_MAX) != 0
-    assert "NotRooted" in (tmp_path / "enclave.log").read_text()
+        assert process.wait(ANSWER_SECONDS_MAX) == EXIT_REFUSED
+    assert f"two different governance events have position {last.record.position}" in (tmp_path / "enclave.log").read_text()
