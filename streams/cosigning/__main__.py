@@ -24,6 +24,7 @@ import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
 from infra.cluster.processes import EXIT_REFUSED
+from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.keys.sealing import FileSealer, TokenSealer
@@ -41,7 +42,7 @@ from streams.cosigning.transport import Inbox, Outbox
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, wall_clock
 from streams.engine.references import References
-from streams.signing.installation import UNFIT, pinned_caps, pinned_root_key, token_paths
+from streams.signing.installation import TOKEN_AGAIN_SECONDS, UNFIT, pinned_caps, pinned_root_key, token_paths
 from streams.signing.memory.journal import SealedJournal
 from streams.signing.memory.sealed import SealedMemory
 from streams.signing.root import RootedGovernance
@@ -119,6 +120,10 @@ def main() -> int:
     except UNFIT as refusal:
         log.error("the cosigner signs nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
         return EXIT_REFUSED
+    except TokenError as failure:
+        log.warning("restarting: nothing is signed until the token is back", error=str(failure))
+        stopping.wait(TOKEN_AGAIN_SECONDS)
+        return EXIT_RESTART
     except (KafkaException, TimeoutError) as failure:
         log.warning("restarting: the log is the state", error=str(failure))
         return EXIT_RESTART

@@ -46,7 +46,7 @@ from streams.engine.process import EXIT_RESTART, wall_clock
 from streams.engine.references import References
 from streams.governance.changes.keys.reports import CUSTODIAN
 from streams.governance.settings import pinned_root_key
-from streams.signing.installation import KEYS_FOLDER, UNFIT, EnclaveSettings, own_folder
+from streams.signing.installation import KEYS_FOLDER, TOKEN_AGAIN_SECONDS, UNFIT, EnclaveSettings, own_folder
 from streams.signing.root import RootedGovernance
 
 LOOK_SECONDS: Final = 0.2
@@ -100,6 +100,7 @@ def main() -> int:
         return EXIT_REFUSED
     except (KafkaException, TimeoutError, TokenError, NotRegistered) as failure:  # governance may register it at any time
         log.warning("restarting: what was ordered is still to be done", error=str(failure))
+        stopping.wait(TOKEN_AGAIN_SECONDS)
         return EXIT_RESTART
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -20,7 +21,7 @@ import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
 from infra.cluster.processes import EXIT_REFUSED
-from infra.hsm.errors import KeyExists
+from infra.hsm.errors import KeyExists, TokenError
 from infra.hsm.token import Token
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.keys.sealing import TokenSealer
@@ -29,7 +30,7 @@ from infra.telemetry import logging, metrics
 from schemas.keys import KeyBackend
 from schemas.topics import Principal
 from streams.engine.decider import Processor
-from streams.engine.process import run, wall_clock
+from streams.engine.process import EXIT_RESTART, run, wall_clock
 from streams.engine.references import References
 from streams.signing.backends.contract import Signer
 from streams.signing.backends.cosigners import over_kafka
@@ -43,6 +44,7 @@ from streams.signing.installation import (
     CAPS_FILE,
     KEYS_FOLDER,
     MEMORY_FOLDER,
+    TOKEN_AGAIN_SECONDS,
     UNFIT,
     EnclaveSettings,
     own_folder,
@@ -95,13 +97,17 @@ def opened_memory(folder: Path, token: Token) -> SealedJournal:
 
 
 def main() -> NoReturn:
-    """Run the enclave; end with `EXIT_REFUSED` when a person has to look at its installation."""
+    """Run the enclave until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
     logging.configure(PRINCIPAL)
     try:
         _serve(current(), EnclaveSettings())
     except UNFIT as refusal:
         log.error("the enclave signs nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
         sys.exit(EXIT_REFUSED)
+    except TokenError as failure:
+        log.warning("restarting: nothing is signed until the token is back", error=str(failure))
+        time.sleep(TOKEN_AGAIN_SECONDS)
+        sys.exit(EXIT_RESTART)
 
 
 def _serve(description: ClusterDescription, settings: EnclaveSettings) -> NoReturn:

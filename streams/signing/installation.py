@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.cluster.description import ClusterDescription, TokenPlace
-from infra.hsm.errors import ModuleMissing, TokenMissing, WrongPin
+from infra.hsm.errors import WrongPin
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, PrivateFileRefused, read_private
 from infra.isolation.sandbox import ConfinementRefused
 from infra.keys.sealing import SealRefused
@@ -89,8 +89,6 @@ UNFIT: Final = (
     CapsRefused,
     PrivateFileRefused,
     ConfinementRefused,
-    ModuleMissing,
-    TokenMissing,
     WrongPin,  # each try brings a real token nearer to its lock
     MemoryRefused,
     SealRefused,
@@ -98,7 +96,11 @@ UNFIT: Final = (
     GenesisRefused,
     GovernanceBroken,
 )
-"""What a signer ends at with `EXIT_REFUSED`: a person has to look at its installation, or at the log that it was given."""
+"""What a signer ends at with `EXIT_REFUSED`: a person has to look at its installation, or at the log that it was given.
+
+Not a token that is away, or does not answer: it may be back before anybody has looked."""
+TOKEN_AGAIN_SECONDS: Final = 1.0
+"""How long a process waits with its end then, so that it does not start again and again at full speed."""
 
 
 def token_paths(place: TokenPlace) -> list[Path]:

@@ -24,11 +24,12 @@ from streams.cosigning.place import SEALING_KEY, Place, make_sealing_key
 from streams.custody import __main__ as custody
 from streams.engine import process as engine
 from streams.engine.decider import Processor
+from streams.engine.process import EXIT_RESTART
 from streams.signing import __main__ as signing
 from streams.signing.backends.switch import SwitchingSigner
 from streams.signing.decider import SigningDecider
 from streams.signing.enclave import Enclave
-from streams.signing.installation import CAPS_FILE, MEMORY_FOLDER, UNFIT, own_folder
+from streams.signing.installation import CAPS_FILE, MEMORY_FOLDER, SOFTHSM_STORE, UNFIT, own_folder
 from streams.signing.memory.journal import FILE, SealedJournal
 from streams.signing.root import RootedGovernance
 from tests.streams.governance import firm
@@ -80,14 +81,19 @@ def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDescr
 
 def refused(main: Callable[[], int | None]) -> str:
     """What a process says before it ends so that nothing starts it again."""
+    return ended(main, EXIT_REFUSED, "error", "reason")
+
+
+def ended(main: Callable[[], int | None], wanted: int, level: str, because: str) -> str:
+    """What a process says before it ends as it should."""
     with capture_logs() as said:
         try:
             status = main()
-        except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else None
-    assert status == EXIT_REFUSED
-    (error,) = [each for each in said if each["log_level"] == "error"]
-    return f"{error['event']}: {error['reason']}"
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else None
+    assert status == wanted
+    (last,) = [each for each in said if each["log_level"] == level]
+    return f"{last['event']}: {last[because]}"
 
 
 @pytest.mark.parametrize("name", HOLDERS)
@@ -104,6 +110,18 @@ def test_a_pin_that_is_not_there_is_named(description: ClusterDescription, name:
     place = HOLDERS[name].token(description)
     place.pin_file.unlink()
     assert f"{place.pin_file}: no such file" in refused(HOLDERS[name].main)
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_a_token_that_is_away_is_looked_for_again(description: ClusterDescription, name: str) -> None:
+    place = HOLDERS[name].token(description)
+    assert place.config_file is not None
+    store = place.config_file.parent / SOFTHSM_STORE
+    store.rename(store.with_name("away"))
+    said = ended(HOLDERS[name].main, EXIT_RESTART, "warning", "error")
+    assert said.startswith("restarting: ")
+    store.with_name("away").rename(store)
+    Token.open(place.settings).close()
 
 
 @pytest.mark.parametrize("name", ["signer", COSIGNER])
