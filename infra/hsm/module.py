@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pkcs11
+from pkcs11.exceptions import PKCS11Error
 
-from infra.hsm.errors import ModuleMissing, TokenBusy
+from infra.hsm.errors import ModuleMissing, TokenBusy, TokenFailed
 
 if TYPE_CHECKING:
     from pkcs11._pkcs11 import lib as Library  # noqa: N812 - a class that its authors wrote in lower case
@@ -28,7 +29,8 @@ _occupied = threading.Lock()
 def loaded(module: Path, config_file: Path | None) -> Iterator["Library"]:
     """Give the initialised library at `module`, and finalise it afterwards.
 
-    Raises TokenBusy when this process has it already, ModuleMissing when it cannot be loaded.
+    Raises TokenBusy when this process has it already, ModuleMissing when it cannot be loaded, TokenFailed when it does
+    not start.
     """
     if not _occupied.acquire(blocking=False):
         raise TokenBusy
@@ -53,6 +55,9 @@ def _initialised(module: Path, config_file: Path | None) -> "Library":
     try:
         return pkcs11.lib(str(module))
     except (RuntimeError, OSError) as failure:
+        # What a loaded library reports has a class of its own; the bare one is the loader's.
+        if isinstance(failure, PKCS11Error) and type(failure) is not PKCS11Error:
+            raise TokenFailed("starting its module", failure) from failure
         raise ModuleMissing(module, str(failure) or type(failure).__name__) from failure
 
 

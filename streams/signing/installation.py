@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.cluster.description import ClusterDescription, TokenPlace
-from infra.hsm.errors import WrongPin
+from infra.hsm.errors import ModuleMissing, WrongPin
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, PrivateFileRefused, read_private
 from infra.isolation.sandbox import ConfinementRefused
 from infra.keys.sealing import SealRefused
@@ -89,6 +89,7 @@ UNFIT: Final = (
     CapsRefused,
     PrivateFileRefused,
     ConfinementRefused,
+    ModuleMissing,
     WrongPin,  # each try brings a real token nearer to its lock
     MemoryRefused,
     SealRefused,
