@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import rlp  # type: ignore[import-untyped]  # ships no types
-from coincurve import PublicKey
 from eth_utils.crypto import keccak
 from rlp.codec import encode_raw  # type: ignore[import-untyped]  # as rlp
 
 from infra.chain.addresses import ADDRESS_BYTES, checksummed, is_checksummed
+from infra.hsm.ethereum import NoKeyRecovered, recover
 from schemas.events.lifecycle import UnsignedTransaction
 
 TRANSACTION_TYPE: Final = b"\x02"
@@ -135,11 +135,9 @@ def recover_sender(raw: bytes) -> str:
 
 def signer_of(digest: bytes, signature: Signature) -> str:
     """Return the checksummed address whose key signed 32 bytes (SEC 1, section 4.1.6). Raises TransactionInvalid."""
-    compact = signature.r.to_bytes(32, "big") + signature.s.to_bytes(32, "big") + bytes([signature.y_parity])
     try:
-        point = PublicKey.from_signature_and_message(compact, digest, hasher=None).format(compressed=False)
-    # coincurve raises bare exceptions when no point has this r, or the sum is the point at infinity.
-    except Exception as error:
+        point = recover(digest, signature.r, signature.s, signature.y_parity)
+    except NoKeyRecovered as error:
         raise TransactionInvalid(f"the signature recovers to no key: {error}") from error
     return checksummed(keccak(point[1:])[-ADDRESS_BYTES:])
 

@@ -6,6 +6,7 @@ valid under it, so nothing else has to be verified. Addresses are the last 20 by
 Leaves out what was signed, and how chains encode v.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,10 @@ CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD
 DIGEST_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 POINT_BYTES: Final = 65
+
+
+class NoKeyRecovered(ValueError):
+    """No key can have made the signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +47,17 @@ def normalise(raw: bytes, digest: bytes, point: bytes) -> RecoverableSignature |
     if not (0 < r < CURVE_ORDER and s > 0):
         return None
     for y_parity in (0, 1):
-        if _recover(r, s, y_parity, digest) == point:
-            return RecoverableSignature(y_parity, r, s)
+        with suppress(NoKeyRecovered):
+            if recover(digest, r, s, y_parity) == point:
+                return RecoverableSignature(y_parity, r, s)
     return None
 
 
-def _recover(r: int, s: int, y_parity: int, digest: bytes) -> bytes | None:
+def recover(digest: bytes, r: int, s: int, y_parity: int) -> bytes:
+    """Return the uncompressed public key whose signature of 32 bytes this is (SEC 1, section 4.1.6). Raises NoKeyRecovered."""
     compact = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([y_parity])
     try:
         return PublicKey.from_signature_and_message(compact, digest, hasher=None).format(compressed=False)
     # coincurve raises bare exceptions when no point has this r, or the sum is the point at infinity.
-    except Exception:  # noqa: BLE001
-        return None
+    except Exception as error:
+        raise NoKeyRecovered(str(error)) from error

@@ -32,6 +32,7 @@ from streams.signing.enclave import Enclave
 from streams.signing.installation import CAPS_FILE, MEMORY_FOLDER, SOFTHSM_STORE, UNFIT, own_folder
 from streams.signing.memory.journal import FILE, SealedJournal
 from streams.signing.root import RootedGovernance
+from tests.infra.cluster.unreached import unreached
 from tests.streams.governance import firm
 from tests.streams.signing.line import Feed, Line
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
@@ -58,16 +59,7 @@ HOLDERS: Final = {
 @pytest.fixture
 def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDescription:
     """An installation with all that these three need, and no broker behind its address."""
-    made = softhsm.initialise(tmp_path)
-    found = ClusterDescription(
-        runtime=tmp_path,
-        http="http://localhost:1",
-        node="http://localhost:1",
-        postgres="postgresql://localhost:1",
-        kafka_bootstrap="localhost:1",
-        token=TokenPlace(module=made.module, label=made.label, pin_file=made.pin_file, config_file=made.config_file),
-    )
-    (tmp_path / "cluster.json").write_text(found.model_dump_json(), "utf-8")
+    found = unreached(tmp_path)
     found.root_key_file.write_text(firm.PINNED.hex(), "ascii")
     found.secret("").mkdir(mode=0o700)
     enrol(found)

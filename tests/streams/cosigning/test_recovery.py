@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace, current
+from infra.cluster.description import RUNTIME_VARIABLE, current
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from infra.identity.private_file import create_private, read_private
@@ -17,6 +17,7 @@ from schemas.keys import Cosigner
 from streams.cosigning import enrolment, recovery
 from streams.cosigning.letters import Pen
 from streams.cosigning.place import SEALING_KEY, Identity, Place, generate_agreement_key
+from tests.infra.cluster.unreached import unreached
 from tests.streams.cosigning.table import KEY, RECOVERY_KEY, Table
 
 LOST = "cosigner-3"
@@ -25,16 +26,7 @@ LOST = "cosigner-3"
 @pytest.fixture
 def machine(made: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """The new cosigner's, with the back-up and the recovery key on it."""
-    token = initialise(tmp_path)
-    description = ClusterDescription(
-        runtime=tmp_path,
-        http="http://localhost:1",
-        node="http://localhost:2",
-        postgres="postgresql://localhost:3/x",
-        kafka_bootstrap="localhost:4",
-        token=TokenPlace(module=token.module, label=token.label, pin_file=token.pin_file, config_file=token.config_file),
-    )
-    (tmp_path / "cluster.json").write_text(description.model_dump_json())
+    description = unreached(tmp_path)
     create_private(tmp_path / "share.backup", read_private(made.folder / LOST / "backups" / f"{KEY}-1.backup"))
     pem = RECOVERY_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     create_private(tmp_path / "recovery.pem", pem)

@@ -7,30 +7,20 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
+from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.processes import EXIT_REFUSED
-from infra.hsm import softhsm
 from infra.identity.private_file import write_private
 from streams.custody.__main__ import alone, main
 from streams.custody.custodian import folder
 from streams.engine.process import EXIT_RESTART
+from tests.infra.cluster.unreached import unreached
 from tests.streams.governance import firm
 
 
 @pytest.fixture
 def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDescription:
     """An installation with a token, and no broker behind its address."""
-    made = softhsm.initialise(tmp_path)
-    token = TokenPlace(module=made.module, label=made.label, pin_file=made.pin_file, config_file=made.config_file)
-    found = ClusterDescription(
-        runtime=tmp_path,
-        http="http://localhost:1",
-        node="http://localhost:1",
-        postgres="postgresql://localhost:1",
-        kafka_bootstrap="localhost:1",
-        token=token,
-    )
-    (tmp_path / "cluster.json").write_text(found.model_dump_json(), "utf-8")
+    found = unreached(tmp_path)
     found.root_key_file.write_text(firm.PINNED.hex(), "ascii")
     monkeypatch.setenv(RUNTIME_VARIABLE, str(tmp_path))
     # What a process says goes to its own output for good; this one has others to run after it.

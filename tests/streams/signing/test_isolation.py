@@ -14,11 +14,11 @@ from typing import Final
 
 import pytest
 
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
-from infra.hsm.softhsm import initialise
+from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.hsm.token import Token
 from infra.isolation import landlock, syscall_filter
 from streams.signing.installation import own_folder
+from tests.infra.cluster.unreached import unreached
 
 ROOT: Final = Path(__file__).parents[3]
 POSSIBLE: Final = (
@@ -61,21 +61,12 @@ pytestmark = pytest.mark.skipif(
 
 def installed(folder: Path, port: int) -> ClusterDescription:
     """A cluster as far as confinement looks at it, with a key `w1` in the token."""
-    token = initialise(folder)
-    description = ClusterDescription(
-        runtime=folder,
-        http="http://localhost:1",
-        node="http://localhost:2",
-        postgres="postgresql://localhost:3/x",
-        kafka_bootstrap=f"127.0.0.1:{port}",
-        token=TokenPlace(module=token.module, label=token.label, pin_file=token.pin_file, config_file=token.config_file),
-    )
+    description = unreached(folder, f"127.0.0.1:{port}")
     (folder / "secrets").mkdir()
     private = [description.secret("kafka-signer.json"), description.secret("kafka-desk.json"), description.genesis_file]
     for path in [*private, own_folder(description, "signer") / "velocity.json", description.root_key_file]:
         path.write_text("{}")
         path.chmod(0o600)
-    (folder / "cluster.json").write_text(description.model_dump_json())
     with Token.open(description.token.settings) as opened:
         opened.generate_key("w1")
     return description
