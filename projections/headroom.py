@@ -1,7 +1,7 @@
 """What is used of each limit, what is left, and what will be free when: the desk's own arithmetic on the tables' sums. Pure.
 
 The tables hold each order's part of each limit. They are summed by what still counts and by when it leaves its window, with
-the buckets of the desk's ledger (`streams.desk.limits.windows`), so that what is shown here is what the desk would say.
+the buckets of the desk's ledger (`streams.rules.limits.windows`), so that what is shown here is what the desk would say.
 Sums that leave close to one another are shown together, at the time of the last.
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 
 from schemas.firm import Limit
 from schemas.values import Instant, Record, Usd
-from streams.desk.limits.windows import CALENDAR, BucketEnd, Window, reach
+from streams.rules.limits.windows import CALENDAR, BucketEnd, Window, reach
 
 FREES_MAX: Final = 24
 """Moments at which something will be free, shown of one limit."""

@@ -23,7 +23,7 @@ from commands.intake.refusals import rejection
 from commands.log import publishing, tail
 from commands.log.publishing import LogAway, Publisher
 from commands.log.tail import Stories, Tail
-from commands.outcomes import Rejected, asked
+from commands.outcomes import Rejected, sent_command
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
 from schemas.commands import Body, Command
@@ -109,7 +109,7 @@ class KafkaCommander:
         return answer
 
     def _asked(self, command: Command, decision_seconds_max: float) -> Answer:
-        question = asked(command)
+        question = sent_command(command)
         with self._stories.following(question) as heard:
             try:
                 self._publisher.command(question, ()).result()

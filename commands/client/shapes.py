@@ -16,13 +16,13 @@ from schemas.orders import Action, ApprovalSubject
 from schemas.values import BaseUnits, DeskId, Instant, OrderId, PrincipalId, Record, Role, Sha256, Usd, Uuid
 
 
-class Shown(Record):
+class ApiView(Record):
     """Something that is shown."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-class ShownApproval(Shown):
+class ShownApproval(ApiView):
     """What one approver said."""
 
     approver: PrincipalId
@@ -32,7 +32,7 @@ class ShownApproval(Shown):
     decided_at: Instant
 
 
-class ShownWithdrawal(Shown):
+class ShownWithdrawal(ApiView):
     """An approval that was taken back."""
 
     approver: PrincipalId
@@ -40,7 +40,7 @@ class ShownWithdrawal(Shown):
     withdrawn_at: Instant
 
 
-class ShownOrder(Shown):
+class ShownOrder(ApiView):
     """An order as its events have left it. Fields that nothing has happened to yet are None."""
 
     order_id: OrderId
@@ -83,7 +83,7 @@ class ShownOrder(Shown):
     chain_broken: str | None = None
 
 
-class ShownLink(Shown):
+class ShownLink(ApiView):
     """One event of an order."""
 
     sequence: int
@@ -96,7 +96,7 @@ class ShownLink(Shown):
     event: dict[str, Any]
 
 
-class PolicyDraft(Shown):
+class PolicyDraft(ApiView):
     """A policy as it could be proposed: text, limits and settings, whole."""
 
     cedar: str
@@ -105,7 +105,7 @@ class PolicyDraft(Shown):
     settings: Settings
 
 
-class ShownAgreement(Shown):
+class ShownAgreement(ApiView):
     """One approval of a proposal."""
 
     approver: PrincipalId
@@ -113,7 +113,7 @@ class ShownAgreement(Shown):
     decided_at: Instant
 
 
-class ShownProposal(Shown):
+class ShownProposal(ApiView):
     """A proposal as its events have left it."""
 
     proposal_id: Uuid

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from commands.signed_content import challenge
-from infra.identity import base64url, ed25519, keyfile
+from infra.identity import keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
+from infra.proofs import base64url, ed25519
 from schemas.commands import Authorization, Body, Command, Ed25519Signature, WebAuthnAssertion
 from schemas.firm_commands import FirmBody, FirmCommand
 from schemas.values import CommandId, DeskId, Instant, PrincipalId

@@ -10,7 +10,7 @@ from __future__ import annotations
 from commands.intake.principals import Access
 from commands.intake.refusals import Refused
 from commands.signed_content import challenge, content_digest
-from infra.identity import base64url, ed25519, webauthn
+from infra.proofs import base64url, ed25519, webauthn
 from schemas.commands import Command, Ed25519Signature, GiveApproval, WebAuthnAssertion
 from schemas.firm_commands import ApproveProposal, FirmCommand
 

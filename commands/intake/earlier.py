@@ -11,7 +11,7 @@ from typing import Any, Final, LiteralString
 from pydantic import ValidationError
 
 from commands.intake.principals import DatabaseAway, ReadSide
-from commands.outcomes import ANSWER_TOPICS, AskedOfFirm, Question, Rejected
+from commands.outcomes import ANSWER_TOPICS, Question, Rejected, SentFirmCommand
 from schemas.canonical import child_order_id
 from schemas.commands import SplitOrder
 from schemas.events.answers import CommandRejected
@@ -43,7 +43,7 @@ async def events_of(question: Question, reading: ReadSide) -> list[Event]:
         DatabaseAway: it cannot be asked now.
     """
     command_id, answers = question.command.command_id, list(ANSWER_TOPICS)
-    if isinstance(question, AskedOfFirm):
+    if isinstance(question, SentFirmCommand):
         of_firm = {"command": command_id, "answers": answers, "rejected": TOPIC_OF[FirmCommandRejected].name}
         return _records(await reading.fetch(_FIRM_EVENTS, of_firm))
     orders = [question.order_id]
@@ -61,7 +61,7 @@ async def rejection_of(question: Question, reading: ReadSide) -> Rejected | None
     rows = await reading.fetch(_REJECTIONS, (question.command.command_id, question.record_hash))
     if not rows:
         return None
-    record_type = FirmCommandRejected if isinstance(question, AskedOfFirm) else CommandRejected
+    record_type = FirmCommandRejected if isinstance(question, SentFirmCommand) else CommandRejected
     said = {name: value for name, value in rows[0].items() if name in record_type.model_fields}
     try:
         return record_type.model_validate({**said, "command_id": question.command.command_id})

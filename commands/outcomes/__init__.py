@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from commands.outcomes import firm, orders
-from commands.outcomes.asking import Asked, AskedOfFirm, Question, asked, asked_of_firm
 from commands.outcomes.firm import FirmOutcome
 from commands.outcomes.orders import OrderOutcome
+from commands.outcomes.sent_command import Question, SentCommand, SentFirmCommand, asked_of_firm, sent_command
 from schemas.commands import Command
 from schemas.events.answers import CommandRejected
 from schemas.events.base import Event
@@ -23,17 +23,17 @@ from schemas.topics import TOPIC_OF
 
 __all__ = [
     "ANSWER_TOPICS",
-    "Asked",
-    "AskedOfFirm",
     "FirmOutcome",
     "OrderOutcome",
     "Outcome",
     "Question",
     "Rejected",
-    "asked",
+    "SentCommand",
+    "SentFirmCommand",
     "asked_of_firm",
     "cause_of",
     "outcome_of",
+    "sent_command",
     "spent_otherwise",
 ]
 
@@ -54,7 +54,7 @@ def outcome_of(question: Question, events: Sequence[Event]) -> Outcome | None:
     for event in events:
         if isinstance(event, Rejected) and event.command_hash == question.record_hash:
             return event
-    if isinstance(question, AskedOfFirm):
+    if isinstance(question, SentFirmCommand):
         return firm.answer_of(question, events)
     return orders.answer_of(question, events)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from commands.answers import FirmAnswer
-from commands.outcomes.asking import AskedOfFirm
+from commands.outcomes.sent_command import SentFirmCommand
 from schemas.events.base import Event
 from schemas.events.governance import (
     AccessProposed,
@@ -45,7 +45,7 @@ E = TypeVar("E", bound=Event)
 FirmOutcome = FirmAnswer | FirmCommandRejected
 
 
-def answer_of(asked: AskedOfFirm, events: Sequence[Event]) -> FirmAnswer | None:
+def answer_of(asked: SentFirmCommand, events: Sequence[Event]) -> FirmAnswer | None:
     """The answer to `asked` other than a rejection; None while something is missing."""
     match asked.command.body:
         case TripBreaker():
@@ -60,12 +60,12 @@ def answer_of(asked: AskedOfFirm, events: Sequence[Event]) -> FirmAnswer | None:
     return _proposed(asked, events)
 
 
-def _holding(asked: AskedOfFirm, record: type[E], events: Sequence[Event]) -> E | None:
+def _holding(asked: SentFirmCommand, record: type[E], events: Sequence[Event]) -> E | None:
     """The event of this kind that holds the very command."""
     return next((event for event in events if isinstance(event, record) and asked.is_held_by(event)), None)
 
 
-def _tripped(asked: AskedOfFirm, events: Sequence[Event]) -> FirmAnswer | None:
+def _tripped(asked: SentFirmCommand, events: Sequence[Event]) -> FirmAnswer | None:
     event = _holding(asked, BreakerTripped, events)
     if event is None:
         return None
@@ -73,7 +73,7 @@ def _tripped(asked: AskedOfFirm, events: Sequence[Event]) -> FirmAnswer | None:
     return answer.model_copy(update={"scope": event.scope, "subject": event.subject, "breaker": event.state})
 
 
-def _proposed(asked: AskedOfFirm, events: Sequence[Event]) -> FirmAnswer | None:
+def _proposed(asked: SentFirmCommand, events: Sequence[Event]) -> FirmAnswer | None:
     event = _holding(asked, Proposed, events)
     if event is None:
         return None
@@ -90,7 +90,7 @@ def _proposed(asked: AskedOfFirm, events: Sequence[Event]) -> FirmAnswer | None:
     )
 
 
-def _approved(asked: AskedOfFirm, events: Sequence[Event]) -> FirmAnswer | None:
+def _approved(asked: SentFirmCommand, events: Sequence[Event]) -> FirmAnswer | None:
     """The proposal after an approval that counted: waiting for others, in force, or closed after all."""
     approved = _holding(asked, ProposalApproved, events)
     if approved is None:
@@ -103,5 +103,5 @@ def _approved(asked: AskedOfFirm, events: Sequence[Event]) -> FirmAnswer | None:
     return None
 
 
-def _left(asked: AskedOfFirm, state: str, message: str) -> FirmAnswer:
+def _left(asked: SentFirmCommand, state: str, message: str) -> FirmAnswer:
     return FirmAnswer(command_id=asked.command.command_id, state=state, message=message, proposal_id=asked.proposal_id)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from commands.answers import OrderAnswer, TrialAnswer
-from commands.outcomes.asking import Asked
+from commands.outcomes.sent_command import SentCommand
 from schemas.commands import (
     CancelOrder,
     DeclineApproval,
@@ -50,7 +50,7 @@ E = TypeVar("E", bound=DeskEvent)
 OrderOutcome = OrderAnswer | TrialAnswer | CommandRejected
 
 
-def answer_of(asked: Asked, events: Sequence[Event]) -> OrderAnswer | TrialAnswer | None:
+def answer_of(asked: SentCommand, events: Sequence[Event]) -> OrderAnswer | TrialAnswer | None:
     """The answer to `asked` other than a rejection; None while something is missing."""
     heard = [event for event in events if isinstance(event, DeskEvent) and event.desk_id == asked.command.desk_id]
     match asked.command.body:
@@ -71,7 +71,7 @@ def answer_of(asked: Asked, events: Sequence[Event]) -> OrderAnswer | TrialAnswe
     return answer
 
 
-def _holding(asked: Asked, record: type[E], events: Sequence[DeskEvent]) -> E | None:
+def _holding(asked: SentCommand, record: type[E], events: Sequence[DeskEvent]) -> E | None:
     """The event of this kind, on the order that is asked about, that holds the very command."""
     for event in events:
         if isinstance(event, record) and getattr(event, "order_id", None) == asked.order_id and asked.is_held_by(event):
@@ -79,7 +79,7 @@ def _holding(asked: Asked, record: type[E], events: Sequence[DeskEvent]) -> E | 
     return None
 
 
-def _initiated(asked: Asked, order_id: OrderId, events: Sequence[DeskEvent]) -> OrderAnswer | None:
+def _initiated(asked: SentCommand, order_id: OrderId, events: Sequence[DeskEvent]) -> OrderAnswer | None:
     """An order that the command brought about, once policy has spoken."""
     initiated = next(
         (e for e in events if isinstance(e, OrderInitiated) and e.order_id == order_id and asked.is_held_by(e)), None
@@ -99,7 +99,7 @@ def _initiated(asked: Asked, order_id: OrderId, events: Sequence[DeskEvent]) -> 
     )
 
 
-def _evaluated(asked: Asked, order_id: OrderId, events: Sequence[DeskEvent]) -> OrderAnswer | None:
+def _evaluated(asked: SentCommand, order_id: OrderId, events: Sequence[DeskEvent]) -> OrderAnswer | None:
     """What policy said of the order: handed over, waiting for (more) approvals, or refused."""
     event = next((e for e in events if isinstance(e, PolicyEvaluated) and e.order_id == order_id), None)
     if event is None:
@@ -122,7 +122,7 @@ def _evaluated(asked: Asked, order_id: OrderId, events: Sequence[DeskEvent]) -> 
     )
 
 
-def _tried(asked: Asked, events: Sequence[DeskEvent]) -> TrialAnswer | None:
+def _tried(asked: SentCommand, events: Sequence[DeskEvent]) -> TrialAnswer | None:
     """What would have been decided."""
     event = next((e for e in events if isinstance(e, OrderTried) and asked.is_held_by(e)), None)
     if event is None:
@@ -140,27 +140,27 @@ def _tried(asked: Asked, events: Sequence[DeskEvent]) -> TrialAnswer | None:
     )
 
 
-def _withdrawn(asked: Asked, events: Sequence[DeskEvent]) -> OrderAnswer | None:
+def _withdrawn(asked: SentCommand, events: Sequence[DeskEvent]) -> OrderAnswer | None:
     """The order without the approval that was taken back."""
     event = _holding(asked, ApprovalWithdrawn, events)
     return None if event is None else _left(asked, APPROVAL_WITHDRAWN, event.reason)
 
 
-def _cancelled(asked: Asked, events: Sequence[DeskEvent]) -> OrderAnswer | None:
+def _cancelled(asked: SentCommand, events: Sequence[DeskEvent]) -> OrderAnswer | None:
     """The order closed; or, when it was handed over already, never to be signed from here on."""
     if _holding(asked, CancellationRequested, events) is not None:
         return _left(asked, CANCELLATION_REQUESTED, "it was handed over already: the signer is told to refuse it")
     return None if _holding(asked, OrderClosed, events) is None else _closed(asked, events)
 
 
-def _closed(asked: Asked, events: Sequence[DeskEvent]) -> OrderAnswer | None:
+def _closed(asked: SentCommand, events: Sequence[DeskEvent]) -> OrderAnswer | None:
     for event in events:
         if isinstance(event, OrderClosed) and event.order_id == asked.order_id:
             return _left(asked, event.reason, event.message)
     return None
 
 
-def _split(asked: Asked, events: Sequence[DeskEvent]) -> OrderAnswer | None:
+def _split(asked: SentCommand, events: Sequence[DeskEvent]) -> OrderAnswer | None:
     """The order superseded, with every part judged."""
     closed = _holding(asked, OrderClosed, events)
     if closed is None:
@@ -172,7 +172,7 @@ def _split(asked: Asked, events: Sequence[DeskEvent]) -> OrderAnswer | None:
     return _left(asked, closed.reason, closed.message).model_copy(update={"children": tuple(judged)})
 
 
-def _left(asked: Asked, state: str, message: str) -> OrderAnswer:
+def _left(asked: SentCommand, state: str, message: str) -> OrderAnswer:
     """The order as the command has left it, when it was not judged anew."""
     command = asked.command
     return OrderAnswer(

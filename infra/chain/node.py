@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
 
 from eth_utils.crypto import keccak
 
-from infra.chain import answers
-from infra.chain.answers import AnswerUnreadable, BlockHeader, FeeSuggestion, Receipt
 from infra.chain.rpc import CALL_TIMEOUT_MS_MAX, JsonRpc, NodeRefused, NodeUnavailable
+from infra.ethereum import answers
+from infra.ethereum.answers import AnswerUnreadable, BlockHeader, FeeSuggestion, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import JsonValue
 
-    from infra.chain.transaction import Transaction
+    from infra.ethereum.transaction import Transaction
 
 SLOT_SECONDS: Final = 12
 """Ethereum's time from one block to the next."""

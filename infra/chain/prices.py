@@ -19,8 +19,8 @@ from eth_utils.crypto import keccak
 from infra.chain.rpc import NodeUnavailable
 
 if TYPE_CHECKING:
-    from infra.chain.answers import BlockHeader
     from infra.chain.node import Node
+    from infra.ethereum.answers import BlockHeader
 
 USD_QUANTUM: Final = Decimal("0.000001")
 GET_RESERVES: Final = keccak(text="getReserves()")[:4]

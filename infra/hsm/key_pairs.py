@@ -14,8 +14,8 @@ from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Pr
 from pkcs11.types import SignMixin
 from pkcs11.util.ec import encode_named_curve_parameters
 
+from infra.ethereum.recovery import POINT_BYTES, RecoverableSignature, normalise
 from infra.hsm.errors import KeyIdInvalid, KeyUnfit, KeyUnknown, SignatureInvalid
-from infra.hsm.ethereum import POINT_BYTES, RecoverableSignature, normalise
 
 CURVE: Final = "secp256k1"
 KEY_ID_BYTES_MAX: Final = 64

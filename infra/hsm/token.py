@@ -31,6 +31,7 @@ from pkcs11.exceptions import (
 )
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from infra.ethereum.recovery import DIGEST_BYTES, RecoverableSignature, address_of
 from infra.hsm import key_pairs, sealing_keys
 from infra.hsm.errors import (
     DigestLength,
@@ -44,7 +45,6 @@ from infra.hsm.errors import (
     TokenMissing,
     WrongPin,
 )
-from infra.hsm.ethereum import DIGEST_BYTES, RecoverableSignature, address_of
 from infra.hsm.key_pairs import KeyPair, key_name
 from infra.hsm.module import loaded
 from infra.hsm.sealing_keys import SealingKey

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fido2 import cbor
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from infra.identity import base64url, cose
 from infra.identity.private_file import PrivateFileRefused, create_private, read_private, write_private
-from infra.identity.webauthn import (
+from infra.proofs import base64url, cose
+from infra.proofs.webauthn import (
     ASSERTION_TYPE,
     FLAG_ATTESTED_CREDENTIAL,
     FLAG_USER_PRESENT,

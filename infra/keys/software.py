@@ -13,8 +13,8 @@ from typing import Final
 
 from coincurve import PrivateKey
 
+from infra.ethereum.recovery import DIGEST_BYTES, RecoverableSignature, address_of
 from infra.hsm.errors import DigestLength, KeyExists, KeyUnfit, KeyUnknown
-from infra.hsm.ethereum import DIGEST_BYTES, RecoverableSignature, address_of
 from infra.hsm.key_pairs import checked, key_name
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, PrivateFileRefused, create_private, read_private, sync_folder
 

@@ -21,9 +21,9 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, create_private, read_private, sync_folder
-from infra.keys import envelope
 from infra.keys.sealing import Sealer
 from infra.keys.threshold import SEALING_KEY_BYTES, Share, ShareUnfit
+from infra.proofs import envelope
 
 LENGTH_BYTES: Final = 4
 SHARE: Final = "share"

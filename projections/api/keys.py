@@ -1,6 +1,6 @@
 """Keys over HTTP: where each is kept, how it stands, how old it is, when it was last used, and all that was said of it.
 
-How a key stands is governance's own fold of its own events (`streams.governance.keys`): nothing here decides it anew.
+How a key stands is governance's own fold of its own events (`streams.rules.firm.keys`): nothing here decides it anew.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from projections.keys.register import Use, register
 from projections.keys.shapes import AssignedWallet, EnrolledCosigner, KeyHistory, Keys, KeySaid
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.values import Record
-from streams.governance.keys import KEY_EVENTS, KeyStanding, standing_after
+from streams.rules.firm.keys import KEY_EVENTS, KeyStanding, standing_after
 
 KEY_ID_CHARACTERS_MAX: Final = 100
 

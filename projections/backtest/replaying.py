@@ -21,11 +21,11 @@ from schemas.events.lifecycle import OrderInitiated, PolicyEvaluated
 from schemas.events.limits import LimitPosted, LimitReleased
 from schemas.orders import Order
 from schemas.values import DeskId, OrderId
-from streams.desk.judging import breakers
-from streams.desk.limits.assessment import limit_facts, refusals, reservation
-from streams.desk.limits.ledger import UNADJUSTED, Adjustment, Ledger, amounts
-from streams.desk.limits.subjects import applied, subjects_of
-from streams.policy.evaluation import evaluate
+from streams.rules.breakers import passage as breakers
+from streams.rules.limits.assessment import limit_facts, refusals, reservation
+from streams.rules.limits.ledger import UNADJUSTED, Adjustment, Ledger, amounts
+from streams.rules.limits.subjects import applied, subjects_of
+from streams.rules.policy.evaluation import evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class _Desk:
 
 
 def _verdict(policy: PolicyActivated, order: Order, facts: Facts) -> Verdict:
-    """What breakers, limits and the policy would say together (`streams.desk.judging.judgement`)."""
+    """What breakers, limits and the policy would say together (`streams.rules.orders.judging.judgement`)."""
     barred = [*breakers.refusals(facts), *refusals(facts.limits)]
     answer = evaluate(policy, order, facts)
     return Verdict(

@@ -22,15 +22,15 @@ PROJECTED_TOPICS: Final = tuple(
 """Everything that was decided: all topics of events. Commands and observations are quoted in them by value."""
 
 
-class Place(NamedTuple):
+class LogPartition(NamedTuple):
     """A partition of a topic."""
 
     topic: str
     partition: int
 
 
-PROJECTED_PLACES: Final = tuple(
-    Place(topic, partition) for topic in PROJECTED_TOPICS for partition in range(TOPICS[topic].partitions)
+PROJECTED_PARTITIONS: Final = tuple(
+    LogPartition(topic, partition) for topic in PROJECTED_TOPICS for partition in range(TOPICS[topic].partitions)
 )
 
 
@@ -52,7 +52,7 @@ class Arrived:
     """W3C trace id, 32 hex digits; empty when it came without a trace."""
 
 
-def arrived(place: Place, offset: int, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> Arrived:
+def arrived(place: LogPartition, offset: int, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> Arrived:
     """Decode one record's value.
 
     Raises:

@@ -17,7 +17,7 @@ from projections.folds.orders import Json
 from schemas.events import governance, keys
 from schemas.events.base import FirmEvent
 from schemas.values import Instant
-from streams.governance.keys import KEY_EVENTS
+from streams.rules.firm.keys import KEY_EVENTS
 
 CLOSED: Final = "closed"
 """A breaker that was reset."""

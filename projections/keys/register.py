@@ -15,8 +15,8 @@ from projections.keys.shapes import AssignedWallet, EnrolledCosigner, Key, KeySt
 from schemas.events.keys import KeyOrdered
 from schemas.keys import GenerateKey, KeyBackend
 from schemas.values import Instant
-from streams.governance.changes.keys.ageing import due_at
-from streams.governance.keys import KeyStanding
+from streams.rules.firm.keys import KeyStanding
+from streams.rules.governance.changes.keys.ageing import due_at
 
 
 class Use(NamedTuple):
@@ -26,7 +26,7 @@ class Use(NamedTuple):
     order_id: str
 
 
-class Place(NamedTuple):
+class KeyLocation(NamedTuple):
     """What a wallet says of a key."""
 
     use: KeyUse
@@ -42,7 +42,7 @@ class Entry:
     """One key."""
 
     standing: KeyStanding
-    places: list[Place] = field(default_factory=list)
+    places: list[KeyLocation] = field(default_factory=list)
 
     @property
     def signs_as(self) -> set[str]:
@@ -94,17 +94,17 @@ def register(standings: Mapping[str, KeyStanding], wallets: Iterable[AssignedWal
     return [entries[key_id] for key_id in sorted(entries)]
 
 
-def _places(wallet: AssignedWallet) -> Iterable[tuple[str, Place]]:
+def _places(wallet: AssignedWallet) -> Iterable[tuple[str, KeyLocation]]:
     """The keys by which a wallet signs."""
     use = KeyUse(wallet_id=wallet.wallet_id, desk_id=wallet.desk_id, chain_id=wallet.chain_id, role="wallet")
-    yield wallet.key_id, Place(use, wallet.key_backend, wallet.address, wallet.key_id, wallet)
+    yield wallet.key_id, KeyLocation(use, wallet.key_backend, wallet.address, wallet.key_id, wallet)
     if wallet.safe is not None:
         for owner in wallet.safe.owners:
             as_owner = use.model_copy(update={"role": "owner"})
-            yield owner.key_id, Place(as_owner, owner.key_backend, owner.address, "", wallet)
+            yield owner.key_id, KeyLocation(as_owner, owner.key_backend, owner.address, "", wallet)
         executor = wallet.safe.executor
         as_executor = use.model_copy(update={"role": "executor"})
-        yield executor.key_id, Place(as_executor, executor.key_backend, executor.address, wallet.key_id, wallet)
+        yield executor.key_id, KeyLocation(as_executor, executor.key_backend, executor.address, wallet.key_id, wallet)
 
 
 def _birth(known: KeyStanding) -> GenerateKey | None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from projections.folds.arrivals import Arrived, Place, UnreadableEvent, arrived
+from projections.folds.arrivals import Arrived, LogPartition, UnreadableEvent, arrived
 
 BATCH_EVENTS_MAX: Final = 5_000
 """Beyond it COPY gains nothing."""
@@ -58,14 +58,16 @@ class LogAway(Exception):
 class Log:
     """A reader of all places from given offsets on."""
 
-    def __init__(self, connect: Callable[[dict[str, Any]], Consumer], starts: Mapping[Place, int], *, until_end: bool) -> None:
+    def __init__(
+        self, connect: Callable[[dict[str, Any]], Consumer], starts: Mapping[LogPartition, int], *, until_end: bool
+    ) -> None:
         """Read from `starts` on; `until_end` says that the reader stops where the log ends now."""
         more = UNTIL_END_SETTINGS if until_end else {}
         self._consumer = connect({**SETTINGS, **more, "error_cb": self._failed})
-        self._waiting: dict[Place, deque[tuple[int, Message]]] = {place: deque() for place in starts}
-        self._ended: set[Place] = set()
+        self._waiting: dict[LogPartition, deque[tuple[int, Message]]] = {place: deque() for place in starts}
+        self._ended: set[LogPartition] = set()
         """Those that have been read to their end once: live, and waited for no more."""
-        self._paused: set[Place] = set()
+        self._paused: set[LogPartition] = set()
         self._stopped_by: UnreadableEvent | None = None
         self._lagging_since: float | None = None
         self._away: str | None = None
@@ -103,7 +105,7 @@ class Log:
         if first is None:
             return
         for message in (first, *self._consumer.consume(CONSUME_EVENTS_MAX, 0)):
-            place = Place(str(message.topic()), int(message.partition() or 0))
+            place = LogPartition(str(message.topic()), int(message.partition() or 0))
             if self._holds_event(message, place):
                 self._waiting[place].append((message.timestamp()[1], message))
         ahead = {place for place, events in self._waiting.items() if len(events) > BUFFERED_EVENTS_MAX} - self._paused
@@ -111,7 +113,7 @@ class Log:
             self._consumer.pause([TopicPartition(*place) for place in ahead])
             self._paused |= ahead
 
-    def _holds_event(self, message: Message, place: Place) -> bool:
+    def _holds_event(self, message: Message, place: LogPartition) -> bool:
         error = message.error()
         if error is None:
             return True
@@ -144,7 +146,7 @@ class Log:
         self._lagging_since = None
         return False
 
-    def _merged(self) -> Iterator[tuple[Place, Message]]:
+    def _merged(self) -> Iterator[tuple[LogPartition, Message]]:
         """What is here, earliest first, until a partition that is still read for the first time has nothing left here."""
         heads = [(events[0][0], place) for place, events in self._waiting.items() if events]
         heapq.heapify(heads)
@@ -159,7 +161,7 @@ class Log:
             else:
                 return
 
-    def _decoded(self, messages: Iterator[tuple[Place, Message]]) -> Iterator[Arrived]:
+    def _decoded(self, messages: Iterator[tuple[LogPartition, Message]]) -> Iterator[Arrived]:
         taken_bytes = 0
         for taken, (place, message) in enumerate(messages, start=1):
             value = message.value() or b""

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import psycopg
 import structlog
 
-from projections.folds.arrivals import Arrived, Place
+from projections.folds.arrivals import Arrived, LogPartition
 from projections.projector.log import LogAway
 from projections.storage import versions
 from projections.storage.projection import OffsetsMoved, Projection, VersionRetired
@@ -57,9 +57,9 @@ class Outside:
 
     connect: Callable[[], Writer]
     """A new connection in autocommit, as a role that may create schemas."""
-    follow: Callable[[Mapping[Place, int]], Events]
+    follow: Callable[[Mapping[LogPartition, int]], Events]
     """A reader of the log from these offsets on."""
-    read_to_end: Callable[[Mapping[Place, int]], Events]
+    read_to_end: Callable[[Mapping[LogPartition, int]], Events]
     """The same for one who stops where the log ends now."""
     stopping: Callable[[], bool]
 
@@ -150,7 +150,7 @@ def _fill(connection: Writer, version: Version, outside: Outside) -> int:
 
 
 def _batches(
-    projection: Projection, read: Callable[[Mapping[Place, int]], Events], outside: Outside
+    projection: Projection, read: Callable[[Mapping[LogPartition, int]], Events], outside: Outside
 ) -> Iterator[tuple[int, bool]]:
     """Batch after batch until told to stop: how many events, and whether that was all. Waits while Kafka is away."""
     away = False

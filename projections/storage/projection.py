@@ -17,7 +17,7 @@ from psycopg.rows import class_row
 from psycopg.types.string import TextLoader
 
 from projections.folds.answers import RejectedRow, RemarkRow, answer_row
-from projections.folds.arrivals import Arrived, Place
+from projections.folds.arrivals import Arrived, LogPartition
 from projections.folds.chains import ChainLink, Folded, extend, refold
 from projections.folds.firm import firm_rows
 from projections.folds.orders import OrderRow
@@ -59,7 +59,7 @@ class Projection:
         self._next = versions.offsets(connection, version)
 
     @property
-    def offsets(self) -> dict[Place, int]:
+    def offsets(self) -> dict[LogPartition, int]:
         """The next offset to be projected of every partition."""
         return dict(self._next)
 
@@ -73,7 +73,7 @@ class Projection:
             VersionRetired: another version serves.
             psycopg.Error: the database failed; what became of the batch is known only to it.
         """
-        new = (each for each in batch if each.offset >= self._next[Place(each.topic, each.partition)])
+        new = (each for each in batch if each.offset >= self._next[LogPartition(each.topic, each.partition)])
         first = next(new, None)
         if first is None:
             return 0
@@ -82,7 +82,7 @@ class Projection:
                 self._hold_version()
                 events = self._append(itertools.chain([first], new))
                 self._fold(events)
-                reached = {Place(each.topic, each.partition): each.offset + 1 for each in events}
+                reached = {LogPartition(each.topic, each.partition): each.offset + 1 for each in events}
                 self._move_offsets(reached)
         except psycopg.errors.UniqueViolation as error:
             raise OffsetsMoved("these events have been projected by somebody else") from error
@@ -111,7 +111,7 @@ class Projection:
         if row != ("serving",):
             raise VersionRetired(f"version {self._version.number} serves no more")
 
-    def _move_offsets(self, reached: dict[Place, int]) -> None:
+    def _move_offsets(self, reached: dict[LogPartition, int]) -> None:
         moved = self._connection.execute(
             """
             UPDATE offsets SET next_offset = moved.reached

@@ -16,7 +16,7 @@ from typing import Final
 
 from psycopg import sql
 
-from projections.folds.arrivals import PROJECTED_PLACES, Place
+from projections.folds.arrivals import PROJECTED_PARTITIONS, LogPartition
 from projections.storage.roles import READER
 from projections.storage.tables import Writer
 
@@ -84,7 +84,7 @@ def create(connection: Writer) -> Version:
         connection.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(version.schema)))
         _run_files(connection, FOLDER / "version")
         with connection.cursor() as cursor:
-            cursor.executemany("INSERT INTO offsets VALUES (%s, %s, 0)", PROJECTED_PLACES)
+            cursor.executemany("INSERT INTO offsets VALUES (%s, %s, 0)", PROJECTED_PARTITIONS)
         connection.execute("INSERT INTO projection.versions VALUES (%s, %s, 'building')", (version.number, version.fingerprint))
     return version
 
@@ -131,12 +131,12 @@ def use(connection: Writer, version: Version) -> None:
     connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(version.schema)))
 
 
-def offsets(connection: Writer, version: Version) -> dict[Place, int]:
+def offsets(connection: Writer, version: Version) -> dict[LogPartition, int]:
     """The next offset to be projected of every partition."""
     rows = connection.execute(
         sql.SQL("SELECT topic, partition, next_offset FROM {}.offsets").format(sql.Identifier(version.schema))
     )
-    return {Place(topic, partition): next_offset for topic, partition, next_offset in rows}
+    return {LogPartition(topic, partition): next_offset for topic, partition, next_offset in rows}
 
 
 def _refuse_to_go_back(connection: Writer, old: Version, new: Version) -> None:

@@ -8,11 +8,11 @@ from infra.chain.chains import nodes_by_chain
 from infra.cluster.description import current
 from infra.telemetry import logging
 from schemas.topics import Principal
-from streams.broadcast.decider import BroadcastDecider
 from streams.broadcast.observer import REFERENCE_TOPICS, BroadcastObserver
-from streams.engine.decider import Processor
 from streams.engine.process import run, wall_clock
 from streams.engine.references import References
+from streams.rules.decider import Processor
+from streams.rules.transactions.broadcast import BroadcastDecider
 
 PRINCIPAL: Final[Principal] = "broadcast"
 

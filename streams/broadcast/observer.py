@@ -17,19 +17,19 @@ from typing import Final, Protocol
 
 import structlog
 
-from infra.chain.answers import AnswerUnreadable
 from infra.chain.node import Node
 from infra.chain.rpc import NodeError, NodeRefused, NodeUnavailable
+from infra.ethereum.answers import AnswerUnreadable
 from schemas.events.base import FirmEvent, OrderEvent
 from schemas.events.lifecycle import Signed
 from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import Instant
-from streams.broadcast.decider import Sent
-from streams.broadcast.flights import Flights
-from streams.broadcast.holding import Holding
-from streams.engine.decider import Later, Received
-from streams.engine.once import AnsweredOrders
-from streams.engine.patience import MICROS_PER_MS, Intervals, Patience
+from streams.engine.backoff import MICROS_PER_MS, Backoff, Intervals
+from streams.rules.answered_orders import AnsweredOrders
+from streams.rules.breakers.holding import Holding
+from streams.rules.decider import Later, Received
+from streams.rules.transactions.broadcast import SentTransaction
+from streams.rules.transactions.pending import PendingTransactions
 
 REFERENCE_TOPICS: Final = ("signed", "broadcast", "confirmed", "reverted", *GOVERNANCE_TOPICS)
 AWAY: Final = Intervals(first_ms=50, longest_ms=1_000)
@@ -62,11 +62,11 @@ class BroadcastObserver:
         self._references = references
         self._nodes = nodes
         self._clock = clock
-        self._flights = Flights()
+        self._flights = PendingTransactions()
         self._holding = Holding()
-        self._told = Patience()
-        self._patience = Patience()
-        self._watching = Patience()
+        self._told = Backoff()
+        self._patience = Backoff()
+        self._watching = Backoff()
         self._round_due: Instant = 0
 
     def accept(self, received: Received) -> None:
@@ -86,13 +86,13 @@ class BroadcastObserver:
             self._round_due = now + WATCH_ROUND_MS * MICROS_PER_MS
             self._watch(now)
 
-    def observe(self, state: AnsweredOrders, received: Received, now: Instant) -> Sent | Later:
+    def observe(self, state: AnsweredOrders, received: Received, now: Instant) -> SentTransaction | Later:
         """The nodes that have the transaction; `Later` while none has."""
         signed = received.record
         if not isinstance(signed, Signed):
             raise TypeError(f"{received.topic} is no input of broadcast")
         if signed.order_id in state:
-            return Sent(signed, ())
+            return SentTransaction(signed, ())
         if (held := self._held_back(signed, now)) is not None:
             return Later(held)
         if not self._patience.due(signed.order_id, now):
@@ -100,7 +100,7 @@ class BroadcastObserver:
         took, refusals = self._send(signed, now)
         if took:
             self._patience.settled(signed.order_id)
-            return Sent(signed, took)
+            return SentTransaction(signed, took)
         self._patience.asked(signed.order_id, now, REFUSED if refusals else AWAY)
         return Later("; ".join(refusals) or f"no node of chain {signed.chain_id} is there")
 

@@ -31,21 +31,21 @@ from infra.keys.sealing import FileSealer, TokenSealer
 from infra.keys.vault import ShareVault
 from infra.telemetry import logging
 from schemas.sessions import CosignerMessage, SessionOpened
-from streams.cosigning.letters import Pen
-from streams.cosigning.place import SEALING_KEY, Identity, Place, make_sealing_key
+from streams.cosigning.installation import SEALING_KEY, CosignerFolder, load_identity, make_sealing_key
 from streams.cosigning.sessions.ceremonies import Sharing
 from streams.cosigning.sessions.evidence import FIRM_TOPICS, ORDER_TOPICS, Evidence, Reading
 from streams.cosigning.sessions.notes import Notes
 from streams.cosigning.sessions.participant import Participant
 from streams.cosigning.sessions.shares import Backups, Shares
-from streams.cosigning.transport import Inbox, Outbox
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, wall_clock
 from streams.engine.references import References
-from streams.signing.installation import TOKEN_AGAIN_SECONDS, UNFIT, pinned_caps, pinned_root_key, token_paths
-from streams.signing.memory.journal import SealedJournal
-from streams.signing.memory.sealed import SealedMemory
-from streams.signing.root import RootedGovernance
+from streams.judging.installation import TOKEN_AGAIN_SECONDS, UNFIT, pinned_caps, pinned_root_key, token_paths
+from streams.judging.journal import SealedJournal
+from streams.judging.memory import SealedMemory
+from streams.rules.governance.root import RootedGovernance
+from streams.sessions.signed_messages import MessageSigner
+from streams.sessions.transport import Inbox, Outbox
 
 IDLE_SECONDS: Final = 1.0
 """How often what governance says is looked at while nobody asks for anything."""
@@ -65,7 +65,7 @@ class CosignerSettings(BaseSettings):
     """Whether a machine that cannot confine a cosigner wholly is refused."""
 
 
-def shut_in(description: ClusterDescription, place: Place, settings: CosignerSettings) -> None:
+def shut_in(description: ClusterDescription, place: CosignerFolder, settings: CosignerSettings) -> None:
     """Give up whatever a cosigner does not need from here on. Raises ConfinementRefused."""
     confine(
         read=[
@@ -81,10 +81,12 @@ def shut_in(description: ClusterDescription, place: Place, settings: CosignerSet
     os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
 
 
-def participant_of(description: ClusterDescription, place: Place, token: Token, settings: CosignerSettings) -> Participant:
+def participant_of(
+    description: ClusterDescription, place: CosignerFolder, token: Token, settings: CosignerSettings
+) -> Participant:
     """The cosigner, wired: what is its own first, then confined, then what it reads of the log."""
     root = RootedGovernance(pinned_root_key(description.root_key_file))
-    pen, sealer = Pen(Identity.load(place)), TokenSealer(token, SEALING_KEY)
+    pen, sealer = MessageSigner(load_identity(place)), TokenSealer(token, SEALING_KEY)
     vaults: dict[Sharing, ShareVault] = {
         "mpc": ShareVault(place.shares / "mpc", FileSealer(place.sealing_key_file)),
         "hybrid": ShareVault(place.shares / "hybrid", sealer),
@@ -108,7 +110,7 @@ def main() -> int:
     description, stopping, outage = current(), Event(), Outage()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda _number, _frame: stopping.set())
-    place = Place.of(description, settings.principal)
+    place = CosignerFolder.of(description, settings.principal)
     place.prepare()
     try:
         with Token.open(description.cosigner_token(place.name).settings) as token:

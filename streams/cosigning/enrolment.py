@@ -19,17 +19,18 @@ from typing import Final
 from infra.cluster.description import ClusterDescription, current
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
-from infra.identity import ed25519, keyfile
+from infra.identity import keyfile
 from infra.identity.private_file import PrivateFileRefused, write_private
+from infra.proofs import ed25519
 from schemas.keys import Cosigner
 from schemas.topics import COSIGNERS
 from schemas.values import Slug
-from streams.cosigning.place import (
+from streams.cosigning.installation import (
     SITES,
-    Identity,
-    Place,
+    CosignerFolder,
     generate_agreement_key,
     load_agreement_key,
+    load_identity,
     make_sealing_key,
     number_of,
 )
@@ -47,21 +48,21 @@ def enrol(description: ClusterDescription) -> list[Cosigner]:
     if not recovery_key_file.exists():
         generate_agreement_key(recovery_key_file)
     public = load_agreement_key(recovery_key_file).public_key().public_bytes_raw()
-    places = [Place.of(description, name) for name in COSIGNERS]
+    places = [CosignerFolder.of(description, name) for name in COSIGNERS]
     for place in places:
         place.prepare()
         pin_recovery_key(place, public.hex())
     return [enrolled(place, SITES[place.name]) for place in places]
 
 
-def enrolled(place: Place, site: Slug) -> Cosigner:
+def enrolled(place: CosignerFolder, site: Slug) -> Cosigner:
     """One cosigner, whose keys are made if they are not there."""
     place.prepare()
     if not place.signing_key_file.exists():
         keyfile.generate(place.signing_key_file)
     if not place.agreement_key_file.exists():
         generate_agreement_key(place.agreement_key_file)
-    identity = Identity.load(place)
+    identity = load_identity(place)
     return Cosigner(
         cosigner=place.name,
         party=number_of(place.name),
@@ -71,7 +72,7 @@ def enrolled(place: Place, site: Slug) -> Cosigner:
     )
 
 
-def pin_recovery_key(place: Place, public: str) -> None:
+def pin_recovery_key(place: CosignerFolder, public: str) -> None:
     """Have the cosigner back its shares up for the holder of this key: 64 hexadecimal digits. Raises ValueError."""
     if len(bytes.fromhex(public)) != AGREEMENT_KEY_BYTES:
         raise ValueError(f"a recovery key has {AGREEMENT_KEY_BYTES} bytes, and this is {public!r}")
@@ -87,7 +88,7 @@ def main() -> int:
     asked = parser.parse_args()
     description = current()
     try:
-        place = Place.of(description, asked.cosigner)
+        place = CosignerFolder.of(description, asked.cosigner)
         place.prepare()
         if asked.recovery_public is not None:
             pin_recovery_key(place, asked.recovery_public.read_text("ascii").strip())

@@ -20,17 +20,17 @@ from infra.cluster.description import current
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.identity.private_file import PrivateFileRefused, read_private
-from infra.keys.envelope import EnvelopeRefused
 from infra.keys.sealing import FileSealer, TokenSealer
 from infra.keys.threshold import ShareUnfit
 from infra.keys.vault import ShareExists, ShareVault
-from streams.cosigning.place import SEALING_KEY, Place, load_agreement_key, make_sealing_key, number_of
+from infra.proofs.envelope import EnvelopeRefused
+from streams.cosigning.installation import SEALING_KEY, CosignerFolder, load_agreement_key, make_sealing_key, number_of
 
 EXIT_REFUSED: Final = 3
 REFUSALS: Final = (EnvelopeRefused, ShareUnfit, ShareExists, PrivateFileRefused, TokenError, ValueError)
 
 
-def vault_of(place: Place, token: Token | None) -> ShareVault:
+def vault_of(place: CosignerFolder, token: Token | None) -> ShareVault:
     """Where a cosigner keeps shares: of hybrid keys with its token, else without."""
     if token is None:
         return ShareVault(place.shares / "mpc", FileSealer(place.sealing_key_file))
@@ -49,7 +49,7 @@ def main() -> int:
     asked = parser.parse_args()
     description = current()
     try:
-        place = Place.of(description, asked.cosigner)
+        place = CosignerFolder.of(description, asked.cosigner)
         place.prepare()
         backup, recovery_key = read_private(asked.backup), load_agreement_key(asked.recovery_key)
         settings = description.cosigner_token(place.name).settings

@@ -27,6 +27,7 @@ from infra.cluster.description import ClusterDescription, current
 from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
+from infra.identity.root_key import pinned_root_key
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.kafka import clients
 from infra.keys.software import SoftwareKeys
@@ -36,18 +37,17 @@ from schemas.firm_commands import FirmCommand
 from schemas.keys import KeyBackend
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF, Principal
-from streams.authentication.voice import NotRegistered
-from streams.cosigning.transport import MESSAGES, Inbox
 from streams.custody.custodian import Belongings, Custodian, Outlets, folder, key_file
 from streams.custody.keeping import Keeper
 from streams.custody.notes import Notes
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, wall_clock
 from streams.engine.references import References
-from streams.governance.changes.keys.reports import CUSTODIAN
-from streams.governance.settings import pinned_root_key
-from streams.signing.installation import KEYS_FOLDER, TOKEN_AGAIN_SECONDS, UNFIT, EnclaveSettings, own_folder
-from streams.signing.root import RootedGovernance
+from streams.judging.installation import KEYS_FOLDER, TOKEN_AGAIN_SECONDS, UNFIT, EnclaveSettings, own_folder
+from streams.rules.access.system_signer import NotRegistered
+from streams.rules.governance.changes.keys.reports import CUSTODIAN
+from streams.rules.governance.root import RootedGovernance
+from streams.sessions.transport import MESSAGES, Inbox
 
 LOOK_SECONDS: Final = 0.2
 """How often governance is looked at, and what is under way."""

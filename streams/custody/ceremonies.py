@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from infra.identity import base64url
+from infra.proofs import base64url
 from schemas.canonical import session_id
 from schemas.events.base import Refusal
 from schemas.events.keys import KeyOrdered
@@ -22,10 +22,10 @@ from schemas.firm_commands import ReportKey
 from schemas.keys import DestructionProof, GenerateKey, KeyOperation, KeyVouched, RecoverShare
 from schemas.sessions import Accusation, CosignerMessage, SessionKind, SessionOpened
 from schemas.values import TEXT_CHARACTERS_MAX, Instant, Slug
-from streams.cosigning.letters import NotFromSender, require_from
-from streams.governance.changes.keys import proofs
-from streams.governance.keys import KeyStanding
-from streams.governance.view import Governance
+from streams.rules.firm.keys import KeyStanding
+from streams.rules.firm.view import Governance
+from streams.rules.governance.changes.keys import proofs
+from streams.sessions.signed_messages import NotFromSender, require_from
 
 MICROS_PER_SECOND: Final = 1_000_000
 ATTEMPT_SECONDS_MAX: Final = 90

@@ -26,17 +26,17 @@ from schemas.firm_commands import FirmCommand, ReportKey
 from schemas.keys import KeyBackend
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.values import CommandId, Instant
-from streams.authentication.voice import NotRegistered, Voice
 from streams.custody import ceremonies, keeping
 from streams.custody.ceremonies import ATTEMPTS_MAX, MICROS_PER_SECOND, PAUSE_SECONDS, Attempt
 from streams.custody.keeping import Keeper
 from streams.custody.notes import Notes
-from streams.engine.decider import Received
-from streams.governance.changes.keys.places import backend_said, place_of
-from streams.governance.changes.keys.reports import CUSTODIAN
-from streams.governance.keys import IN_SHARES, KeyStanding
-from streams.governance.view import Governance
-from streams.signing.root import RootedGovernance
+from streams.rules.access.system_signer import NotRegistered, SystemSigner
+from streams.rules.decider import Received
+from streams.rules.firm.keys import IN_SHARES, KeyStanding
+from streams.rules.firm.view import Governance
+from streams.rules.governance.changes.keys.places import backend_said, place_of
+from streams.rules.governance.changes.keys.reports import CUSTODIAN
+from streams.rules.governance.root import RootedGovernance
 
 KEY_FILE: Final = "custodian.pem"
 """Among the cluster's secrets. Made with the genesis that registers it."""
@@ -122,14 +122,14 @@ class Custodian:
             if isinstance(received.record, FirmEvent):
                 self._governance.accept(received.record)
 
-    def voice(self) -> Voice:
+    def voice(self) -> SystemSigner:
         """The custodian's key as governance knows it.
 
         Raises:
             NotRegistered: it does not, or there is no key.
         """
         try:
-            return Voice.registered(CUSTODIAN, keyfile.load(self._key_file), self._governance.view)
+            return SystemSigner.registered(CUSTODIAN, keyfile.load(self._key_file), self._governance.view)
         except (PrivateFileRefused, OSError) as error:
             raise NotRegistered(f"the custodian has no key: {error}") from error
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 import hashlib
 from typing import Final, Protocol
 
+from infra.ethereum.recovery import address_of
 from infra.hsm.errors import KeyExists, KeyIdInvalid, KeyUnfit, KeyUnknown, TokenError, TokenFull
-from infra.hsm.ethereum import address_of
 from schemas.events.base import Refusal
 from schemas.events.keys import KeyOrdered
 from schemas.firm_commands import ReportKey
 from schemas.keys import DestroyKey, DestructionProof, GenerateKey, KeyId, RotateKey
 from schemas.values import TEXT_CHARACTERS_MAX, Instant
 from streams.custody.notes import Notes
-from streams.governance.changes.keys.proofs import TOKEN
-from streams.governance.keys import key_named
+from streams.rules.firm.keys import key_named
+from streams.rules.governance.changes.keys.proofs import TOKEN
 
 
 class Keeper(Protocol):

@@ -13,12 +13,12 @@ from schemas.events.base import FirmEvent
 from schemas.events.observations import PriceObserved
 from schemas.topics import GOVERNANCE_TOPICS, TOPIC_OF, written_by
 from schemas.values import Instant
-from streams.desk.decider import DeskDecider, Message
-from streams.desk.judging.facts import Circumstances
-from streams.desk.state import DeskState
-from streams.engine.decider import Later, Processor, Received
-from streams.governance.view import GovernanceFold
-from streams.prices.view import Prices
+from streams.rules.decider import Later, Processor, Received
+from streams.rules.firm.view import GovernanceFold
+from streams.rules.orders.decider import DeskDecider, Message
+from streams.rules.orders.judging.facts import Circumstances
+from streams.rules.orders.state import DeskState
+from streams.rules.prices.latest import Prices
 
 PRINCIPAL: Final = "desk"
 REFERENCE_TOPICS: Final = (*GOVERNANCE_TOPICS, TOPIC_OF[PriceObserved].name)

@@ -17,13 +17,13 @@ from schemas import wire
 from schemas.events.answers import LimitBreached
 from schemas.firm_commands import FirmCommand
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF
-from streams.authentication.voice import NotRegistered
-from streams.detectors.breaches import PRINCIPAL
 from streams.detectors.process import BreachDetector, key_file
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, SESSION_TIMEOUT_MS, wall_clock
 from streams.engine.reading import check, received_of
 from streams.engine.references import References
+from streams.rules.access.system_signer import NotRegistered
+from streams.rules.breakers.breached_limits import PRINCIPAL
 
 BATCH_RECORDS_MAX: Final = 500
 LOOK_SECONDS: Final = 0.5

@@ -20,10 +20,10 @@ from schemas.events.answers import LimitBreached
 from schemas.events.base import FirmEvent
 from schemas.firm_commands import FirmCommand
 from schemas.values import Instant
-from streams.authentication.voice import NotRegistered, Voice
-from streams.detectors.breaches import PRINCIPAL, asked_by, command_id
-from streams.engine.decider import Received
-from streams.governance.view import GovernanceFold
+from streams.rules.access.system_signer import NotRegistered, SystemSigner
+from streams.rules.breakers.breached_limits import PRINCIPAL, asked_by, command_id
+from streams.rules.decider import Received
+from streams.rules.firm.view import GovernanceFold
 
 KEY_FILE: Final = "detectors.pem"
 """Among the cluster's secrets. Made with the genesis that registers it."""
@@ -54,14 +54,14 @@ class BreachDetector:
             if isinstance(received.record, FirmEvent):
                 self._fold.accept(received.record)
 
-    def voice(self) -> Voice:
+    def voice(self) -> SystemSigner:
         """The detectors' key as governance knows it.
 
         Raises:
             NotRegistered: it does not, or there is no key.
         """
         try:
-            return Voice.registered(PRINCIPAL, keyfile.load(self._key_file), self._fold.view)
+            return SystemSigner.registered(PRINCIPAL, keyfile.load(self._key_file), self._fold.view)
         except (PrivateFileRefused, OSError) as error:
             raise NotRegistered(f"the detectors have no key: {error}") from error
 

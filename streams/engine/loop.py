@@ -19,14 +19,14 @@ from infra.telemetry import tracing
 from infra.telemetry.metrics import ProcessorMetrics
 from schemas.topics import snapshots
 from schemas.values import Instant
-from streams.engine.decider import I, Processor, Received, S
 from streams.engine.headers import source_header
 from streams.engine.partition import Partition
 from streams.engine.reading import check, received_of
 from streams.engine.restore import Restorer
-from streams.engine.sealing import Sealed
 from streams.engine.snapshots import SNAPSHOT_EVENTS, SnapshotCodec
 from streams.engine.watchdog import Watchdog
+from streams.rules.chaining import Sealed
+from streams.rules.decider import I, Processor, Received, S
 
 BATCH_INPUTS_MAX: Final = 500
 """Inputs of one transaction: beyond 500 throughput gains nothing, and a crash repeats more."""

@@ -13,8 +13,8 @@ from typing import Generic
 from schemas.events.base import Event, OrderEvent
 from schemas.hash_chain import Link
 from schemas.values import Instant
-from streams.engine.decider import I, Later, Processor, Received, Recorded, S
-from streams.engine.sealing import CLOCK, Sealed, causation_of, link_of, seal
+from streams.rules.chaining import CLOCK, Sealed, causation_of, link_of, seal
+from streams.rules.decider import I, Later, Processor, Received, Recorded, S
 
 
 class LogDamaged(Exception):

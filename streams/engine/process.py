@@ -17,12 +17,12 @@ from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
 from infra.telemetry import logging, metrics, tracing
 from schemas.values import Instant
-from streams.engine.decider import I, Processor, S
 from streams.engine.loop import Loop
 from streams.engine.outage import Outage
 from streams.engine.restore import Restorer
 from streams.engine.snapshots import SnapshotCodec
 from streams.engine.watchdog import Watchdog, exit_at_once
+from streams.rules.decider import I, Processor, S
 
 EXIT_RESTART: Final = 3
 """Something failed that a fresh start mends: fencing, a time-out, a broker gone."""

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from schemas import wire
 from schemas.events.base import Event
 from schemas.hash_chain import digest_of
-from streams.engine.decider import Received, Recorded
+from streams.rules.decider import Received, Recorded
 
 UNTRUSTED_TOPICS = frozenset({"commands", "firm-commands"})
 """The only inputs that others than our own processors write: their bytes may be anything."""

@@ -17,8 +17,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
 from schemas.topics import TOPICS
-from streams.engine.decider import Received
 from streams.engine.reading import check, received_of
+from streams.rules.decider import Received
 
 CATCH_UP_SECONDS_MAX: Final = 120
 REQUEST_SECONDS_MAX: Final = 2

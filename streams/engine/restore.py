@@ -16,13 +16,13 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from schemas.topics import snapshots
-from streams.engine.decider import I, Processor, S
 from streams.engine.headers import source_of
-from streams.engine.pages import Page
 from streams.engine.partition import Partition
 from streams.engine.reading import check, headers_of, recorded_of
 from streams.engine.snapshots import SnapshotCodec
 from streams.engine.stable import NotStable, Place, stable_ends
+from streams.rules.decider import I, Processor, S
+from streams.rules.pages import Page
 
 RESTORE_SECONDS_MAX: Final = 600
 READ_RECORDS_MAX: Final = 5_000

@@ -21,11 +21,11 @@ from schemas.hash_chain import digest_of
 from schemas.partitioning import desk_partition
 from schemas.topics import DESK_PARTITIONS, TOPIC_OF, TOPICS
 from schemas.values import Instant, Record
-from streams.engine.decider import Processor, Received, Recorded
 from streams.engine.headers import source_header, source_of
 from streams.engine.partition import Partition
 from streams.engine.reading import UNTRUSTED_TOPICS
-from streams.engine.sealing import Sealed
+from streams.rules.chaining import Sealed
+from streams.rules.decider import Processor, Received, Recorded
 
 BATCH_INPUTS_MAX: Final = 7
 STEP_MICROS_MAX: Final = 50_000
@@ -49,7 +49,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Answer:
     """What one input (none: time) led to on one partition."""
 
     number: int
@@ -191,14 +191,14 @@ class SimulatedLog:
         message = f"seed {self.seed}: a worker wrote after its partitions were given away"
         raise AssertionError(message)
 
-    def _decide(self, worker: Worker) -> list[Said]:
+    def _decide(self, worker: Worker) -> list[Answer]:
         worker.processor.observer.refresh()
         parked = [received for partition in worker.partitions.values() for received in partition.parked()]
         answers = [
-            Said(received.partition, received, worker.partitions[received.partition].offer(received, self.now))
+            Answer(received.partition, received, worker.partitions[received.partition].offer(received, self.now))
             for received in parked + self._inputs(worker)
         ]
-        answers += [Said(number, None, each.tick(self.now)) for number, each in worker.partitions.items()]
+        answers += [Answer(number, None, each.tick(self.now)) for number, each in worker.partitions.items()]
         return [answer for answer in answers if answer.sealed]
 
     def _inputs(self, worker: Worker) -> list[Received]:
@@ -223,7 +223,7 @@ class SimulatedLog:
                 raise
             return Received(*given, None, str(error), error.content)
 
-    def _transact(self, worker: Worker, answers: Sequence[Said]) -> None:
+    def _transact(self, worker: Worker, answers: Sequence[Answer]) -> None:
         """Events and offsets, together or not at all."""
         group = worker.processor.principal
         if not self.is_current(worker):

@@ -4,7 +4,7 @@ A snapshot only shortens the fold: it names the position and the offsets it cove
 than today's code (told by a fingerprint of the state's schema) is ignored, not guessed at.
 
 It is several records of the snapshots topic: a head under the partition's number, and pages under their names
-(`streams.engine.pages`): those of the state, and the state's own JSON, cut to what a record may hold. All are written in the
+(`streams.rules.pages`): those of the state, and the state's own JSON, cut to what a record may hold. All are written in the
 transaction of the events they cover, so that whoever reads committed records finds the whole of the newest one.
 """
 
@@ -20,9 +20,9 @@ from typing import Any, Final, Generic
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.values import Instant
-from streams.engine.decider import I, Processor, S
-from streams.engine.pages import Page, cut, joined
 from streams.engine.partition import Partition
+from streams.rules.decider import I, Processor, S
+from streams.rules.pages import Page, cut, joined
 
 SNAPSHOT_EVENTS: Final = 5_000
 """Own events between two snapshots of a partition."""

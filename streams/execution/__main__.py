@@ -8,11 +8,11 @@ from infra.chain.chains import nodes_by_chain
 from infra.cluster.description import current
 from infra.telemetry import logging
 from schemas.topics import Principal
-from streams.engine.decider import Processor
 from streams.engine.process import run
 from streams.engine.references import References
-from streams.execution.decider import ExecutionDecider
 from streams.execution.observer import REFERENCE_TOPICS, ExecutionObserver
+from streams.rules.decider import Processor
+from streams.rules.transactions.execution import ExecutionDecider
 
 PRINCIPAL: Final[Principal] = "execution"
 

@@ -13,9 +13,9 @@ from typing import Final, Protocol
 
 import structlog
 
-from infra.chain.answers import AnswerUnreadable
 from infra.chain.node import Node
 from infra.chain.rpc import NodeRefused, NodeUnavailable
+from infra.ethereum.answers import AnswerUnreadable
 from schemas.events.base import FirmEvent
 from schemas.events.facts import PriceFact
 from schemas.events.governance import PolicyActivated, WalletAssigned
@@ -24,18 +24,18 @@ from schemas.events.observations import PriceObserved
 from schemas.orders import Swap
 from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import AssetId, Instant
-from streams.engine.decider import Later, Received
-from streams.engine.patience import Intervals, Patience
-from streams.execution import assembly
-from streams.execution.assembly import FeesTooHigh
-from streams.execution.carriage import carried
-from streams.execution.compilation import NotCompilable, compile_call, unprotected
-from streams.execution.decider import Input, claimed, next_nonce, standing
-from streams.execution.nonces import Wallets
-from streams.execution.simulation import Simulation
+from streams.engine.backoff import Backoff, Intervals
 from streams.execution.tracing import ground
-from streams.governance.view import Governance, GovernanceFold
-from streams.prices.view import Prices
+from streams.rules.actions.compilation import NotCompilable, compile_call, unprotected
+from streams.rules.decider import Later, Received
+from streams.rules.firm.view import Governance, GovernanceFold
+from streams.rules.prices.latest import Prices
+from streams.rules.transactions import assembly
+from streams.rules.transactions.assembly import FeesTooHigh
+from streams.rules.transactions.execution import Input, claimed, next_nonce, standing
+from streams.rules.transactions.nonces import Wallets
+from streams.rules.transactions.safe_wrapping import carried
+from streams.rules.transactions.simulation import Simulation
 
 REFERENCE_TOPICS: Final = (*GOVERNANCE_TOPICS, "price-observed")
 ASKING: Final = Intervals(first_ms=10, longest_ms=1_000)
@@ -66,7 +66,7 @@ class ExecutionObserver:
         self._nodes = nodes
         self._governance = GovernanceFold()
         self._prices = Prices()
-        self._patience = Patience()
+        self._patience = Backoff()
 
     def accept(self, received: Received) -> None:
         """Take in one reference record."""

@@ -4,7 +4,7 @@ Decides that a wallet's own call is traced as it is. A Safe's call is traced ins
 would run it, but for the owners' signatures: those do not exist yet, so the Safe is taken to ask for the executor's word alone
 (a state override of its threshold), and the gas of checking the others is added. What the Safe's proxy does to run its own
 code is no effect of the order, and is left out; why a call inside a Safe failed is asked for by itself.
-A Safe that is not what governance says gets no trace (`infra.chain.safe.standing`); neither does who cannot pay.
+A Safe that is not what governance says gets no trace (`infra.chain.safe`); neither does who cannot pay.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from infra.chain import trace
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import packed, unfit
-from infra.chain.safe.standing import THRESHOLD_SLOT, SafeStanding, standing_of
-from infra.chain.trace import Effects
-from streams.execution import assembly
-from streams.execution.carriage import carried, safe_of, wallet_sender
+from infra.chain.safe import THRESHOLD_SLOT, SafeStanding, standing_of
+from infra.ethereum import trace
+from infra.ethereum.safe import transaction as safe_transaction
+from infra.ethereum.safe.signatures import packed, unfit
+from infra.ethereum.trace import Effects
+from streams.rules.transactions import assembly
+from streams.rules.transactions.safe_wrapping import carried, safe_of, wallet_sender
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import JsonValue
 
-    from infra.chain.answers import BlockHeader
     from infra.chain.node import Node
-    from infra.chain.transaction import Transaction
+    from infra.ethereum.answers import BlockHeader
+    from infra.ethereum.transaction import Transaction
     from schemas.events.governance import WalletAssigned
     from schemas.keys import SafeAccount
     from schemas.values import Address
-    from streams.execution.compilation import CompiledCall
+    from streams.rules.actions.compilation import CompiledCall
 
 SIGNATURE_GAS: Final = 8_000
 """Of one owner's signature: calldata, ecrecover (3,000), a cold storage slot (2,100), and the loop around them."""

@@ -14,12 +14,13 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from infra.identity import ed25519, keyfile
+from infra.identity import keyfile
 from infra.identity.private_file import PrivateFileRefused
+from infra.proofs import ed25519
 from schemas import wire
-from streams.governance import consistency
-from streams.governance.genesis import GenesisDocument, GenesisRefused, digest, verify
-from streams.governance.genesis import sign as signed
+from streams.rules.governance import consistency
+from streams.rules.governance.genesis import GenesisDocument, GenesisRefused, digest, verify
+from streams.rules.governance.genesis import sign as signed
 
 EXIT_REFUSED = 3
 

@@ -15,8 +15,8 @@ from infra.kafka import clients
 from schemas.events.base import FirmEvent
 from schemas.topics import GOVERNANCE_TOPICS
 from streams.engine.references import References
-from streams.engine.sealing import Sealed
 from streams.engine.stable import stable_ends
+from streams.rules.chaining import Sealed
 
 PRINCIPAL: Final = "governance"
 TRANSACTIONAL_ID: Final = "proofdesk-governance-0"

@@ -16,19 +16,19 @@ from confluent_kafka import KafkaException
 
 from infra.cluster.description import ClusterDescription
 from infra.cluster.processes import EXIT_REFUSED
+from infra.identity.root_key import genesis_content, pinned_root_key
 from infra.telemetry import logging
 from schemas import wire
 from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import Instant
 from streams.engine import process as engine
-from streams.engine.decider import Later, Processor, Received
-from streams.governance import consistency
-from streams.governance.changes.decider import GovernanceDecider
-from streams.governance.changes.state import GovernanceState
-from streams.governance.founding import GenesisMismatch, decide
-from streams.governance.genesis import GenesisRefused, verify
 from streams.governance.log import PRINCIPAL, GovernanceLog
-from streams.governance.settings import genesis_content, pinned_root_key
+from streams.rules.decider import Later, Processor, Received
+from streams.rules.governance import consistency
+from streams.rules.governance.changes.decider import GovernanceDecider
+from streams.rules.governance.changes.state import GovernanceState
+from streams.rules.governance.founding import GenesisMismatch, decide
+from streams.rules.governance.genesis import GenesisRefused, verify
 
 INPUTS: Final = ("firm-commands",)
 

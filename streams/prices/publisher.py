@@ -14,13 +14,13 @@ from typing import Final
 
 import structlog
 
-from infra.chain.answers import AnswerUnreadable, BlockHeader
 from infra.chain.node import Node
 from infra.chain.prices import ReferenceVenue, VenueEmpty, reference_price
 from infra.chain.rpc import NodeError
+from infra.ethereum.answers import AnswerUnreadable, BlockHeader
 from schemas.events.observations import PriceObserved
 from schemas.values import AssetId, Instant
-from streams.engine.patience import MICROS_PER_MS, Intervals, Patience
+from streams.engine.backoff import MICROS_PER_MS, Backoff, Intervals
 
 SILENCE_MS_MAX: Final = 1_000
 """The longest between two observations while the chain stands still."""
@@ -50,7 +50,7 @@ class PricePublisher:
         self._node = node
         self._sources = sources
         self._publish = publish
-        self._patience = Patience()
+        self._patience = Backoff()
         self._seen: str | None = None
         self._observed_at: Instant = 0
 

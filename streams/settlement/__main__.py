@@ -8,10 +8,10 @@ from infra.chain.chains import nodes_by_chain
 from infra.cluster.description import current
 from infra.telemetry import logging
 from schemas.topics import GOVERNANCE_TOPICS, Principal
-from streams.engine.decider import Processor
 from streams.engine.process import run
 from streams.engine.references import References
-from streams.settlement.decider import SettlementDecider
+from streams.rules.decider import Processor
+from streams.rules.transactions.settlement import SettlementDecider
 from streams.settlement.observer import SettlementObserver
 
 PRINCIPAL: Final[Principal] = "settlement"

@@ -13,18 +13,18 @@ from typing import Final, Protocol
 
 import structlog
 
-from infra.chain import answers
-from infra.chain.answers import AnswerUnreadable, Receipt
 from infra.chain.node import Node
 from infra.chain.rpc import BATCH_CALLS_MAX, NodeError
+from infra.ethereum import answers
+from infra.ethereum.answers import AnswerUnreadable, Receipt
 from schemas.events.base import FirmEvent
 from schemas.events.lifecycle import Broadcast
 from schemas.values import Hash32, Instant
-from streams.engine.decider import Later, Received
-from streams.engine.once import AnsweredOrders
-from streams.engine.patience import MICROS_PER_MS, Intervals, Patience
-from streams.governance.view import GovernanceFold
-from streams.settlement.decider import Included, Input
+from streams.engine.backoff import MICROS_PER_MS, Backoff, Intervals
+from streams.rules.answered_orders import AnsweredOrders
+from streams.rules.decider import Later, Received
+from streams.rules.firm.view import GovernanceFold
+from streams.rules.transactions.settlement import Included, Input
 
 ASKING: Final = Intervals(first_ms=5, longest_ms=1_000)
 """Between two questions about one transaction."""
@@ -64,7 +64,7 @@ class SettlementObserver:
         self._references = references
         self._nodes = nodes
         self._governance = GovernanceFold()
-        self._patience = Patience()
+        self._patience = Backoff()
         self._offered: Waiting = {}
         self._offered_before: Waiting = {}
         self._found: dict[Hash32, Found] = {}

@@ -29,18 +29,10 @@ from infra.keys.software import SoftwareKeys
 from infra.telemetry import logging, metrics
 from schemas.keys import KeyBackend
 from schemas.topics import Principal
-from streams.engine.decider import Processor
 from streams.engine.process import EXIT_RESTART, run, wall_clock
 from streams.engine.references import References
-from streams.signing.backends.contract import Signer
-from streams.signing.backends.cosigners import over_kafka
-from streams.signing.backends.hsm import HsmSigner
-from streams.signing.backends.mpc import MpcSigner
-from streams.signing.backends.safe import with_safes
-from streams.signing.backends.software import SoftwareSigner
-from streams.signing.decider import SigningDecider
-from streams.signing.enclave import Enclave
-from streams.signing.installation import (
+from streams.judging.evidence_reader import REFERENCE_TOPICS
+from streams.judging.installation import (
     CAPS_FILE,
     KEYS_FOLDER,
     MEMORY_FOLDER,
@@ -52,10 +44,18 @@ from streams.signing.installation import (
     pinned_root_key,
     token_paths,
 )
-from streams.signing.memory.journal import SealedJournal
-from streams.signing.memory.sealed import SealedMemory
-from streams.signing.root import RootedGovernance
-from streams.signing.witness import REFERENCE_TOPICS
+from streams.judging.journal import SealedJournal
+from streams.judging.memory import SealedMemory
+from streams.rules.decider import Processor
+from streams.rules.evidence.signing import SigningDecider
+from streams.rules.governance.root import RootedGovernance
+from streams.signing.backends.contract import Signer
+from streams.signing.backends.cosigners import over_kafka
+from streams.signing.backends.hsm import HsmSigner
+from streams.signing.backends.mpc import MpcSigner
+from streams.signing.backends.safe import with_safes
+from streams.signing.backends.software import SoftwareSigner
+from streams.signing.enclave import Enclave
 
 PRINCIPAL: Final[Principal] = "signer"
 MEMORY_KEY: Final = "signer-memory"

@@ -11,25 +11,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from infra.chain import transaction
+from infra.ethereum import transaction
 from infra.telemetry import metrics
 from schemas.events.base import Refusal
 from schemas.events.governance import WalletAssigned
 from schemas.events.lifecycle import Signed, Simulated
 from schemas.keys import Attestation, KeyBackend
 from schemas.values import Instant, Sha256
-from streams.engine.decider import Later, Received
-from streams.execution.carriage import wallet_sender
-from streams.signing.attestation import CODE
+from streams.judging.attestation import CODE
+from streams.judging.evidence_reader import EvidenceReader, References
+from streams.judging.memory import SealedMemory
+from streams.rules.decider import Later, Received
+from streams.rules.evidence.case import MICROS_PER_SECOND
+from streams.rules.evidence.digests import keys_of
+from streams.rules.evidence.judge import Verdict, refusal_of
+from streams.rules.evidence.memory.payloads import ClaimedPayload, payload_of
+from streams.rules.evidence.signing import Judged, Signature, SignerState, signed_of
+from streams.rules.governance.root import RootedGovernance
+from streams.rules.transactions.safe_wrapping import wallet_sender
 from streams.signing.backends.contract import KeyUnusable, Pending, Signer, Task
-from streams.signing.decider import Judged, Signature, SignerState, signed_of
-from streams.signing.digests import keys_of
-from streams.signing.evidence.case import MICROS_PER_SECOND
-from streams.signing.evidence.verdict import Verdict, refusal_of
-from streams.signing.memory.payloads import Spoken, payload_of
-from streams.signing.memory.sealed import SealedMemory
-from streams.signing.root import RootedGovernance
-from streams.signing.witness import References, Witness
 
 IN_ONE_PLACE: Final[frozenset[KeyBackend]] = frozenset({"software", "hsm"})
 """Backends that sign within the call: a claim without a signature means that none has left."""
@@ -44,7 +44,7 @@ class Enclave:
     """Judges and signs. Everything it knows it has read from the log, or has said itself."""
 
     def __init__(self, references: References, signer: Signer, governance: RootedGovernance, memory: SealedMemory) -> None:
-        self._witness = Witness(references, governance, memory)
+        self._witness = EvidenceReader(references, governance, memory)
         self._signer = signer
         self._memory = memory
         self._at_work: dict[Place, tuple[Verdict, Instant]] = {}
@@ -172,7 +172,7 @@ def _refused(simulated: Simulated, verdict: Verdict, refusal: Refusal) -> Judged
     return Judged(simulated, replace(verdict, refusal=refusal), None)
 
 
-def _said_before(simulated: Simulated, verdict: Verdict, spoken: Spoken) -> Judged:
+def _said_before(simulated: Simulated, verdict: Verdict, spoken: ClaimedPayload) -> Judged:
     """The same answer, byte for byte; none for what the log has already: this is another enclave's order, or a forgery."""
     if spoken.answer:
         return Judged(simulated, verdict, Signed.model_validate_json(spoken.answer))

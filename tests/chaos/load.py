@@ -15,8 +15,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.cluster.description import ClusterDescription
-from infra.identity import base64url, ed25519, keyfile
+from infra.identity import keyfile
 from infra.kafka import clients
+from infra.proofs import base64url, ed25519
 from schemas import wire
 from schemas.canonical import command_digest
 from schemas.commands import Command, Ed25519Signature, InitiateOrder

@@ -18,15 +18,15 @@ from schemas.events.limits import LimitReserved
 from schemas.events.observations import PriceObserved
 from schemas.hash_chain import digest_of
 from streams.desk import observer as desk_observer
-from streams.engine.decider import Received
 from streams.engine.headers import source_of
 from streams.engine.simulated import Entry, SimulatedLog
+from streams.rules.decider import Received
 from tests.chaos.verdict.audit import Audit, Verdict
 from tests.chaos.verdict.log import OWN_TOPICS, Source, Stored
 from tests.chaos.verdict.replay import Derivation, Replay
 from tests.chaos.verdict.signing import Outside, Signing
-from tests.streams.governance.firm import PINNED
 from tests.streams.pipeline.world import Followed
+from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import DESK, GENESIS, NUMBER, START, pay
 

@@ -14,16 +14,17 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from commands.client import AuthenticatorFile, Ed25519KeyFile
 from infra.cluster.description import ClusterDescription
-from infra.identity import ed25519, keyfile
+from infra.identity import keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private
+from infra.proofs import ed25519
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from schemas.keys import Cosigner
 from schemas.orders import Transfer
 from schemas.topics import COSIGNERS
-from streams.governance import genesis
-from streams.governance.consistency import require_sense
-from streams.policy import starter
+from streams.rules.governance import genesis
+from streams.rules.governance.consistency import require_sense
+from streams.rules.policy import starter
 
 DESK: Final = "alpha"
 OTHER_DESK: Final = "beta"

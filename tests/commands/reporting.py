@@ -11,7 +11,7 @@ from coincurve import PrivateKey
 from commands.client.signing import signed_for_firm
 from commands.log import publishing
 from commands.log.publishing import Publisher
-from infra.hsm.ethereum import address_of
+from infra.ethereum.recovery import address_of
 from infra.kafka import clients
 from schemas import wire
 from schemas.firm_commands import FirmCommand, ReportKey

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from commands.answers import OrderAnswer, TrialAnswer
-from commands.outcomes import Asked, asked, outcome_of, spent_otherwise
+from commands.outcomes import SentCommand, outcome_of, sent_command, spent_otherwise
 from schemas import canonical
 from schemas.commands import (
     CancelOrder,
@@ -88,7 +88,7 @@ def test_the_answer_is_the_same_in_whatever_order_its_events_come(sent: Command,
     answers = set()
     for seed in range(10):
         random.Random(seed).shuffle(shuffled)
-        answer = outcome_of(asked(sent), shuffled)
+        answer = outcome_of(sent_command(sent), shuffled)
         assert isinstance(answer, OrderAnswer), f"seed {seed}"
         assert answer.state == state, f"seed {seed}"
         answers.add(answer.model_dump_json())
@@ -100,46 +100,46 @@ def test_there_is_no_answer_while_a_needed_event_is_missing(sent: Command, event
     needed = [event for event in events if not isinstance(event, Approved)]  # policy's word before it says all
     for missing in needed:
         rest = [event for event in needed if event is not missing]
-        assert outcome_of(asked(sent), rest) is None, f"{state} without {type(missing).__name__}"
+        assert outcome_of(sent_command(sent), rest) is None, f"{state} without {type(missing).__name__}"
 
 
 @pytest.mark.parametrize(("sent", "events", "state"), ANSWERED, ids=[f"{c.body.kind}-{s}" for c, _, s in ANSWERED])
 def test_another_command_under_the_same_id_is_not_answered_by_them(sent: Command, events: list[Event], state: str) -> None:
-    other = asked(sent.model_copy(update={"issued_at": 2}))
+    other = sent_command(sent.model_copy(update={"issued_at": 2}))
 
     assert outcome_of(other, events) is None, state
     assert spent_otherwise(other, events)
-    assert not spent_otherwise(asked(sent), events)
+    assert not spent_otherwise(sent_command(sent), events)
 
 
 def test_a_trial_is_answered_by_what_was_said_of_the_very_command() -> None:
     trial = command(TryOrder(wallet_id=WALLET, action=transfer("10")))
     tried = about(OrderTried, trial, outcome="needs-approval", requires=["risk-officer:1"])
 
-    answer = outcome_of(asked(trial), [tried])
+    answer = outcome_of(sent_command(trial), [tried])
 
     assert isinstance(answer, TrialAnswer)
     assert (answer.outcome, answer.requires) == ("needs-approval", ("risk-officer:1",))
-    assert outcome_of(asked(trial.model_copy(update={"issued_at": 2})), [tried]) is None
-    assert outcome_of(asked(INITIATE), [tried]) is None
+    assert outcome_of(sent_command(trial.model_copy(update={"issued_at": 2})), [tried]) is None
+    assert outcome_of(sent_command(INITIATE), [tried]) is None
 
 
 def test_events_of_another_desk_answer_nothing() -> None:
     events = [event.model_copy(update={"desk_id": "beta"}) for event in events_of.initiated(INITIATE, INITIATED)]
 
-    assert outcome_of(asked(INITIATE), events) is None
+    assert outcome_of(sent_command(INITIATE), events) is None
 
 
 def test_a_rejection_answers_the_one_record_that_it_names() -> None:
     rejection = events_of.rejected(INITIATE)
 
-    assert outcome_of(asked(INITIATE), [rejection]) is rejection
-    assert outcome_of(asked(INITIATE.model_copy(update={"issued_at": 2})), [rejection]) is None
+    assert outcome_of(sent_command(INITIATE), [rejection]) is rejection
+    assert outcome_of(sent_command(INITIATE.model_copy(update={"issued_at": 2})), [rejection]) is None
 
 
 def test_a_split_without_one_of_its_parts_judged_is_not_answered() -> None:
     events = events_of.split(SPLIT, ORDER, 2)
-    question: Asked = asked(SPLIT)
+    question: SentCommand = sent_command(SPLIT)
 
     answer = outcome_of(question, events)
 

@@ -10,8 +10,8 @@ import pytest
 
 from commands.cli.desk.orders import OrderFile
 from commands.cli.safe.owners import Wish, account, objections
-from infra.chain import spelled_call
-from infra.chain.safe.deployment import PROXY_FACTORY, creation
+from infra.ethereum import spelled_call
+from infra.ethereum.safe.deployment import PROXY_FACTORY, creation
 from schemas.keys import SafeAccount
 from schemas.orders import Call
 from tests.commands.conftest import Door

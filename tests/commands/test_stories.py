@@ -10,7 +10,7 @@ import pytest
 from commands.answers import OrderAnswer
 from commands.log import tail
 from commands.log.tail import Stories
-from commands.outcomes import asked
+from commands.outcomes import sent_command
 from schemas import canonical
 from schemas.commands import Command
 from tests.commands import events_of
@@ -28,7 +28,7 @@ def renamed(number: int) -> Command:
 
 def test_who_waits_is_told_once_all_has_been_heard() -> None:
     stories, (first, second, _) = Stories(), events_of.initiated(INITIATE, INITIATED)
-    with stories.following(asked(INITIATE)) as one, stories.following(asked(INITIATE)) as other:
+    with stories.following(sent_command(INITIATE)) as one, stories.following(sent_command(INITIATE)) as other:
         stories.hear(second)
         assert not one.done()
         stories.hear(first)
@@ -41,9 +41,9 @@ def test_a_repetition_finds_the_answer() -> None:
     stories = Stories()
     heard(stories, INITIATE)
 
-    assert isinstance(stories.known(asked(INITIATE))[0], OrderAnswer)
-    assert stories.known(asked(INITIATE.model_copy(update={"issued_at": 2}))) == (None, True)
-    assert stories.known(asked(renamed(1))) == (None, False)
+    assert isinstance(stories.known(sent_command(INITIATE))[0], OrderAnswer)
+    assert stories.known(sent_command(INITIATE.model_copy(update={"issued_at": 2}))) == (None, True)
+    assert stories.known(sent_command(renamed(1))) == (None, False)
 
 
 def test_a_rejection_that_spent_the_id_lasts_and_one_that_left_it_free_does_not() -> None:
@@ -51,13 +51,13 @@ def test_a_rejection_that_spent_the_id_lasts_and_one_that_left_it_free_does_not(
     spent.hear(events_of.rejected(INITIATE, spent=True))
     free.hear(events_of.rejected(INITIATE, spent=False))
 
-    assert spent.known(asked(INITIATE))[0] is not None
-    assert free.known(asked(INITIATE))[0] is None
+    assert spent.known(sent_command(INITIATE))[0] is not None
+    assert free.known(sent_command(INITIATE))[0] is None
 
 
 def test_who_has_stopped_waiting_harms_nobody() -> None:
     stories = Stories()
-    with stories.following(asked(INITIATE)) as gone, stories.following(asked(INITIATE)) as waiting:
+    with stories.following(sent_command(INITIATE)) as gone, stories.following(sent_command(INITIATE)) as waiting:
         gone.cancel()
         heard(stories, INITIATE)
 
@@ -68,12 +68,12 @@ def test_who_has_stopped_waiting_harms_nobody() -> None:
 
 def test_only_the_last_commands_are_remembered_but_none_that_is_waited_for_is_forgotten() -> None:
     stories, waited = Stories(), renamed(0)
-    with stories.following(asked(waited)) as outcome:
+    with stories.following(sent_command(waited)) as outcome:
         for number in range(1, tail.REMEMBERED_COMMANDS_MAX + 50):
             stories.hear(events_of.rejected(renamed(number)))
         heard(stories, waited)
         assert outcome.done()
 
     assert len(stories._stories) == tail.REMEMBERED_COMMANDS_MAX
-    assert stories.known(asked(renamed(1)))[0] is None
-    assert stories.known(asked(renamed(tail.REMEMBERED_COMMANDS_MAX + 49)))[0] is not None
+    assert stories.known(sent_command(renamed(1)))[0] is None
+    assert stories.known(sent_command(renamed(tail.REMEMBERED_COMMANDS_MAX + 49)))[0] is not None

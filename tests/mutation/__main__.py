@@ -22,7 +22,7 @@ ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / ".runtime" / "mutation"
 LOCK: Final = Path(__file__).with_name("requirements.lock")
 COPIED: Final = ("schemas", "infra", "streams", "commands", "projections", "tests")
-LONG: Final = ("tests/streams/desk/limits/test_machine.py",)
+LONG: Final = ("tests/streams/rules/limits/test_machine.py",)
 """Tests of so many steps that they would be the whole of a run's time: changes are judged without them."""
 INSTALL_SECONDS_MAX: Final = 300
 RUN_SECONDS_MAX: Final = 7_200

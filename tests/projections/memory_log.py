@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from projections.folds.arrivals import Arrived, Place
+from projections.folds.arrivals import Arrived, LogPartition
 from projections.projector.projecting import Outside
 from projections.storage.tables import Writer
 from tests.projections.story import Story, Written
@@ -19,7 +19,7 @@ class MemoryEvents:
     """One reader of a story that may still be told."""
 
     story: Story
-    starts: Mapping[Place, int]
+    starts: Mapping[LogPartition, int]
     seen: int = 0
     closed: bool = False
 
@@ -50,7 +50,7 @@ class Stage:
     stopping: bool = False
     readers: list[MemoryEvents] = field(default_factory=list)
 
-    def read(self, starts: Mapping[Place, int]) -> MemoryEvents:
+    def read(self, starts: Mapping[LogPartition, int]) -> MemoryEvents:
         self.readers.append(MemoryEvents(self.story, starts))
         return self.readers[-1]
 

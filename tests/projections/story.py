@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
 
-from projections.folds.arrivals import Arrived, Place, arrived
+from projections.folds.arrivals import Arrived, LogPartition, arrived
 from schemas import wire
 from schemas.events import answers, governance, lifecycle, limits
 from schemas.events.base import DeskEvent, Event, OrderEvent
@@ -21,7 +21,7 @@ from schemas.hash_chain import Link, digest_of
 from schemas.orders import ReservedAmount
 from schemas.topics import TOPIC_OF
 from schemas.values import Record
-from streams.engine.sealing import seal
+from streams.rules.chaining import seal
 
 R = TypeVar("R", bound=Record)
 
@@ -36,7 +36,7 @@ ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 class Written:
     """A record on the log."""
 
-    place: Place
+    place: LogPartition
     offset: int
     key: bytes
     value: bytes
@@ -52,7 +52,7 @@ class Story:
 
     written: list[Written] = field(default_factory=list)
     tails: dict[str, Link] = field(default_factory=dict)
-    _offsets: Counter[Place] = field(default_factory=Counter)
+    _offsets: Counter[LogPartition] = field(default_factory=Counter)
     _positions: Counter[tuple[str, int]] = field(default_factory=Counter)
     _now: int = BEGUN
 
@@ -71,9 +71,9 @@ class Story:
         )
         if isinstance(sealed.recorded.event, OrderEvent):
             self.tails[order_id] = Link(sealed.recorded.event.sequence, sealed.recorded.digest)
-        return self.write(Place(topic.name, partition), sealed.key, sealed.value)
+        return self.write(LogPartition(topic.name, partition), sealed.key, sealed.value)
 
-    def write(self, place: Place, key: bytes, value: bytes) -> Written:
+    def write(self, place: LogPartition, key: bytes, value: bytes) -> Written:
         """Put bytes on the log as they are."""
         written = Written(place, self._offsets[place], key, value, self._now)
         self._offsets[place] += 1

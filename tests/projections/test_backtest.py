@@ -13,9 +13,9 @@ from schemas.events.base import OrderEvent
 from schemas.events.governance import PolicyActivated
 from schemas.events.lifecycle import PolicyEvaluated
 from schemas.firm import Allotment
-from streams.policy import starter
-from tests.streams.desk.firm import FIRM, limit, policy
-from tests.streams.desk.specification import (
+from streams.rules.policy import starter
+from tests.streams.rules.orders.firm import FIRM, limit, policy
+from tests.streams.rules.orders.specification import (
     Specification,
     approve,
     cancel,

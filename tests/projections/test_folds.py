@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from projections.folds.answers import RefusedRequestRow, answer_row
-from projections.folds.arrivals import PROJECTED_TOPICS, Place, UnreadableEvent, arrived
+from projections.folds.arrivals import PROJECTED_TOPICS, LogPartition, UnreadableEvent, arrived
 from projections.folds.chains import ChainLink, extend, refold
 from projections.folds.firm import firm_rows
 from schemas import wire
@@ -16,7 +16,7 @@ from schemas.examples import example
 from tests.projections import story
 from tests.projections.story import life, order_id_of
 
-PLACE = Place("signed", 3)
+PLACE = LogPartition("signed", 3)
 
 
 def links(number: int = 1) -> list[ChainLink]:
@@ -47,7 +47,7 @@ def test_every_topic_of_events_is_projected_and_commands_and_prices_are_not() ->
 
 def test_a_topic_that_holds_no_events_is_refused() -> None:
     with pytest.raises(UnreadableEvent, match="not a topic of events"):
-        arrived(Place("price-observed", 0), 0, wire.encode(example(PriceObserved)))
+        arrived(LogPartition("price-observed", 0), 0, wire.encode(example(PriceObserved)))
 
 
 def test_an_event_without_a_table_is_a_bug_that_stops_the_projector() -> None:
@@ -89,6 +89,6 @@ def test_links_that_only_wait_leave_the_order_as_it_is() -> None:
 
 def test_a_refused_request_is_kept_with_its_refusal() -> None:
     refused = example(answers.RequestRefused)
-    row = answer_row(arrived(Place("request-refused", 0), 4, wire.encode(refused)))
+    row = answer_row(arrived(LogPartition("request-refused", 0), 4, wire.encode(refused)))
     assert isinstance(row, RefusedRequestRow)
     assert (row.log_offset, row.refusal) == (4, refused.refusal.model_dump(mode="json"))

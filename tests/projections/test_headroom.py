@@ -16,8 +16,8 @@ from projections.storage.projection import Projection
 from projections.storage.tables import Writer
 from schemas.firm import Allotment, Limit
 from schemas.orders import ReservedAmount
-from streams.desk.limits.ledger import Ledger, account_key, dollars
-from streams.desk.limits.windows import MICROS_PER_SECOND, Window, bucket_end
+from streams.rules.limits.ledger import Ledger, account_key, dollars
+from streams.rules.limits.windows import MICROS_PER_SECOND, Window, bucket_end
 from tests.projections import story
 from tests.projections.story import life, order_id_of
 

@@ -14,7 +14,7 @@ from schemas.events.base import FirmEvent
 from schemas.events.keys import CosignerEnrolled, KeyRotated
 from schemas.examples import example
 from schemas.keys import ActivateKey, DestroyKey, GenerateKey, KeyChange, RecoverShare, ResumeKey, RotateKey, SuspendKey
-from streams.governance.keys import KEY_EVENTS, KeyStanding, standing_after
+from streams.rules.firm.keys import KEY_EVENTS, KeyStanding, standing_after
 from tests.projections import key_story
 from tests.projections.key_story import ADDRESS, HOLDERS, SHARED
 

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from infra.cluster.local import Cluster
 from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
-from projections.folds.arrivals import PROJECTED_PLACES, Place, UnreadableEvent
+from projections.folds.arrivals import PROJECTED_PARTITIONS, LogPartition, UnreadableEvent
 from projections.projector import process
 from projections.projector.log import Log, LogLost
 from projections.projector.projecting import Outside, project, rebuild
@@ -50,7 +50,7 @@ class Beginning:
 
     cluster: Cluster
     url: str
-    begun: Mapping[Place, int]
+    begun: Mapping[LogPartition, int]
     stopping: bool = False
     story: Story = field(default_factory=Story)
 
@@ -75,16 +75,16 @@ class Beginning:
             self.cluster.start_process(service)
             self.cluster.await_service(service)
 
-    def _follow(self, starts: Mapping[Place, int]) -> Log:
+    def _follow(self, starts: Mapping[LogPartition, int]) -> Log:
         return Log(self._reader, self._later(starts), until_end=False)
 
-    def _to_end(self, starts: Mapping[Place, int]) -> Log:
+    def _to_end(self, starts: Mapping[LogPartition, int]) -> Log:
         return Log(self._reader, self._later(starts), until_end=True)
 
     def _reader(self, settings: dict[str, Any]) -> Consumer:
         return clients.consumer(self.cluster.description, "projector", settings)
 
-    def _later(self, starts: Mapping[Place, int]) -> dict[Place, int]:
+    def _later(self, starts: Mapping[LogPartition, int]) -> dict[LogPartition, int]:
         return {place: max(start, self.begun[place]) for place, start in starts.items()}
 
 
@@ -94,7 +94,9 @@ def place(cluster: Cluster) -> Beginning:
     with psycopg.connect(conninfo(description, "owner"), autocommit=True) as owner:
         owner.execute(f"CREATE DATABASE {name} OWNER projector")
     consumer = clients.consumer(description, "projector")
-    ends = {each: consumer.get_watermark_offsets(TopicPartition(*each), REQUEST_SECONDS_MAX)[1] for each in PROJECTED_PLACES}
+    ends = {
+        each: consumer.get_watermark_offsets(TopicPartition(*each), REQUEST_SECONDS_MAX)[1] for each in PROJECTED_PARTITIONS
+    }
     consumer.close()
     return Beginning(cluster, make_conninfo(conninfo(description, "projector"), dbname=name), ends)
 
@@ -207,7 +209,7 @@ def test_an_event_that_cannot_be_read_stops_the_projector_right_before_it(place:
 
 
 def test_a_log_that_was_cut_is_said_and_not_guessed_over(place: Beginning) -> None:
-    first = Place("order-initiated", 0)
+    first = LogPartition("order-initiated", 0)
     beyond = replace(place, begun={**place.begun, first: place.begun[first] + 1_000_000})
     with pytest.raises(LogLost, match=r"order-initiated\[0\] has no record where the tables go on"):
         rebuild(beyond.outside())

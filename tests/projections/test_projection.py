@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from projections.folds.arrivals import Arrived, Place
+from projections.folds.arrivals import Arrived, LogPartition
 from projections.storage import versions
 from projections.storage.projection import OffsetsMoved, Projection, VersionRetired
 from projections.storage.tables import Writer
@@ -114,9 +114,9 @@ def test_any_interleaving_of_topics_in_any_batches_gives_the_rows_of_the_order_i
 ) -> None:
     arrivals = EVERYTHING.arrivals()
     in_order = projected(shared, arrivals)
-    by_place: dict[Place, list[Arrived]] = {}
+    by_place: dict[LogPartition, list[Arrived]] = {}
     for each in arrivals:
-        by_place.setdefault(Place(each.topic, each.partition), []).append(each)
+        by_place.setdefault(LogPartition(each.topic, each.partition), []).append(each)
     places = [place for place, events in by_place.items() for _ in events]
     cursors = {place: iter(events) for place, events in by_place.items()}
     interleaved = [next(cursors[place]) for place in data.draw(st.permutations(places))]
@@ -234,7 +234,7 @@ def test_a_second_projector_changes_nothing(connect: Callable[[], Writer]) -> No
             mistaken.apply(arrivals[:40])
         assert rows_of(connection, version) == before
         projection.apply(arrivals)
-    assert projection.offsets[Place("order-initiated", 0)] == 8
+    assert projection.offsets[LogPartition("order-initiated", 0)] == 8
 
 
 def test_a_version_that_serves_no_more_is_not_written(connect: Callable[[], Writer]) -> None:

@@ -12,14 +12,14 @@ from typing import Final, Literal
 
 import pytest
 
-from infra.chain.answers import Receipt
 from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import packed
-from infra.chain.safe.transaction import SafeCall
-from infra.chain.transaction import Signature, Transaction, assemble, digest, recover_sender
 from infra.chain.world.artefacts import SAFE_PROXY_FACTORY, SAFE_SINGLETON
+from infra.ethereum.answers import Receipt
+from infra.ethereum.safe import transaction as safe_transaction
+from infra.ethereum.safe.signatures import packed
+from infra.ethereum.safe.transaction import SafeCall
+from infra.ethereum.transaction import Signature, Transaction, assemble, digest, recover_sender
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from infra.keys.sealing import TokenSealer
@@ -29,10 +29,10 @@ from infra.keys.vault import ShareVault
 from schemas.events.lifecycle import Simulated
 from schemas.examples import example
 from schemas.keys import KeyHolder, SafeAccount
+from streams.judging.installation import EnclaveSettings
 from streams.signing.backends.contract import Made, Signer, Task
 from streams.signing.backends.hsm import HsmSigner
 from streams.signing.backends.software import SoftwareSigner
-from streams.signing.installation import EnclaveSettings
 from tests.infra.chain.geth import geth, why_not
 from tests.infra.chain.local_chain import anvil
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, SafeScene, deployed

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from infra.chain import transaction
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import SENDER_IS_OWNER, SIGNATURE_BYTES, V_OF_PARITY
-from infra.chain.transaction import Signature, recover_sender, signer_of
+from infra.ethereum import transaction
+from infra.ethereum.safe import transaction as safe_transaction
+from infra.ethereum.safe.signatures import SENDER_IS_OWNER, SIGNATURE_BYTES, V_OF_PARITY
+from infra.ethereum.transaction import Signature, recover_sender, signer_of
 from schemas.events.lifecycle import Signed, Simulated
 from tests.scenarios.newswap.demo import STEPS, Demo, tell
 from tests.scenarios.newswap.joint import THRESHOLD

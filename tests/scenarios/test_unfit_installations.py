@@ -15,25 +15,25 @@ from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, Toke
 from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm import softhsm
 from infra.hsm.token import Token
-from infra.identity import ed25519
 from infra.identity.private_file import create_private, write_private
 from infra.keys.sealing import TokenSealer
+from infra.proofs import ed25519
 from streams.cosigning import __main__ as cosigning
 from streams.cosigning.enrolment import enrol
-from streams.cosigning.place import SEALING_KEY, Place, make_sealing_key
+from streams.cosigning.installation import SEALING_KEY, CosignerFolder, make_sealing_key
 from streams.custody import __main__ as custody
 from streams.engine import process as engine
-from streams.engine.decider import Processor
 from streams.engine.process import EXIT_RESTART
+from streams.judging.installation import CAPS_FILE, MEMORY_FOLDER, SOFTHSM_STORE, UNFIT, own_folder
+from streams.judging.journal import FILE, SealedJournal
+from streams.rules.decider import Processor
+from streams.rules.evidence.signing import SigningDecider
+from streams.rules.governance.root import RootedGovernance
 from streams.signing import __main__ as signing
 from streams.signing.backends.switch import SwitchingSigner
-from streams.signing.decider import SigningDecider
 from streams.signing.enclave import Enclave
-from streams.signing.installation import CAPS_FILE, MEMORY_FOLDER, SOFTHSM_STORE, UNFIT, own_folder
-from streams.signing.memory.journal import FILE, SealedJournal
-from streams.signing.root import RootedGovernance
 from tests.infra.cluster.unreached import unreached
-from tests.streams.governance import firm
+from tests.streams.rules.governance import firm
 from tests.streams.signing.line import Feed, Line
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
 
@@ -124,7 +124,7 @@ def test_a_memory_that_somebody_changed_is_no_memory(description: ClusterDescrip
             signing.opened_memory(journal, token).close()
         else:
             make_sealing_key(token)
-            journal = Place.of(description, COSIGNER).memory
+            journal = CosignerFolder.of(description, COSIGNER).memory
             SealedJournal(journal, TokenSealer(token, SEALING_KEY)).close()
     (journal / FILE).write_bytes(b"0" * 64 + b" {}\n")
     assert "is not what this signer wrote" in refused(HOLDERS[name].main)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from infra.identity import cose, ed25519
+from infra.proofs import cose, ed25519
 from tests.vectors.published import published
 
 ED25519: Final[list[dict[str, Any]]] = published("wycheproof/ed25519_test.json")["testGroups"]

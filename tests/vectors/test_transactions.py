@@ -12,7 +12,8 @@ from coincurve import PrivateKey
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from infra.chain.transaction import (
+from infra.ethereum.recovery import CURVE_ORDER, address_of, normalise
+from infra.ethereum.transaction import (
     UINT256_MAX,
     Signature,
     Transaction,
@@ -24,7 +25,6 @@ from infra.chain.transaction import (
     recover_sender,
     signing_payload,
 )
-from infra.hsm.ethereum import CURVE_ORDER, address_of, normalise
 from tests.vectors.published import published
 
 TYPED: Final[list[dict[str, Any]]] = published("ethers/typed-transactions.json.gz")

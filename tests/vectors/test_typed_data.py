@@ -10,8 +10,8 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.chain.safe import transaction
-from infra.chain.safe.transaction import SafeCall
+from infra.ethereum.safe import transaction
+from infra.ethereum.safe.transaction import SafeCall
 from tests.vectors.published import published
 
 SAFE_TX: Final = [

@@ -12,8 +12,8 @@ import pytest
 from coincurve import PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from infra.chain import transaction
-from infra.hsm.ethereum import CURVE_ORDER, normalise
+from infra.ethereum import transaction
+from infra.ethereum.recovery import CURVE_ORDER, normalise
 from tests.vectors.published import published
 
 

@@ -19,7 +19,7 @@ from commands.cli.desk.orders import OrderFile
 from commands.cli.output import answering, fields, print_json, stdout
 from commands.cli.safe.owners import HOW_TO_LIST, Key, Objection, Wish, account, objections
 from commands.client import CommandRefused
-from infra.chain.safe.deployment import CREATE, SALT_MAX, Creation, creation
+from infra.ethereum.safe.deployment import CREATE, SALT_MAX, Creation, creation
 from schemas.keys import SafeAccount
 from schemas.orders import Call
 

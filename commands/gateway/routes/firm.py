@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from commands.answers import Answer, FirmAnswer
-from commands.gateway.carrying import PENDING, PROBLEMS, Headers, Sent, carry
+from commands.gateway.delivery import PENDING, PROBLEMS, CommandHeaders, Headers, carry
 from commands.gateway.strict_route import StrictRoute
 from commands.intake.firm_requests import (
     AboutProposal,
@@ -83,11 +83,13 @@ async def withdraw_proposal(proposal_id: UUID, content: TakeBack, sent: Headers,
     return await _about(proposal_id, content, sent, response)
 
 
-async def _about(proposal_id: UUID, content: AboutProposal, sent: Sent, response: Response) -> Answer | Response:
+async def _about(proposal_id: UUID, content: AboutProposal, sent: CommandHeaders, response: Response) -> Answer | Response:
     return await _carry(content, content.body(str(proposal_id)), sent, response)
 
 
-async def _carry(content: Change | AboutProposal, body: FirmBody, sent: Sent, response: Response) -> Answer | Response:
+async def _carry(
+    content: Change | AboutProposal, body: FirmBody, sent: CommandHeaders, response: Response
+) -> Answer | Response:
     command = FirmCommand(
         command_id=sent.command_id,
         principal=sent.principal,

@@ -8,10 +8,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from commands.answers import Answer, OrderAnswer, TrialAnswer
-from commands.gateway.carrying import PENDING, PROBLEMS, Headers, Sent, carry
+from commands.gateway.delivery import PENDING, PROBLEMS, CommandHeaders, Headers, carry
 from commands.gateway.strict_route import StrictRoute
 from commands.intake.requests import AboutOrder, Approve, Cancel, Decline, Split, SubmitOrder, Withdraw
-from commands.outcomes import asked
+from commands.outcomes import sent_command
 from schemas.commands import Command, TryOrder
 
 router = APIRouter(prefix="/v1/orders", tags=["commands"], route_class=StrictRoute, responses={**PENDING, **PROBLEMS})
@@ -93,7 +93,7 @@ async def split_order(order_id: UUID, content: Split, sent: Headers, response: R
     return await _about(order_id, content, sent, response)
 
 
-async def _about(order_id: UUID, content: AboutOrder, sent: Sent, response: Response) -> Answer | Response:
+async def _about(order_id: UUID, content: AboutOrder, sent: CommandHeaders, response: Response) -> Answer | Response:
     command = Command(
         command_id=sent.command_id,
         desk_id=content.desk_id,
@@ -106,6 +106,6 @@ async def _about(order_id: UUID, content: AboutOrder, sent: Sent, response: Resp
 
 
 async def _carry(command: Command, request: Request, response: Response) -> Answer | Response:
-    question = asked(command)
+    question = sent_command(command)
     about = "" if isinstance(command.body, TryOrder) else f"/{question.order_id}"
     return await carry(question, request, response, f"/v1/orders{about}")

@@ -16,10 +16,10 @@ from eth_keys.datatypes import PrivateKey
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from infra.chain.transaction import Signature, SignedTransaction, assemble, digest
+from infra.ethereum.transaction import Signature, SignedTransaction, assemble, digest
 
 if TYPE_CHECKING:
-    from infra.chain.transaction import Transaction
+    from infra.ethereum.transaction import Transaction
 
 DERIVATION_PATH: Final = "m/44'/60'/1'/0/{index}"
 _ECDSA: Final = CoinCurveECCBackend()

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.chain.prices import ReferenceVenue
-from infra.chain.safe.deployment import PROXY_FACTORY, SINGLETON
+from infra.ethereum.safe.deployment import PROXY_FACTORY, SINGLETON
 from schemas.values import Address, BaseUnits, Record
 
 

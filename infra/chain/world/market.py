@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from eth_abi.abi import decode as abi_decode
 
-from infra.chain.calldata import ExactInputSingle, encode
 from infra.chain.world import artefacts
 from infra.chain.world.artefacts import artefact
 from infra.chain.world.outbox import WorldBroken, send_in_turn, signed
 from infra.chain.world.plan import FOREVER, Step
+from infra.ethereum.calldata import ExactInputSingle, encode
 
 if TYPE_CHECKING:
     from infra.chain.node import Node

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from infra.chain.rpc import NodeRefused
-from infra.chain.transaction import Transaction
+from infra.ethereum.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from infra.chain.node import Node
-    from infra.chain.transaction import SignedTransaction
     from infra.chain.world.accounts import WorldAccount
     from infra.chain.world.plan import Step
+    from infra.ethereum.transaction import SignedTransaction
 
 MAX_FEE_PER_GAS: Final = 1_000 * 10**9
 MAX_PRIORITY_FEE_PER_GAS: Final = 10**9

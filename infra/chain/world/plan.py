@@ -177,7 +177,7 @@ def _reference(account: WorldAccount, usdc: str, weth: str) -> tuple[Sequence, R
 
 
 def _safes(account: WorldAccount) -> Sequence:
-    """Safe 1.4.1: what proxies run, and the factory of proxies (`infra.chain.safe.deployment`)."""
+    """Safe 1.4.1: what proxies run, and the factory of proxies (`infra.ethereum.safe.deployment`)."""
     steps = Sequence(account)
     for name in (artefacts.SAFE_SINGLETON, artefacts.SAFE_PROXY_FACTORY):
         steps.call(SAFE_DEPLOYER, bytes(32) + artefact(name).init_code(), gas_limit=GAS_CREATION)

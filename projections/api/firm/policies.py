@@ -22,10 +22,10 @@ from schemas.firm import Limit, Settings
 from schemas.firm_commands import POLICY_CHARACTERS_MAX, ProposePolicy
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.values import Record
-from streams.governance.changes.enactment import policy_after
-from streams.governance.changes.review import policy_problems
-from streams.policy.conformity import fitting
-from streams.policy.ruleset import PolicyInvalid
+from streams.rules.governance.changes.enactment import policy_after
+from streams.rules.governance.changes.review import policy_problems
+from streams.rules.policy.conformity import fitting
+from streams.rules.policy.ruleset import PolicyInvalid
 
 BACKTESTED_ORDERS: Final = 1_000
 BACKTESTED_ORDERS_MAX: Final = 5_000

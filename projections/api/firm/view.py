@@ -7,7 +7,7 @@ from typing import Final, LiteralString
 from projections.api.database import Database
 from schemas.events.base import FirmEvent
 from schemas.topics import GOVERNANCE_TOPICS, TOPIC_OF, TOPICS
-from streams.governance.view import SAYS_ONLY, Governance, Tables
+from streams.rules.firm.view import SAYS_ONLY, Governance, Tables
 
 _EVENTS: Final[LiteralString] = "SELECT topic, event FROM firm_events WHERE topic = ANY(%s) ORDER BY position"
 _IN_FORCE: Final = sorted(set(GOVERNANCE_TOPICS) - {TOPIC_OF[record].name for record in SAYS_ONLY})

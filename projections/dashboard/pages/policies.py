@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from projections.api.database import Reading
 from projections.api.firm import policies
 from projections.dashboard.rendering import page, problem
-from streams.policy.ruleset import PolicyInvalid, Rule, ready
+from streams.rules.policy.ruleset import PolicyInvalid, Rule, ready
 
 router = APIRouter()
 

@@ -16,7 +16,7 @@ from typing import Final
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.values import Instant, Sha256, Slug
 from streams.cosigning.sessions.notes import Notes
-from streams.cosigning.sessions.refusals import UNREADY, NotTakingPart
+from streams.sessions.refusals import UNREADY, NotTakingPart
 
 EARLY_SESSIONS_MAX: Final = 64
 EARLY_MESSAGES_MAX: Final = 8

@@ -14,10 +14,10 @@ from schemas.events.keys import KeyOrdered
 from schemas.keys import Cosigner, DestroyKey, GenerateKey, RecoverShare, RotateKey
 from schemas.sessions import SessionKind, SessionOpened
 from schemas.values import HexBytes, Slug
-from streams.cosigning.sessions.company import Company
-from streams.cosigning.sessions.refusals import EPOCH, NotTakingPart
-from streams.governance.keys import KeyStanding
-from streams.governance.view import Governance
+from streams.cosigning.sessions.participants import Participants
+from streams.rules.firm.keys import KeyStanding
+from streams.rules.firm.view import Governance
+from streams.sessions.refusals import EPOCH, NotTakingPart
 
 Sharing = Literal["mpc", "hybrid"]
 ATTEMPT_MAX: Final = 1_000
@@ -35,7 +35,7 @@ class Ceremony:
     """What is to be done with a key."""
 
     order: KeyOrdered
-    company: Company
+    company: Participants
     backend: Sharing
     threshold: int
     epoch: int
@@ -60,7 +60,7 @@ def ceremony_of(opened: SessionOpened, me: Slug, firm: Governance, is_banned: Ca
     enrolled, holders = _enrolled(order, firm), _holders(order, standing, firm)
     if set(opened.participants) != set(holders):
         raise NotTakingPart("participants", f"all of {', '.join(holders)} take part in this, and nobody else")
-    company = Company.of(me, opened.participants, enrolled, is_banned)
+    company = Participants.of(me, opened.participants, enrolled, is_banned)
     backend, threshold = _shape(order, standing)
     places = sorted(each.party for each in company.cosigners.values())
     if opened.kind == "generate" and places != list(range(1, len(places) + 1)):

@@ -1,8 +1,8 @@
 """A cosigner's own reading of the log: governance from its start, and orders as soon as it holds a share of any key.
 
 Decides that what is signed is looked for by the hash of the `simulated` event's bytes, and judged as the enclave judges it
-(`streams.signing.witness`), from the same log, by another process. A cosigner that holds nothing reads no orders: it would
-cost what the enclave costs, for nothing. Leaves out what it remembers (`streams.signing.memory`).
+(`judging.evidence_reader`), from the same log, by another process. A cosigner that holds nothing reads no orders: it would
+cost what the enclave costs, for nothing. Leaves out what it remembers (`streams.judging`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Final
 from schemas.events.lifecycle import Simulated
 from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import Instant, Sha256, Slug
-from streams.cosigning.sessions.refusals import NotTakingPart, NotYet
-from streams.engine.decider import Later, Received
-from streams.governance.view import Governance
-from streams.signing.dossier import EVIDENCE_TOPICS
-from streams.signing.evidence.verdict import Verdict
-from streams.signing.memory.sealed import SealedMemory
-from streams.signing.root import RootedGovernance
-from streams.signing.witness import References, Witness
+from streams.judging.evidence_reader import EvidenceReader, References
+from streams.judging.memory import SealedMemory
+from streams.rules.decider import Later, Received
+from streams.rules.evidence.dossier import EVIDENCE_TOPICS
+from streams.rules.evidence.judge import Verdict
+from streams.rules.firm.view import Governance
+from streams.rules.governance.root import RootedGovernance
+from streams.sessions.refusals import NotTakingPart, NotYet
 
 FIRM_TOPICS: Final = GOVERNANCE_TOPICS
 ORDER_TOPICS: Final = (*EVIDENCE_TOPICS, "price-observed")
@@ -66,7 +66,7 @@ class Evidence:
         self._me = me
         self._reading = reading
         self.memory = memory
-        self.witness = Witness(reading, root, memory)
+        self.witness = EvidenceReader(reading, root, memory)
 
     @property
     def firm(self) -> Governance:

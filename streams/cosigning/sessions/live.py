@@ -15,13 +15,13 @@ from infra.keys.threshold import Incoming, Keygen, Refresh, SessionAborted, Sign
 from schemas.keys import KeyVouched
 from schemas.sessions import Cosigned, CosignerMessage, SessionOpened
 from schemas.values import Instant
-from streams.cosigning.letters import UNSIGNED, Pen
 from streams.cosigning.sessions.ceremonies import Ceremony
-from streams.cosigning.sessions.company import Company
-from streams.cosigning.sessions.rounds import Rounds, Said
+from streams.cosigning.sessions.participants import Participants
+from streams.cosigning.sessions.rounds import RoundMessage, Rounds
 from streams.cosigning.sessions.shares import Shares
 from streams.cosigning.sessions.signing import SigningCase
-from streams.signing.memory.sealed import SealedMemory
+from streams.judging.memory import SealedMemory
+from streams.sessions.signed_messages import UNSIGNED, MessageSigner
 
 LAST_SIGNING_ROUND: Final = 3
 """In which a cosigner gives its half of the signature away (DKLs23, protocol 3.6)."""
@@ -31,7 +31,7 @@ class Purpose(Protocol):
     """What a session is for."""
 
     @property
-    def company(self) -> Company:
+    def company(self) -> Participants:
         """With whom."""
         ...
 
@@ -40,11 +40,11 @@ class Purpose(Protocol):
         """What was signed, once it was; None when nothing is."""
         ...
 
-    def leaving(self, said: Sequence[Said]) -> None:
+    def leaving(self, said: Sequence[RoundMessage]) -> None:
         """Before these messages leave."""
         ...
 
-    def outcome(self, pen: Pen) -> CosignerMessage:
+    def outcome(self, pen: MessageSigner) -> CosignerMessage:
         """What is said at the end."""
         ...
 
@@ -60,15 +60,15 @@ class Live:
     """When it is given up."""
     is_over: bool = field(default=False)
 
-    def start(self, pen: Pen) -> list[CosignerMessage]:
+    def start(self, pen: MessageSigner) -> list[CosignerMessage]:
         """The first messages."""
         return self._say(pen, self.rounds.start())
 
-    def hear(self, pen: Pen, number: int, incoming: Incoming) -> list[CosignerMessage]:
+    def hear(self, pen: MessageSigner, number: int, incoming: Incoming) -> list[CosignerMessage]:
         """What follows from one more message."""
         return self._say(pen, self.rounds.hear(number, incoming))
 
-    def _say(self, pen: Pen, said: Sequence[Said]) -> list[CosignerMessage]:
+    def _say(self, pen: MessageSigner, said: Sequence[RoundMessage]) -> list[CosignerMessage]:
         self.purpose.leaving(said)
         company, session_id = self.purpose.company, self.opened.session_id
         messages = [
@@ -94,11 +94,11 @@ class ToSign:
     signature: Cosigned | None = None
 
     @property
-    def company(self) -> Company:
+    def company(self) -> Participants:
         """As many as the key asks for."""
         return self.case.company
 
-    def leaving(self, said: Sequence[Said]) -> None:
+    def leaving(self, said: Sequence[RoundMessage]) -> None:
         """Claim the nonce for this payload, for good, before the half of the signature leaves.
 
         Raises:
@@ -110,7 +110,7 @@ class ToSign:
                 raise SessionAborted(refusal.message)
             self.memory.claim(self.case.payload, self.case.reached)
 
-    def outcome(self, pen: Pen) -> CosignerMessage:
+    def outcome(self, pen: MessageSigner) -> CosignerMessage:
         """The signature, with our verdict."""
         made = self.session.result
         self.signature = self.case.cosigned(pen, made.r, made.s, made.y_parity)
@@ -127,7 +127,7 @@ class ToHold:
     shares: Shares
 
     @property
-    def company(self) -> Company:
+    def company(self) -> Participants:
         """All who are to hold the key."""
         return self.ceremony.company
 
@@ -135,10 +135,10 @@ class ToHold:
     def signature(self) -> None:
         """Nothing is signed."""
 
-    def leaving(self, said: Sequence[Said]) -> None:
+    def leaving(self, said: Sequence[RoundMessage]) -> None:
         """Nothing of it lasts before the end."""
 
-    def outcome(self, pen: Pen) -> CosignerMessage:
+    def outcome(self, pen: MessageSigner) -> CosignerMessage:
         """Our word that we hold a share, once it is on the disk."""
         share, ceremony = self.session.result, self.ceremony
         self.shares.put(ceremony.backend, self.opened.key_id, ceremony.new_epoch, share)

@@ -2,7 +2,7 @@
 
 Decides that each note is on the disk before anything follows from it. A ban is of a signing key, so whoever takes a banned
 cosigner's place later, with keys of its own, is welcome. A confirmed epoch's share is never thrown away because of a log that
-does not speak of it (any more): such a log is an older one. What was signed is remembered by `streams.signing.memory`.
+does not speak of it (any more): such a log is an older one. What was signed is remembered by `streams.judging`.
 """
 
 from __future__ import annotations

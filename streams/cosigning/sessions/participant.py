@@ -3,7 +3,7 @@
 Decides that a session is taken up once and while it is fresh, that none outlives the process (what it holds may be used only
 once), that what comes before the session is known is kept for a while, that whoever is found to cheat is banned for good before
 anything else is said, and that an unfinished session is given up after a while. A refusal is said, so that nobody has to wait.
-Leaves out Kafka (`streams.cosigning.transport`), and what a signature or a ceremony asks for (`signing`, `ceremonies`).
+Leaves out Kafka (`streams.sessions.transport`), and what a signature or a ceremony asks for (`signing`, `ceremonies`).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from schemas.canonical import session_id
 from schemas.keys import Cosigner, DestructionProof, KeyId
 from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
 from schemas.values import TEXT_CHARACTERS_MAX, Instant, Sha256
-from streams.cosigning.letters import UNSIGNED, NotFromSender, Pen, Unreadable, require_from
 from streams.cosigning.sessions.arrivals import BegunSessions, EarlyMessages
 from streams.cosigning.sessions.ceremonies import Ceremony, Sharing, ceremony_of
-from streams.cosigning.sessions.company import Company
 from streams.cosigning.sessions.evidence import Evidence
 from streams.cosigning.sessions.live import Live, ToHold, ToSign
 from streams.cosigning.sessions.notes import Notes
-from streams.cosigning.sessions.refusals import ABORTED, CLOCK, EPOCH, UNREADY, NotTakingPart, NotYet, WithBanned
+from streams.cosigning.sessions.participants import Participants
 from streams.cosigning.sessions.rounds import Rounds
 from streams.cosigning.sessions.shares import Shares
 from streams.cosigning.sessions.signing import SigningCase, signing_case
-from streams.governance.keys import shares_named
+from streams.rules.firm.keys import shares_named
+from streams.sessions.refusals import ABORTED, CLOCK, EPOCH, UNREADY, NotTakingPart, NotYet, WithBanned
+from streams.sessions.signed_messages import UNSIGNED, MessageSigner, NotFromSender, Unreadable, require_from
 
 MICROS_PER_MS: Final = 1_000
 FRESH_MICROS: Final = 60_000 * MICROS_PER_MS
@@ -52,7 +52,7 @@ log = structlog.get_logger(__name__)
 class Participant:
     """One cosigner's side of all sessions."""
 
-    def __init__(self, pen: Pen, evidence: Evidence, shares: Shares, notes: Notes, began: Instant) -> None:
+    def __init__(self, pen: MessageSigner, evidence: Evidence, shares: Shares, notes: Notes, began: Instant) -> None:
         """`began`: when this process did; sessions that were opened before are not taken up."""
         self._pen = pen
         self._evidence = evidence
@@ -143,7 +143,7 @@ class Participant:
                 "enrolled", reason, "if it was replaced, take this one out of service; else have its keys enrolled"
             )
 
-    def _share(self, opened: SessionOpened, backend: Sharing, epoch: int, company: Company) -> Share:
+    def _share(self, opened: SessionOpened, backend: Sharing, epoch: int, company: Participants) -> Share:
         """Our share, which has to be of this key and in our place. Raises NotTakingPart, and what the vault raises."""
         share, made = self._shares.get(backend, opened.key_id, epoch), self._evidence.firm.keys[opened.key_id].generated
         if made is not None and (share.address, share.party) != (made.address, company.party):

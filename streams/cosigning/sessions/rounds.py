@@ -17,7 +17,7 @@ ROUNDS_MAX: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RoundMessage:
     """What is to be sent: in which round, to which party (None: to all)."""
 
     round: int
@@ -43,12 +43,12 @@ class Rounds:
         """The protocol's side of it: has the result once it is finished."""
         return self._session
 
-    def start(self) -> list[Said]:
+    def start(self) -> list[RoundMessage]:
         """Begin, and go on as far as what was heard before allows."""
         said = self._said(self._session.start())
         return [*said, *self._go_on()]
 
-    def hear(self, number: int, incoming: Incoming) -> list[Said]:
+    def hear(self, number: int, incoming: Incoming) -> list[RoundMessage]:
         """Take in a message of a round; one that came before, or of a round that is over, changes nothing.
 
         Raises:
@@ -59,8 +59,8 @@ class Rounds:
         self._heard.setdefault((number, incoming.sender, incoming.broadcast), incoming)
         return self._go_on() if self._round else []
 
-    def _go_on(self) -> list[Said]:
-        said: list[Said] = []
+    def _go_on(self) -> list[RoundMessage]:
+        said: list[RoundMessage] = []
         while not self.finished:
             awaited = [(self._round, party, broadcast) for party, broadcast in sorted(self._session.awaits)]
             if not awaited or any(name not in self._heard for name in awaited):
@@ -69,6 +69,6 @@ class Rounds:
             said += self._said(self._session.advance(heard))
         return said
 
-    def _said(self, outgoing: Sequence[Outgoing]) -> list[Said]:
+    def _said(self, outgoing: Sequence[Outgoing]) -> list[RoundMessage]:
         self._round += 1
-        return [Said(self._round, each.receiver, each.payload) for each in outgoing]
+        return [RoundMessage(self._round, each.receiver, each.payload) for each in outgoing]

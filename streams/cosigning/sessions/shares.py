@@ -22,8 +22,8 @@ from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyRotate
 from schemas.keys import KeyId
 from streams.cosigning.sessions.ceremonies import Sharing
 from streams.cosigning.sessions.notes import Notes
-from streams.governance.keys import KeyStanding
-from streams.governance.view import Governance
+from streams.rules.firm.keys import KeyStanding
+from streams.rules.firm.view import Governance
 
 OPEN_SHARES_MAX: Final = 64
 """Shares that are kept opened in memory."""

@@ -15,25 +15,25 @@ from schemas.events.lifecycle import Simulated
 from schemas.keys import CosignerVerdict
 from schemas.sessions import Cosigned, SessionOpened
 from schemas.values import HexBytes, Instant, Slug
-from streams.cosigning.letters import UNSIGNED, Pen
 from streams.cosigning.sessions.ceremonies import Sharing
-from streams.cosigning.sessions.company import Company
 from streams.cosigning.sessions.evidence import Evidence
-from streams.cosigning.sessions.refusals import EPOCH, NotTakingPart
-from streams.governance.keys import KeyStanding
-from streams.governance.view import Governance
-from streams.signing.attestation import CODE
-from streams.signing.digests import NothingToSign, digest_for, keys_of
-from streams.signing.evidence.verdict import Verdict
-from streams.signing.memory.payloads import Payload, payload_of
-from streams.signing.memory.reached import Reached
+from streams.cosigning.sessions.participants import Participants
+from streams.judging.attestation import CODE
+from streams.rules.evidence.digests import NothingToSign, digest_for, keys_of
+from streams.rules.evidence.judge import Verdict
+from streams.rules.evidence.memory.payloads import Payload, payload_of
+from streams.rules.evidence.memory.reached import Reached
+from streams.rules.firm.keys import KeyStanding
+from streams.rules.firm.view import Governance
+from streams.sessions.refusals import EPOCH, NotTakingPart
+from streams.sessions.signed_messages import UNSIGNED, MessageSigner
 
 
 @dataclass(frozen=True, slots=True)
 class SigningCase:
     """A transaction that may be signed, with everything that follows from our verdict."""
 
-    company: Company
+    company: Participants
     backend: Sharing
     epoch: int
     order_id: str
@@ -42,7 +42,7 @@ class SigningCase:
     reached: Reached
     verdict: CosignerVerdict
 
-    def cosigned(self, pen: Pen, r: int, s: int, y_parity: int) -> Cosigned:
+    def cosigned(self, pen: MessageSigner, r: int, s: int, y_parity: int) -> Cosigned:
         """What is said of the signature."""
         signed = pen.verdict(self.verdict, self.order_id, self.digest)
         return Cosigned(
@@ -73,7 +73,7 @@ def signing_case(
     if not set(opened.participants) <= set(standing.cosigners) or len(opened.participants) != threshold:
         raise NotTakingPart("participants", f"{threshold} holders of shares of key {opened.key_id} sign, no more and no less")
     enrolled = {name: each.cosigner for name, each in firm.cosigners.items()}
-    company = Company.of(me, opened.participants, enrolled, is_banned)
+    company = Participants.of(me, opened.participants, enrolled, is_banned)
     if len(company.sites) < sites_min:
         raise NotTakingPart("sites", f"the participants are of {len(company.sites)} sites, the key asks for {sites_min}")
     received, simulated, verdict = evidence.judged(opened.simulated_hash, opened.order_id or "", now)
@@ -116,7 +116,7 @@ def _digest(opened: SessionOpened, simulated: Simulated, firm: Governance) -> by
         raise NotTakingPart("payload", str(reason)) from reason
 
 
-def _verdict(company: Company, verdict: Verdict) -> CosignerVerdict:
+def _verdict(company: Participants, verdict: Verdict) -> CosignerVerdict:
     return CosignerVerdict(
         cosigner=company.me,
         site=company.cosigners[company.me].site,

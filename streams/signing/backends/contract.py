@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from infra.chain.transaction import Signature, Transaction
+from infra.ethereum.transaction import Signature, Transaction
 from schemas.events.lifecycle import Simulated
 from schemas.keys import CosignerVerdict, Epoch, KeyBackend, KeyId
 from schemas.values import Sha256

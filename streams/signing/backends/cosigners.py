@@ -10,8 +10,8 @@ from infra.cluster.description import ClusterDescription
 from schemas.sessions import SessionOpened
 from schemas.topics import Principal
 from schemas.values import Instant
-from streams.cosigning.transport import MESSAGES, Inbox, Outbox
 from streams.engine.outage import Outage
+from streams.sessions.transport import MESSAGES, Inbox, Outbox
 from streams.signing.backends.mpc import Channel
 
 

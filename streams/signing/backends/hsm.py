@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.chain.transaction import Signature
+from infra.ethereum.transaction import Signature
 from infra.hsm.errors import KeyIdInvalid, KeyUnfit, KeyUnknown
 from infra.hsm.token import Token
 from streams.signing.backends.contract import KeyUnusable, Made, Task

@@ -17,18 +17,18 @@ from typing import Final, Protocol
 import structlog
 from pydantic import ValidationError
 
-from infra.chain.transaction import Signature, TransactionInvalid, signer_of
-from infra.identity import base64url
+from infra.ethereum.transaction import Signature, TransactionInvalid, signer_of
+from infra.proofs import base64url
 from schemas.canonical import cosigner_verdict_digest, session_id
 from schemas.events.base import Refusal
 from schemas.events.keys import KeyGenerated
 from schemas.keys import CosignerVerdict, KeyId
 from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
 from schemas.values import Instant, Sha256, Slug
-from streams.cosigning.coordination import MICROS_PER_MS, TO_ALL, Company, Quorum, chosen, rounds_said
-from streams.cosigning.letters import UNSIGNED, NotFromSender, require_from, require_signed
-from streams.cosigning.sessions.refusals import ABORTED, PASSING
-from streams.governance.view import Governance
+from streams.rules.firm.view import Governance
+from streams.sessions.coordination import MICROS_PER_MS, TO_ALL, CosignerStandings, Quorum, chosen, rounds_said
+from streams.sessions.refusals import ABORTED, PASSING
+from streams.sessions.signed_messages import UNSIGNED, NotFromSender, require_from, require_signed
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 
 SILENCE_MICROS: Final = 2_000 * MICROS_PER_MS
@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 class Inbox(Protocol):
-    """What cosigners say: `streams.cosigning.transport.Inbox`."""
+    """What cosigners say: `streams.sessions.transport.Inbox`."""
 
     @property
     def has_caught_up(self) -> bool:
@@ -108,7 +108,7 @@ class MpcSigner:
         self._channel = channel
         self._clock = clock
         self._inbox: Inbox | None = None
-        self._company = Company()
+        self._company = CosignerStandings()
         self._asked: dict[bytes, _Asked] = {}
         self._signed: dict[Slug, dict[Sha256, _Said]] = {}
         """By cosigner and digest. Each has its own bound: nobody can talk another's word away."""

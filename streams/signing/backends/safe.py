@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
 
-from infra.chain import transaction
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import packed
+from infra.ethereum import transaction
+from infra.ethereum.safe import transaction as safe_transaction
+from infra.ethereum.safe.signatures import packed
 from schemas.events.governance import WalletAssigned
 from schemas.keys import KeyBackend, KeyHolder, SafeAccount
 from schemas.values import Address, Sha256
-from streams.governance.view import Governance
+from streams.rules.evidence.digests import OWN_PART, SAFE_PART, NothingToSign, fit_safe, safe_digest
+from streams.rules.firm.view import Governance
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Signer, Task
 from streams.signing.backends.switch import SwitchingSigner
-from streams.signing.digests import OWN_PART, SAFE_PART, NothingToSign, fit_safe, safe_digest
 
 WAITING_MAX: Final = 1_000
 """Transactions whose owners have not all signed; the oldest is forgotten first, and its owners are asked again."""

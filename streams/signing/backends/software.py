@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.chain.transaction import Signature
+from infra.ethereum.transaction import Signature
 from infra.hsm.errors import KeyIdInvalid, KeyUnfit, KeyUnknown
 from streams.signing.backends.contract import KeyUnusable, Made, Task
 
 if TYPE_CHECKING:
     from infra.keys.software import SoftwareKeys
-    from streams.signing.installation import EnclaveSettings
+    from streams.judging.installation import EnclaveSettings
 
 
 class NotForDevelopment(Exception):

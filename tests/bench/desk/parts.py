@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
-from infra.identity import ed25519
+from infra.proofs import ed25519
 from schemas import wire
 from schemas.events.base import FirmEvent
 from schemas.hash_chain import digest_of
 from schemas.partitioning import desk_partition
 from schemas.values import Instant
-from streams.desk.decider import DeskDecider, Message
-from streams.desk.judging import judgement
 from streams.desk.observer import DeskObserver, processor
-from streams.desk.state import DeskState
-from streams.engine.decider import Received
 from streams.engine.partition import Partition
+from streams.rules.decider import Received
+from streams.rules.orders.decider import DeskDecider, Message
+from streams.rules.orders.judging import judgement
+from streams.rules.orders.state import DeskState
 from tests.bench.racing.keyed import Keyed
 
 WARM_UP: Final = 300

@@ -13,13 +13,13 @@ from infra.cluster.description import current
 from infra.identity.private_file import read_private
 from schemas import wire
 from schemas.hash_chain import digest_of
-from streams.desk.decider import Message
 from streams.desk.observer import REFERENCE_TOPICS, DeskObserver, processor
-from streams.desk.state import DeskState
-from streams.engine.decider import Received
 from streams.engine.partition import Partition
 from streams.engine.references import References
-from streams.engine.sealing import Sealed
+from streams.rules.chaining import Sealed
+from streams.rules.decider import Received
+from streams.rules.orders.decider import Message
+from streams.rules.orders.state import DeskState
 
 PRINCIPAL = "admin"
 """The peers choose names of groups, transactions and topics that no access list of ours foresees."""

@@ -12,10 +12,10 @@ from schemas.hash_chain import digest_of
 from schemas.partitioning import desk_partition
 from schemas.topics import DESK_PARTITIONS
 from streams.desk.observer import DeskObserver, processor
-from streams.engine.decider import Received
 from streams.engine.partition import Partition
-from streams.engine.sealing import Sealed
-from streams.policy.ruleset import ready
+from streams.rules.chaining import Sealed
+from streams.rules.decider import Received
+from streams.rules.policy.ruleset import ready
 from tests.bench.desk import workload
 from tests.bench.desk.parts import NoNews
 

@@ -10,8 +10,8 @@ from schemas.events.base import Event
 from schemas.events.limits import LimitReserved
 from schemas.hash_chain import Link
 from schemas.values import Instant, OrderId
-from streams.engine.decider import Processor, Received, Recorded
 from streams.engine.process import run
+from streams.rules.decider import Processor, Received, Recorded
 
 
 @dataclass(slots=True)

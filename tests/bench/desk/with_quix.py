@@ -8,7 +8,7 @@ from quixstreams import Application, message_context
 from quixstreams.kafka import ConnectionConfig
 from quixstreams.models import Serializer
 
-from streams.engine.sealing import Sealed
+from streams.rules.chaining import Sealed
 from tests.bench.desk.peer import Peer
 from tests.bench.desk.workload import EVENTS_PER_COMMAND
 

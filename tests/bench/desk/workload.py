@@ -23,10 +23,10 @@ from schemas.orders import Swap
 from schemas.partitioning import desk_partition
 from schemas.topics import DESK_PARTITIONS
 from schemas.values import DeskId, Instant
-from streams.policy import starter
-from streams.policy.ruleset import ready
+from streams.rules.policy import starter
+from streams.rules.policy.ruleset import ready
 from tests.bench.racing.keyed import Keyed
-from tests.streams.desk.firm import CHAIN, SETTINGS, TREASURY, USDC, VENUE, WETH, MachineKey, limit, policy, system
+from tests.streams.rules.orders.firm import CHAIN, SETTINGS, TREASURY, USDC, VENUE, WETH, MachineKey, limit, policy, system
 
 DESKS_PER_PARTITION: Final = 2
 POLICIES: Final = 20

@@ -20,13 +20,13 @@ from schemas.hash_chain import digest_of
 from schemas.topics import snapshots
 from schemas.values import Instant
 from schemas.wire import decode
-from streams.desk.decider import Message
 from streams.desk.observer import DeskObserver, processor
-from streams.desk.state import DeskState
-from streams.engine.decider import Received, Recorded
 from streams.engine.partition import Partition
-from streams.engine.sealing import Sealed
 from streams.engine.snapshots import SNAPSHOT_EVENTS, SnapshotCodec
+from streams.rules.chaining import Sealed
+from streams.rules.decider import Received, Recorded
+from streams.rules.orders.decider import Message
+from streams.rules.orders.state import DeskState
 from tests.bench.desk.parts import NoNews
 from tests.bench.racing.keyed import Keyed
 

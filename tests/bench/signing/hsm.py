@@ -24,16 +24,16 @@ from infra.hsm.token import Token
 from infra.kafka import clients
 from schemas import wire
 from schemas.topics import DESK_PARTITIONS, TOPICS
-from streams.engine.decider import Received
 from streams.engine.reading import check
+from streams.judging.evidence_reader import REFERENCE_TOPICS
+from streams.rules.decider import Received
 from streams.signing.backends.hsm import HsmSigner
-from streams.signing.witness import REFERENCE_TOPICS
 from tests.bench import ROOT
 from tests.bench.racing.contenders import Contender, ContenderFailed, running
 from tests.bench.racing.course import last_of
 from tests.bench.report import Result
 from tests.bench.signing.orders import WALLET, Book
-from tests.streams.governance.firm import PINNED
+from tests.streams.rules.governance.firm import PINNED
 
 ENCLAVE: Final = Contender("signer", "streams.signing", records=0, warm_up=0, events=("signed",))
 ORDERS_A_ROUND: Final = 1_200

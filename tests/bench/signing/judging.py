@@ -19,16 +19,16 @@ from schemas.commands import Command
 from schemas.events.base import FirmEvent
 from schemas.events.lifecycle import ApprovalGiven, OrderInitiated, Simulated
 from schemas.events.observations import PriceObserved
-from streams.desk.authentication import authenticate
-from streams.engine.decider import Received
-from streams.signing.authority import COUNTERS_UNKNOWN
-from streams.signing.dossier import EVIDENCE_TOPICS, Dossier, EvidenceFold
-from streams.signing.evidence.verdict import judge
-from streams.signing.observations import Observations
-from streams.signing.root import RootedGovernance
+from streams.rules.access.desk_rights import authenticate
+from streams.rules.decider import Received
+from streams.rules.evidence.authority import COUNTERS_UNKNOWN
+from streams.rules.evidence.dossier import EVIDENCE_TOPICS, Dossier, EvidenceFold
+from streams.rules.evidence.judge import judge
+from streams.rules.governance.root import RootedGovernance
+from streams.rules.prices.observed import Observations
 from tests.bench.report import Result
 from tests.bench.signing.orders import APPROVERS, WALLET, Book
-from tests.streams.governance.firm import PINNED
+from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.line import KeyInMemory
 from tests.streams.signing.scenery import START, address_of
 

@@ -11,10 +11,10 @@ from typing import Final
 
 from schemas.events.lifecycle import Simulated
 from schemas.values import Instant
-from streams.engine.decider import Received
-from streams.policy import starter
+from streams.rules.decider import Received
+from streams.rules.policy import starter
 from streams.signing.backends.contract import Signer
-from tests.streams.governance import firm
+from tests.streams.rules.governance import firm
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import genesis, limit, pay, wallet
 

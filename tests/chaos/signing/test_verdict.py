@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.chain.transaction import Signature, assemble, decode_raw
+from infra.ethereum.transaction import Signature, assemble, decode_raw
 from schemas import wire
 from schemas.events.base import Event, OrderEvent
 from schemas.events.lifecycle import Confirmed, OrderInitiated, Signed, SigningRefused

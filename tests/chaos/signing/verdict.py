@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from infra.chain.transaction import decode_raw, recover_sender
+from infra.ethereum.transaction import decode_raw, recover_sender
 from schemas.events.base import OrderEvent
 from schemas.events.lifecycle import Confirmed, OrderClosed, OrderInitiated, PolicyEvaluated, Signed, SigningRefused
 from schemas.hash_chain import ChainBroken, verify

@@ -14,9 +14,9 @@ from infra.kafka import clients
 from schemas.events.base import Event
 from schemas.events.observations import PriceObserved
 from schemas.topics import GOVERNANCE_TOPICS, TOPIC_OF, written_by
-from streams.engine.decider import Received
 from streams.engine.headers import source_of
 from streams.engine.reading import check, headers_of, received_of, recorded_of
+from streams.rules.decider import Received
 
 READ_RECORDS_MAX: Final = 5_000
 READ_WAIT_SECONDS: Final = 0.5

@@ -19,15 +19,15 @@ from schemas.events.facts import PriceFact
 from schemas.events.lifecycle import Approved, PolicyEvaluated
 from schemas.events.observations import PriceObserved
 from schemas.values import AssetId, Instant
-from streams.desk.decider import DeskDecider, Message
-from streams.desk.judging.facts import Circumstances
 from streams.desk.observer import INPUTS, OUTPUTS, PRINCIPAL
-from streams.desk.state import DeskState
-from streams.engine.decider import Later, Processor, Received
 from streams.engine.partition import Partition
-from streams.engine.sealing import Sealed
-from streams.governance.view import Governance, GovernanceFold
-from streams.prices.view import Prices
+from streams.rules.chaining import Sealed
+from streams.rules.decider import Later, Processor, Received
+from streams.rules.firm.view import Governance, GovernanceFold
+from streams.rules.orders.decider import DeskDecider, Message
+from streams.rules.orders.judging.facts import Circumstances
+from streams.rules.orders.state import DeskState
+from streams.rules.prices.latest import Prices
 from tests.chaos.verdict.log import Source, Stored
 
 SHOWN_MAX: Final = 3

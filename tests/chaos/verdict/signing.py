@@ -15,12 +15,12 @@ from typing import Any, Final
 from schemas.events.lifecycle import Approved, Signed, SigningRefused
 from schemas.events.observations import PriceObserved
 from schemas.values import Instant
-from streams.engine.decider import Processor, Received
 from streams.engine.partition import Partition
-from streams.engine.sealing import Sealed
-from streams.execution.decider import ExecutionDecider
 from streams.execution.observer import ExecutionObserver
-from streams.signing.root import RootedGovernance
+from streams.rules.chaining import Sealed
+from streams.rules.decider import Processor, Received
+from streams.rules.governance.root import RootedGovernance
+from streams.rules.transactions.execution import ExecutionDecider
 from tests.chaos.firm import CHAIN_ID
 from tests.chaos.verdict.log import Stored
 from tests.streams.signing.chain_of_paper import PaperChain

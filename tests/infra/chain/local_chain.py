@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.chain.answers import Receipt
-from infra.chain.calldata import ExactInputSingle, encode
 from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
-from infra.chain.trace import Effects, effects
-from infra.chain.transaction import Transaction
 from infra.chain.world import Market
 from infra.chain.world.accounts import WorldAccount
+from infra.ethereum.answers import Receipt
+from infra.ethereum.calldata import ExactInputSingle, encode
+from infra.ethereum.trace import Effects, effects
+from infra.ethereum.transaction import Transaction
 
 # Published BIP-39 test vectors (trezor/python-mnemonic). Uniswap keeps tokens in the order of their addresses,
 # and both orders must come out the same.

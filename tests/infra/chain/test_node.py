@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.chain import rpc
-from infra.chain.calldata import Transfer, encode
 from infra.chain.node import Node
 from infra.chain.rpc import NodeRefused, NodeUnavailable
-from infra.chain.trace import effects
-from infra.chain.transaction import signing_payload
+from infra.ethereum.calldata import Transfer, encode
+from infra.ethereum.trace import effects
+from infra.ethereum.transaction import signing_payload
 from tests.infra.chain.faulty_node import faulty_node
 from tests.infra.chain.local_chain import ETHER, anvil, free_port
 

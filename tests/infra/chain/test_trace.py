@@ -12,9 +12,10 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.chain.answers import AnswerUnreadable
-from infra.chain.calldata import Approve, Transfer, encode
-from infra.chain.trace import (
+from infra.chain.world.accounts import created_address
+from infra.ethereum.answers import AnswerUnreadable
+from infra.ethereum.calldata import Approve, Transfer, encode
+from infra.ethereum.trace import (
     APPROVAL,
     APPROVAL_FOR_ALL,
     DEPOSIT,
@@ -25,7 +26,6 @@ from infra.chain.trace import (
     WITHDRAWAL,
     effects,
 )
-from infra.chain.world.accounts import created_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,16 +13,16 @@ import pytest
 from eth_utils.exceptions import ValidationError
 from typer.testing import CliRunner
 
-from infra.chain.calldata import Transfer, encode
 from infra.chain.node import Node
 from infra.chain.prices import reference_price
-from infra.chain.trace import Effects, effects
 from infra.chain.world import Market, WorldAccounts, WorldBroken, deploy, load
 from infra.chain.world.__main__ import app
 from infra.chain.world.artefacts import ArtefactMissing, artefact
 from infra.chain.world.description import save
 from infra.chain.world.outbox import send_together, signed
 from infra.chain.world.plan import plan
+from infra.ethereum.calldata import Transfer, encode
+from infra.ethereum.trace import Effects, effects
 from tests.infra.chain.local_chain import USDC_FIRST, WETH_FIRST, free_port
 
 if TYPE_CHECKING:

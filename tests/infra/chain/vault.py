@@ -10,8 +10,8 @@ from typing import Any
 
 from eth_abi.abi import encode as abi_encode
 
-from infra.chain.transaction import Transaction
 from infra.chain.world.accounts import created_address
+from infra.ethereum.transaction import Transaction
 from tests.infra.chain.local_chain import NODE_MODULES, Trader
 
 SOURCE = Path(__file__).parent / "contracts" / "vault.sol"

@@ -18,6 +18,7 @@ from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Se
 from pkcs11.exceptions import DeviceRemoved, PKCS11Error
 from pkcs11.util.ec import encode_named_curve_parameters
 
+from infra.ethereum.recovery import CURVE_ORDER, RecoverableSignature
 from infra.hsm import token as token_module
 from infra.hsm.errors import (
     DigestLength,
@@ -32,7 +33,6 @@ from infra.hsm.errors import (
     TokenMissing,
     WrongPin,
 )
-from infra.hsm.ethereum import CURVE_ORDER, RecoverableSignature
 from infra.hsm.key_pairs import KEY_ID_BYTES_MAX
 from infra.hsm.module import loaded
 from infra.hsm.settings import TokenSettings

@@ -15,10 +15,10 @@ from fido2.webauthn import (
     UserVerificationRequirement,
 )
 
-from infra.identity import base64url
 from infra.identity.authenticator import Registration, SoftwareAuthenticator
 from infra.identity.private_file import PrivateFileRefused, create_private
-from infra.identity.webauthn import Assertion, CounterRefused, verify_assertion
+from infra.proofs import base64url
+from infra.proofs.webauthn import Assertion, CounterRefused, verify_assertion
 
 RP_ID = "desk.example"
 ORIGIN = "https://desk.example"

@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from infra.identity import keyfile
-from infra.identity.ed25519 import public_bytes
 from infra.identity.private_file import (
     PRIVATE_FILE_BYTES_MAX,
     PrivateFileRefused,
@@ -23,6 +22,7 @@ from infra.identity.private_file import (
     read_private,
     write_private,
 )
+from infra.proofs.ed25519 import public_bytes
 
 
 def mode_of(path: Path) -> int:

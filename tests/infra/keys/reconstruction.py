@@ -10,7 +10,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from infra.hsm.ethereum import CURVE_ORDER
+from infra.ethereum.recovery import CURVE_ORDER
 from infra.keys.threshold import Share
 
 SEALED_HEAD: Final = slice(1, 13)

@@ -8,8 +8,8 @@ from eth_keys.datatypes import Signature
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.ethereum.recovery import CURVE_ORDER
 from infra.hsm.errors import DigestLength, KeyExists, KeyIdInvalid, KeyUnfit, KeyUnknown
-from infra.hsm.ethereum import CURVE_ORDER
 from infra.identity.private_file import PrivateFileRefused, write_private
 from infra.keys.software import SoftwareKeys
 

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from infra.hsm.token import Token
 from infra.identity.private_file import PrivateFileRefused, write_private
 from infra.keys import vault as vault_module
-from infra.keys.envelope import EnvelopeRefused
 from infra.keys.sealing import FileSealer, Sealer, SealRefused, TokenSealer
 from infra.keys.threshold import Share, ShareUnfit
 from infra.keys.vault import ShareExists, ShareUnknown, ShareVault, VaultDamaged
+from infra.proofs.envelope import EnvelopeRefused
 from tests.infra.keys.ring import signed
 
 DIGEST: Final = bytes(range(32))

@@ -24,8 +24,8 @@ from infra.kafka import clients
 from infra.telemetry import metrics
 from schemas.events.lifecycle import Signed, SigningRefused
 from schemas.topics import TOPICS
-from streams.engine.decider import Received
 from streams.engine.references import References
+from streams.rules.decider import Received
 from tests.streams.signing.scenery import orders_named
 
 ROOT: Final = Path(__file__).parents[3]

@@ -13,7 +13,7 @@ from schemas.events.lifecycle import PolicyEvaluated
 from schemas.hash_chain import Link
 from schemas.topics import Principal
 from schemas.values import Instant
-from streams.engine.sealing import seal
+from streams.rules.chaining import seal
 
 WRITTEN_SECONDS_MAX: Final = 15
 CAUSE: Final = "0" * 64

@@ -14,9 +14,9 @@ from typing import Any, Final
 import pytest
 import rlp  # type: ignore[import-untyped]  # ships no types
 
-from infra.chain import calldata
-from infra.chain.transaction import decode_raw, recover_sender
 from infra.cluster.local import Cluster
+from infra.ethereum import calldata
+from infra.ethereum.transaction import decode_raw, recover_sender
 from infra.hsm.token import Token
 from schemas.canonical import approval_digest
 from schemas.commands import GiveApproval
@@ -24,7 +24,7 @@ from schemas.events.base import Event
 from schemas.events.lifecycle import ApprovalGiven, PolicyEvaluated, Signed, SigningRefused, Simulated
 from schemas.orders import ApprovalSubject
 from tests.scenarios.attacks.siege import Answers, enclave, publish, refused_by_signer
-from tests.streams.governance.firm import PINNED
+from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.forgery import Change, everywhere, rewritten, transaction, where
 from tests.streams.signing.line import Line, simulated_of
 from tests.streams.signing.scenery import STRANGER, genesis, pay, wallet

@@ -18,8 +18,8 @@ from infra.hsm.token import Token
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.firm_commands import ProposeAccess
 from tests.scenarios.attacks.siege import Answers, enclave, publish
-from tests.streams.governance.changes.specification import access
-from tests.streams.governance.firm import PINNED
+from tests.streams.rules.governance.changes.specification import access
+from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.forgery import examined
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import genesis, pay, wallet

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from infra.chain import transaction
+from infra.ethereum import transaction
 from infra.keys.sealing import FileSealer, SealRefused
 from infra.keys.threshold import SessionAborted, Share, Signing
 from infra.keys.vault import ShareVault
@@ -23,8 +23,8 @@ from schemas.events.lifecycle import ApprovalGiven, Approved, PolicyEvaluated, S
 from schemas.sessions import SessionOpened
 from schemas.topics import COSIGNERS
 from schemas.values import Slug
-from streams.cosigning.letters import Pen
-from streams.engine.decider import Received
+from streams.rules.decider import Received
+from streams.sessions.signed_messages import MessageSigner
 from tests.infra.keys.ring import generated, play
 from tests.streams.cosigning.table import KEY, Table, identity, of_cosigners
 from tests.streams.signing.forgery import Change, examined, facts, fields, rewritten, where
@@ -160,7 +160,7 @@ def said_by(heist: Heist, session: SessionOpened, *parties: int) -> None:
     for party in (1, 2):
         others = [each for each in parties if each != party]
         signing = Signing(heist.share(f"cosigner-{party}"), bytes.fromhex(session.session_id), others, heist.digest)
-        pen = Pen(identity(f"cosigner-{party}"))
+        pen = MessageSigner(identity(f"cosigner-{party}"))
         for spoken in signing.start():
             if spoken.receiver is None:
                 heist.table.say(pen.told(session.session_id, "round", 1, spoken.payload))

@@ -16,27 +16,28 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from infra.chain.node import Node
-from infra.chain.safe.deployment import PROXY_FACTORY, SINGLETON
 from infra.chain.world import Market, World, WorldAccounts
 from infra.chain.world import load as load_world
 from infra.cluster.description import ClusterDescription, current
+from infra.ethereum.safe.deployment import PROXY_FACTORY, SINGLETON
 from infra.hsm.token import Token
-from infra.identity import ed25519, keyfile
+from infra.identity import keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private, read_private
+from infra.proofs import ed25519
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from schemas.topics import COSIGNERS
 from streams.cosigning.enrolment import enrol
-from streams.cosigning.place import Place
+from streams.cosigning.installation import CosignerFolder
 from streams.custody.custodian import key_file as custodian_key_file
-from streams.detectors.breaches import PRINCIPAL as DETECTORS
 from streams.detectors.process import key_file as detectors_key_file
-from streams.governance import genesis
-from streams.governance.changes.keys.reports import CUSTODIAN
-from streams.governance.consistency import require_sense
-from streams.policy import starter
-from streams.signing.installation import CAPS_FILE, own_folder
-from streams.signing.memory.velocity import VelocityCaps
+from streams.judging.installation import CAPS_FILE, own_folder
+from streams.rules.breakers.breached_limits import PRINCIPAL as DETECTORS
+from streams.rules.evidence.memory.velocity import VelocityCaps
+from streams.rules.governance import genesis
+from streams.rules.governance.changes.keys.reports import CUSTODIAN
+from streams.rules.governance.consistency import require_sense
+from streams.rules.policy import starter
 
 DESK: Final = "treasury"
 WALLET: Final = "treasury-main"
@@ -108,7 +109,10 @@ def establish(description: ClusterDescription, command_max_age_seconds: int = 3_
 
 def _pin_caps(description: ClusterDescription) -> None:
     """Every signer's own last line: what may leave a wallet in a day, whatever governance says."""
-    places = [own_folder(description, "signer") / CAPS_FILE, *(Place.of(description, name).velocity_file for name in COSIGNERS)]
+    places = [
+        own_folder(description, "signer") / CAPS_FILE,
+        *(CosignerFolder.of(description, name).velocity_file for name in COSIGNERS),
+    ]
     for file in places:
         if not file.exists():
             create_private(file, VelocityCaps(default_usd=VELOCITY_USD).model_dump_json().encode())

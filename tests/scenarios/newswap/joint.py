@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from commands.cli.desk.orders import described
 from commands.client import ShownOrder, wanted
-from infra.chain import transaction
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import SIGNATURE_BYTES
+from infra.ethereum import transaction
+from infra.ethereum.safe import transaction as safe_transaction
+from infra.ethereum.safe.signatures import SIGNATURE_BYTES
 from schemas.keys import ActivateKey, GenerateKey, SafeAccount, SuspendKey
 from schemas.orders import Transfer
 from schemas.topics import COSIGNERS

@@ -10,17 +10,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from infra.chain.node import Node
-from infra.chain.transaction import Transaction
+from infra.ethereum.transaction import Transaction
 from schemas.events.base import OrderEvent
 from schemas.events.lifecycle import Approved, Broadcast, Confirmed, Reverted, Signed
 from schemas.events.observations import PriceObserved
 from schemas.examples import example
 from schemas.values import Instant, Record
-from streams.broadcast.decider import BroadcastDecider, Sent
-from streams.broadcast.flights import WATCHED_AFTER_SECONDS
 from streams.broadcast.observer import AWAY, REFUSED, WATCH_ROUND_MS, WATCHING, BroadcastObserver
-from streams.engine.decider import Later, Outcome, Recorded
-from streams.engine.once import AnsweredOrders
+from streams.rules.answered_orders import AnsweredOrders
+from streams.rules.decider import Later, Outcome, Recorded
+from streams.rules.transactions.broadcast import BroadcastDecider, SentTransaction
+from streams.rules.transactions.pending import WATCHED_AFTER_SECONDS
 from tests.streams.execution.chain_scene import ChainScene, References, received
 from tests.streams.execution.scene import CHAIN, NOW, SECOND, firm_events
 
@@ -227,7 +227,7 @@ def test_records_that_are_no_links_are_passed_over() -> None:
 
 
 def test_the_decider_answers_an_order_once() -> None:
-    decider, input_ = BroadcastDecider(), Sent(example(Signed), ("node",))
+    decider, input_ = BroadcastDecider(), SentTransaction(example(Signed), ("node",))
     state = decider.initial()
     (said,) = decider.decide(state, input_, NOW)  # type: ignore[misc]
     state = decider.evolve(state, Recorded("broadcast", said, ""))

@@ -9,9 +9,9 @@ from schemas.events.base import FirmEvent
 from schemas.events.lifecycle import Broadcast, Signed
 from schemas.examples import example
 from schemas.orders import Action
-from streams.broadcast.holding import Holding
 from streams.broadcast.observer import HELD, WATCHING
-from streams.engine.decider import Later
+from streams.rules.breakers.holding import Holding
+from streams.rules.decider import Later
 from tests.streams.broadcast.test_broadcast import MS, of_order, sender, sent_and_lost
 from tests.streams.broadcast.test_broadcast import signed as raw
 from tests.streams.execution.breakers import numbered, reset, tripped, with_a_holding

@@ -12,9 +12,9 @@ from infra.kafka import clients
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.topics import COSIGNERS, TOPICS
 from schemas.values import Slug
-from streams.cosigning.transport import Inbox, Outbox
 from streams.engine.outage import Outage
 from streams.engine.process import wall_clock
+from streams.sessions.transport import Inbox, Outbox
 from streams.signing.backends.contract import Made, Pending, Task
 from streams.signing.backends.cosigners import over_kafka
 from streams.signing.backends.mpc import MpcSigner

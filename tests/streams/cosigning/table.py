@@ -20,9 +20,9 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from infra.identity import base64url, ed25519
 from infra.keys.sealing import FileSealer
 from infra.keys.vault import ShareVault
+from infra.proofs import base64url, ed25519
 from schemas.canonical import firm_command_digest, session_id
 from schemas.commands import Ed25519Signature
 from schemas.events.base import FirmEvent, Refusal
@@ -32,23 +32,23 @@ from schemas.keys import ActivateKey, Cosigner, GenerateKey, KeyBackend, KeyChan
 from schemas.sessions import Accusation, CosignerMessage, SessionKind, SessionOpened
 from schemas.topics import COSIGNERS, FIRM_KEY
 from schemas.values import Slug
-from streams.cosigning.letters import Pen
-from streams.cosigning.place import SITES, Identity
+from streams.cosigning.installation import SITES
 from streams.cosigning.sessions.ceremonies import Sharing
 from streams.cosigning.sessions.evidence import FIRM_TOPICS, ORDER_TOPICS, Evidence, Reading
 from streams.cosigning.sessions.notes import Notes
 from streams.cosigning.sessions.participant import Participant
 from streams.cosigning.sessions.shares import Backups, Shares
-from streams.engine.decider import Received
-from streams.governance.genesis import SignedGenesis
-from streams.governance.view import Governance, GovernanceFold
+from streams.judging.journal import SealedJournal
+from streams.judging.memory import SealedMemory
+from streams.rules.decider import Received
+from streams.rules.evidence.memory.velocity import VelocityCaps
+from streams.rules.firm.view import Governance, GovernanceFold
+from streams.rules.governance.genesis import SignedGenesis
+from streams.rules.governance.root import RootedGovernance
+from streams.sessions.signed_messages import Identity, MessageSigner
 from streams.signing.backends.mpc import Channel, MpcSigner
-from streams.signing.memory.journal import SealedJournal
-from streams.signing.memory.sealed import SealedMemory
-from streams.signing.memory.velocity import VelocityCaps
-from streams.signing.root import RootedGovernance
-from tests.streams.governance import firm
-from tests.streams.governance.firm import CHAIN, PINNED
+from tests.streams.rules.governance import firm
+from tests.streams.rules.governance.firm import CHAIN, PINNED
 from tests.streams.signing.line import Feed, Line
 from tests.streams.signing.scenery import DESK, genesis, named
 
@@ -96,7 +96,7 @@ class Seat:
     """A cosigner, with all that is its own."""
 
     participant: Participant
-    pen: Pen
+    pen: MessageSigner
     vaults: dict[Sharing, ShareVault]
     shares: Shares
     notes: Notes
@@ -153,7 +153,7 @@ class Table:
         shares = Shares(vaults, notes, Backups(own / "backups", RECOVERY_KEY.public_key().public_bytes_raw()))
         reading = Reading(Topics(self.line.records, names=FIRM_TOPICS), lambda: Topics(self.line.records, names=ORDER_TOPICS))
         evidence = Evidence(name, reading, RootedGovernance(PINNED), memory)
-        pen = Pen(identity(name, keys))
+        pen = MessageSigner(identity(name, keys))
         participant = Participant(pen, evidence, shares, notes, self.line.now)
         self.seats[name] = Seat(participant, pen, vaults, shares, notes, memory, journal, len(self.post))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from infra.identity.private_file import read_private
-from infra.keys.envelope import EnvelopeRefused
+from infra.proofs.envelope import EnvelopeRefused
 from schemas.canonical import destruction_digest, key_vouched_digest, session_id
 from schemas.events.base import Refusal
 from schemas.events.keys import KeyDestroyed, KeyFailed, KeyRotated
@@ -16,7 +16,7 @@ from schemas.firm_commands import ProposeKey, ReportKey
 from schemas.keys import DestroyKey, DestructionProof, RecoverShare, ResumeKey, RotateKey, SuspendKey
 from schemas.sessions import CosignerMessage
 from schemas.topics import COSIGNERS
-from streams.cosigning.letters import require_signed
+from streams.sessions.signed_messages import require_signed
 from tests.streams.cosigning.table import KEY, RECOVERY_KEY, Table, enrolled, identity
 from tests.streams.cosigning.test_signing import patiently, signs, simulated, to_sign
 from tests.streams.signing.scenery import pay

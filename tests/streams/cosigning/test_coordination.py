@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from schemas.keys import Cosigner
 from schemas.topics import COSIGNERS
-from streams.cosigning.coordination import PASSED_OVER_MICROS, Company, Quorum, chosen
-from streams.cosigning.place import SITES
+from streams.cosigning.installation import SITES
+from streams.sessions.coordination import PASSED_OVER_MICROS, CosignerStandings, Quorum, chosen
 from tests.streams.cosigning.table import enrolled
 
 FIVE: dict[str, Cosigner] = {name: enrolled(name) for name in COSIGNERS}
@@ -22,7 +22,7 @@ turns = st.binary(min_size=1, max_size=8)
 def test_who_is_asked_makes_up_the_quorum(
     refused: set[str], apart: set[frozenset[str]], late: set[str], turn: bytes, sites: int
 ) -> None:
-    company = Company(dict.fromkeys(late, 10), apart)
+    company = CosignerStandings(dict.fromkeys(late, 10), apart)
     asked = chosen(Quorum(FIVE, 3, sites), company, refused, turn, now=5)
     if asked is None:
         assert refused or apart, "all five are there, and nobody spoke against anybody"
@@ -35,7 +35,7 @@ def test_who_is_asked_makes_up_the_quorum(
 
 @given(turn=turns, late=st.sets(st.sampled_from(COSIGNERS), max_size=2))
 def test_who_was_silent_is_asked_only_if_there_is_nobody_else(turn: bytes, late: set[str]) -> None:
-    company = Company()
+    company = CosignerStandings()
     for name in late:
         company.pass_over(name, now=0)
     asked = chosen(Quorum(FIVE, 3, 1), company, (), turn, now=1)
@@ -48,7 +48,7 @@ def test_who_was_silent_is_asked_only_if_there_is_nobody_else(turn: bytes, late:
 
 
 def test_a_silence_is_forgotten_after_a_while_or_by_a_word() -> None:
-    company = Company()
+    company = CosignerStandings()
     for name in COSIGNERS:
         company.pass_over(name, now=0)
     company.heard("cosigner-1")
@@ -60,7 +60,7 @@ def test_a_silence_is_forgotten_after_a_while_or_by_a_word() -> None:
 
 def test_one_liar_can_shut_out_itself_at_most() -> None:
     """It accuses everybody: whoever it accuses still signs with the others."""
-    company = Company()
+    company = CosignerStandings()
     for name in COSIGNERS:
         company.keep_apart("cosigner-2", name)
     asked = chosen(THREE_OF_TWO_SITES, company, (), b"turn", now=0)
@@ -69,5 +69,5 @@ def test_one_liar_can_shut_out_itself_at_most() -> None:
 
 
 def test_too_few_of_too_few_sites_are_nobody() -> None:
-    assert chosen(THREE_OF_TWO_SITES, Company(), COSIGNERS[:3], b"turn", now=0) is None
-    assert chosen(Quorum(FIVE, 3, 3), Company(), ["cosigner-5"], b"turn", now=0) is None
+    assert chosen(THREE_OF_TWO_SITES, CosignerStandings(), COSIGNERS[:3], b"turn", now=0) is None
+    assert chosen(Quorum(FIVE, 3, 3), CosignerStandings(), ["cosigner-5"], b"turn", now=0) is None

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.identity import base64url
 from infra.keys.vault import ShareVault
+from infra.proofs import base64url
 from schemas.events.base import Refusal
 from schemas.firm_commands import ProposeKey, ReportKey
 from schemas.keys import DestroyKey, RotateKey, SuspendKey
@@ -21,7 +21,7 @@ from streams.cosigning.sessions import arrivals, participant
 from streams.cosigning.sessions.arrivals import EARLY_MESSAGES_MAX, EARLY_SESSIONS_MAX, BegunSessions, EarlyMessages
 from streams.cosigning.sessions.notes import Notes
 from streams.cosigning.sessions.participant import FRESH_MICROS
-from streams.cosigning.sessions.refusals import NotTakingPart
+from streams.sessions.refusals import NotTakingPart
 from tests.streams.cosigning.table import KEY, Table, enrolled
 from tests.streams.cosigning.test_ceremonies import all_hold, epochs
 from tests.streams.cosigning.test_signing import SECOND, signs, simulated, to_sign

@@ -9,10 +9,10 @@ from schemas.firm_commands import ProposeReset, TripBreaker
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.topics import COSIGNERS
 from streams.cosigning.sessions.live import LAST_SIGNING_ROUND
+from streams.rules.governance.root import RootedGovernance
 from streams.signing.enclave import JUDGED_AGAIN_MICROS
-from streams.signing.root import RootedGovernance
 from tests.streams.cosigning.table import KEY, Table
-from tests.streams.governance.firm import PINNED
+from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.line import Feed, signer, simulated_of
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
 from tests.streams.signing.scenery import pay

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from infra.identity import base64url
+from infra.proofs import base64url
 from schemas.events.base import Refusal
 from schemas.events.lifecycle import Signed, SigningRefused
 from schemas.keys import Attestation, CosignerVerdict
 from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
 from schemas.topics import COSIGNERS
-from streams.cosigning.letters import UNSIGNED
-from streams.cosigning.sessions.refusals import ABORTED, BANNED, UNREADY
+from streams.sessions.refusals import ABORTED, BANNED, UNREADY
+from streams.sessions.signed_messages import UNSIGNED
 from streams.signing.backends import mpc
 from tests.streams.cosigning.table import KEY, Table, enrolled
 from tests.streams.cosigning.test_signing import SECOND, patiently, simulated, to_sign

@@ -28,11 +28,11 @@ from schemas.events.lifecycle import Signed
 from schemas.keys import RotateKey
 from schemas.topics import COSIGNERS
 from streams.cosigning.enrolment import enrol
-from streams.cosigning.place import SEALING_KEY, Place
+from streams.cosigning.installation import SEALING_KEY, CosignerFolder
 from tests.infra.keys.reconstruction import reconstructed, remembered, secret_of
 from tests.streams.cosigning.processes import COSIGNING, Patient, Processes
 from tests.streams.cosigning.table import KEY, of_cosigners
-from tests.streams.governance.firm import PINNED
+from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import pay
 from tests.streams.signing.test_isolation import installed, listening
@@ -45,10 +45,10 @@ import json, socket, sys
 from infra.cluster.description import current
 from infra.hsm.token import Token
 from streams.cosigning.__main__ import CosignerSettings, shut_in
-from streams.cosigning.place import Place
+from streams.cosigning.installation import CosignerFolder
 
 description, settings = current(), CosignerSettings()
-place = Place.of(description, settings.principal)
+place = CosignerFolder.of(description, settings.principal)
 
 def attempt(action):
     try:
@@ -168,7 +168,7 @@ def shares(description: ClusterDescription, epoch: int) -> list[Share]:
     found = []
     for name in COSIGNERS:
         with Token.open(description.cosigner_token(name).settings) as token:
-            vault = ShareVault(Place.of(description, name).shares / "hybrid", TokenSealer(token, SEALING_KEY))
+            vault = ShareVault(CosignerFolder.of(description, name).shares / "hybrid", TokenSealer(token, SEALING_KEY))
             found.append(vault.get(KEY, epoch))
     return found
 

@@ -15,8 +15,8 @@ from infra.hsm.token import Token
 from infra.identity.private_file import create_private, read_private
 from schemas.keys import Cosigner
 from streams.cosigning import enrolment, recovery
-from streams.cosigning.letters import Pen
-from streams.cosigning.place import SEALING_KEY, Identity, Place, generate_agreement_key
+from streams.cosigning.installation import SEALING_KEY, CosignerFolder, generate_agreement_key, load_identity
+from streams.sessions.signed_messages import MessageSigner
 from tests.infra.cluster.unreached import unreached
 from tests.streams.cosigning.table import KEY, RECOVERY_KEY, Table
 
@@ -24,18 +24,18 @@ LOST = "cosigner-3"
 
 
 @pytest.fixture
-def machine(made: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def machine(made: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CosignerFolder:
     """The new cosigner's, with the back-up and the recovery key on it."""
     description = unreached(tmp_path)
     create_private(tmp_path / "share.backup", read_private(made.folder / LOST / "backups" / f"{KEY}-1.backup"))
     pem = RECOVERY_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     create_private(tmp_path / "recovery.pem", pem)
     monkeypatch.setenv(RUNTIME_VARIABLE, str(tmp_path))
-    return Place.of(description, LOST)
+    return CosignerFolder.of(description, LOST)
 
 
 def restores(
-    place: Place, monkeypatch: pytest.MonkeyPatch, *, epoch: int = 1, key: str = "recovery.pem", to: str = LOST
+    place: CosignerFolder, monkeypatch: pytest.MonkeyPatch, *, epoch: int = 1, key: str = "recovery.pem", to: str = LOST
 ) -> int:
     given = [to, KEY, str(epoch), "--backup", f"{place.folder.parent}/share.backup"]
     monkeypatch.setattr(sys, "argv", ["recovery", *given, "--recovery-key", f"{place.folder.parent}/{key}"])
@@ -43,7 +43,7 @@ def restores(
 
 
 def test_the_share_is_there_afterwards_and_the_address_is_shown(
-    machine: Place, made: Table, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: CosignerFolder, made: Table, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert restores(machine, monkeypatch) == 0
     assert made.firm.wallets[KEY].address in capsys.readouterr().out
@@ -52,7 +52,7 @@ def test_the_share_is_there_afterwards_and_the_address_is_shown(
 
 
 def test_a_second_time_or_for_another_epoch_or_without_the_key_it_is_refused(
-    machine: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: CosignerFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     generate_agreement_key(machine.folder.parent / "another.pem")
     assert restores(machine, monkeypatch, epoch=2) == recovery.EXIT_REFUSED
@@ -64,7 +64,7 @@ def test_a_second_time_or_for_another_epoch_or_without_the_key_it_is_refused(
 
 
 def test_a_share_in_anothers_place_is_refused_and_not_kept(
-    machine: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: CosignerFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = replace(machine, name="cosigner-4", folder=machine.folder.with_name("cosigner-4"))
     assert restores(machine, monkeypatch, to="cosigner-4") == recovery.EXIT_REFUSED
@@ -78,7 +78,7 @@ def enrols(monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
 
 
 def test_a_new_cosigner_makes_its_keys_once_and_says_their_public_halves(
-    machine: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: CosignerFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     public = machine.folder.parent / "recovery.pub"
     public.write_text(RECOVERY_KEY.public_key().public_bytes_raw().hex())
@@ -86,7 +86,7 @@ def test_a_new_cosigner_makes_its_keys_once_and_says_their_public_halves(
     assert enrols(monkeypatch, "--site", "oslo", "--recovery-public", str(public)) == 0
     cosigner = Cosigner.model_validate_json(capsys.readouterr().out)
     assert (cosigner.cosigner, cosigner.party, cosigner.site) == (LOST, 3, "oslo")
-    assert Pen(Identity.load(machine)).is_enrolled_as(cosigner)
+    assert MessageSigner(load_identity(machine)).is_enrolled_as(cosigner)
     assert machine.recovery_key_file.read_text().strip() == public.read_text()
     with Token.open(current().cosigner_token(LOST).settings) as token:
         assert token.unseal(SEALING_KEY, token.seal(SEALING_KEY, b"share", b"here"), b"here") == b"share"
@@ -95,7 +95,7 @@ def test_a_new_cosigner_makes_its_keys_once_and_says_their_public_halves(
 
 
 def test_a_new_cosigner_without_a_token_or_without_back_ups_is_refused(
-    machine: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: CosignerFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     public = machine.folder.parent / "recovery.pub"
     public.write_text("ab" * 31)

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from infra.chain import transaction
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import SIGNATURE_BYTES
-from infra.chain.transaction import Signature, signer_of
+from infra.ethereum import transaction
+from infra.ethereum.safe import transaction as safe_transaction
+from infra.ethereum.safe.signatures import SIGNATURE_BYTES
+from infra.ethereum.transaction import Signature, signer_of
 from schemas.canonical import cosigner_verdict_digest
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.firm_commands import ProposeKey, ReportKey
 from schemas.keys import ActivateKey, GenerateKey, KeyHolder, SafeAccount
 from schemas.sessions import SessionOpened
 from schemas.topics import COSIGNERS
-from streams.cosigning.letters import require_signed
+from streams.rules.evidence.digests import OWN_PART, SAFE_PART, safe_digest
+from streams.sessions.signed_messages import require_signed
 from streams.signing.backends.safe import with_safes
-from streams.signing.digests import OWN_PART, SAFE_PART, safe_digest
 from tests.streams.cosigning.conftest import made_again
 from tests.streams.cosigning.table import KEY, Table, enrolled
-from tests.streams.governance.firm import CHAIN
+from tests.streams.rules.governance.firm import CHAIN
 from tests.streams.signing.line import KeyInMemory, simulated_of
 from tests.streams.signing.paper_safe import SAFE, PaperSafeChain
 from tests.streams.signing.scenery import DESK, SECOND, address_of, pay, private_key

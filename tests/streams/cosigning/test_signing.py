@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra.chain import transaction
-from infra.identity import base64url
+from infra.ethereum import transaction
+from infra.proofs import base64url
 from schemas.canonical import cosigner_verdict_digest, session_id
 from schemas.events.base import Refusal
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
@@ -17,9 +17,9 @@ from schemas.firm_commands import ProposeKey
 from schemas.keys import ResumeKey, SuspendKey
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.topics import COSIGNERS
-from streams.cosigning.letters import NotFromSender, require_signed
 from streams.cosigning.sessions.participant import FRESH_MICROS
-from streams.signing.memory.velocity import VelocityCaps
+from streams.rules.evidence.memory.velocity import VelocityCaps
+from streams.sessions.signed_messages import NotFromSender, require_signed
 from tests.streams.cosigning.table import KEY, Table, enrolled
 from tests.streams.signing.line import simulated_of
 from tests.streams.signing.scenery import DESK, NEVER_ORDERED, NUMBER, pay

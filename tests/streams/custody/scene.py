@@ -11,10 +11,10 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from infra.ethereum.recovery import address_of
 from infra.hsm.errors import KeyExists, KeyUnfit, KeyUnknown, TokenError
-from infra.hsm.ethereum import address_of
-from infra.identity import base64url, ed25519
 from infra.identity.private_file import create_private
+from infra.proofs import base64url, ed25519
 from schemas import wire
 from schemas.canonical import canonical_bytes, cosigner_message_digest
 from schemas.events.base import Refusal
@@ -25,12 +25,12 @@ from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.values import Record, Slug
 from streams.custody.custodian import Belongings, Custodian, Outlets
 from streams.custody.notes import Notes
-from streams.engine.decider import Received
-from streams.signing.root import RootedGovernance
-from tests.streams.desk.firm import MachineKey
-from tests.streams.governance import firm
-from tests.streams.governance.changes.keys.ceremonies import for_order, public_key, vouched
-from tests.streams.governance.changes.specification import SECOND, Specification
+from streams.rules.decider import Received
+from streams.rules.governance.root import RootedGovernance
+from tests.streams.rules.governance import firm
+from tests.streams.rules.governance.changes.keys.ceremonies import for_order, public_key, vouched
+from tests.streams.rules.governance.changes.specification import SECOND, Specification
+from tests.streams.rules.orders.firm import MachineKey
 
 UNREADY: Final = Refusal(check="unready", message="governance is still on its way", remedy="open another session")
 

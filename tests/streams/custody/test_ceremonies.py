@@ -14,7 +14,7 @@ from schemas.sessions import Accusation
 from schemas.topics import COSIGNERS
 from streams.custody.ceremonies import ATTEMPT_SECONDS_MAX, ATTEMPTS_MAX, PAUSE_SECONDS
 from tests.streams.custody.scene import UNREADY, Scene, said
-from tests.streams.governance.changes.keys.ceremonies import (
+from tests.streams.rules.governance.changes.keys.ceremonies import (
     DESTROY,
     GENERATED,
     KEY,
@@ -28,7 +28,7 @@ from tests.streams.governance.changes.keys.ceremonies import (
     recover,
     vouched,
 )
-from tests.streams.governance.changes.specification import START, Step
+from tests.streams.rules.governance.changes.specification import START, Step
 
 SHARED = agreed(generate())
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from infra.hsm.errors import TokenError, TokenFull
 from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyOrdered
 from schemas.keys import RotateKey
-from streams.authentication.voice import NotRegistered
 from streams.custody.custodian import REPORT_SECONDS_MIN, command_id
 from streams.custody.keeping import carried_out
 from streams.custody.notes import Notes
+from streams.rules.access.system_signer import NotRegistered
 from tests.streams.custody.scene import PaperToken, Scene
-from tests.streams.governance.changes.keys.ceremonies import (
+from tests.streams.rules.governance.changes.keys.ceremonies import (
     DESTROY,
     KEY,
     address,
@@ -25,8 +25,8 @@ from tests.streams.governance.changes.keys.ceremonies import (
     in_token,
     of_firm,
 )
-from tests.streams.governance.changes.specification import Specification, approve, propose_access
-from tests.streams.governance.changes.specification import access as rights
+from tests.streams.rules.governance.changes.specification import Specification, approve, propose_access
+from tests.streams.rules.governance.changes.specification import access as rights
 
 NEXT = "treasury-3"
 MADE = agreed(in_token())

@@ -15,11 +15,11 @@ from typing import Final, TypeVar
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from infra.chain.transaction import Signature, signer_of
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.local import Cluster
 from infra.cluster.processes import Process
 from infra.cluster.runtime import ROOT
+from infra.ethereum.transaction import Signature, signer_of
 from infra.hsm import softhsm
 from infra.hsm.token import Token
 from infra.identity.private_file import create_private
@@ -32,15 +32,15 @@ from schemas.firm_commands import ProposeKey
 from schemas.keys import Cosigner, DestroyKey, KeyChange, RecoverShare, RotateKey
 from schemas.topics import COSIGNERS
 from streams.cosigning.enrolment import RECOVERY_KEY_FILE, enrol
-from streams.cosigning.place import SEALING_KEY, Place, load_agreement_key
+from streams.cosigning.installation import SEALING_KEY, CosignerFolder, load_agreement_key
 from streams.custody.custodian import key_file
-from streams.governance.genesis import SignedGenesis
+from streams.rules.governance.genesis import SignedGenesis
 from tests.infra.keys.ring import signed
 from tests.streams.cosigning.processes import READY
-from tests.streams.desk.firm import MachineKey
-from tests.streams.governance import firm
-from tests.streams.governance.changes.keys.ceremonies import generate, in_token
 from tests.streams.governance.test_on_kafka import WAIT_SECONDS_MAX, Running, approval_of
+from tests.streams.rules.governance import firm
+from tests.streams.rules.governance.changes.keys.ceremonies import generate, in_token
+from tests.streams.rules.orders.firm import MachineKey
 
 THREE: Final = COSIGNERS[:3]
 LOST: Final = "cosigner-3"
@@ -149,7 +149,7 @@ def said_by(description: ClusterDescription, module: str, *arguments: str) -> st
 def held(description: ClusterDescription, name: str, epoch: int) -> Share:
     """A cosigner's share of the shared key, the only one that it has once it has thrown the older ones away."""
     with Token.open(description.cosigner_token(name).settings) as token:
-        vault = ShareVault(Place.of(description, name).shares / "hybrid", TokenSealer(token, SEALING_KEY))
+        vault = ShareVault(CosignerFolder.of(description, name).shares / "hybrid", TokenSealer(token, SEALING_KEY))
         await_true(lambda: vault.epochs(SHARED) == (epoch,), f"{name} has not thrown its old shares away")
         return vault.get(SHARED, epoch)
 
@@ -159,7 +159,7 @@ def replaced(running: Running, backup: Path, epoch: int) -> Cosigner:
     description = running.cluster.description
     log = description.runtime / "logs" / f"{LOST}.log"
     softhsm.initialise(description.cosigner(LOST))
-    public = Place.of(description, "cosigner-1").recovery_key_file
+    public = CosignerFolder.of(description, "cosigner-1").recovery_key_file
     enrolled = said_by(description, "streams.cosigning.enrolment", LOST, "--recovery-public", str(public))
     given = ("--backup", str(backup), "--recovery-key", str(description.secret(RECOVERY_KEY_FILE)), "--hybrid")
     said_by(description, "streams.cosigning.recovery", LOST, SHARED, str(epoch), *given)

@@ -14,7 +14,7 @@ from streams.custody.__main__ import alone, main
 from streams.custody.custodian import folder
 from streams.engine.process import EXIT_RESTART
 from tests.infra.cluster.unreached import unreached
-from tests.streams.governance import firm
+from tests.streams.rules.governance import firm
 
 
 @pytest.fixture

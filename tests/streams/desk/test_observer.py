@@ -17,13 +17,13 @@ from schemas.examples import example
 from schemas.hash_chain import digest_of, verify
 from schemas.topics import FIRM_KEY, TOPIC_OF
 from schemas.values import Record
-from streams.desk.decider import Message
 from streams.desk.observer import INPUTS, OUTPUTS, DeskObserver, processor
-from streams.desk.state import DeskState
-from streams.engine.decider import Later, Received
 from streams.engine.simulated import Entry, SimulatedLog
-from tests.streams.desk.firm import ASSETS, CONTRACTS, FIRM, NOW, PRINCIPALS, WALLETS, limit, policy
-from tests.streams.desk.specification import Specification, given, initiate, transfer
+from streams.rules.decider import Later, Received
+from streams.rules.orders.decider import Message
+from streams.rules.orders.state import DeskState
+from tests.streams.rules.orders.firm import ASSETS, CONTRACTS, FIRM, NOW, PRINCIPALS, WALLETS, limit, policy
+from tests.streams.rules.orders.specification import Specification, given, initiate, transfer
 
 
 class Fed:

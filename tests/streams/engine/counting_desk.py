@@ -17,7 +17,7 @@ from schemas.events.limits import LimitReserved
 from schemas.hash_chain import Link
 from schemas.orders import ReservedAmount, Transfer
 from schemas.values import Instant, OrderId
-from streams.engine.decider import Later, Outcome, Processor, Received, Recorded
+from streams.rules.decider import Later, Outcome, Processor, Received, Recorded
 
 CAP_USD: Final = Decimal(1_000)
 DESTINATION: Final = "0x5FbDB2315678afecb367f032d93F642f64180aa3"

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from schemas.events.answers import CommandRejected
 from schemas.events.limits import LimitReserved
-from streams.engine.decider import Recorded
+from streams.rules.decider import Recorded
 from tests.streams.engine.counting_desk import CAP_USD
 
 

@@ -25,13 +25,13 @@ from schemas.partitioning import desk_partition
 from schemas.topics import snapshots
 from schemas.values import Instant, OrderId
 from streams.engine import loop, stable
-from streams.engine.decider import Processor, Received, Recorded
 from streams.engine.outage import Outage
-from streams.engine.pages import Page
 from streams.engine.process import loop_of
 from streams.engine.restore import Restored, Restorer
 from streams.engine.snapshots import SnapshotCodec
 from streams.engine.stable import NotStable, stable_ends
+from streams.rules.decider import Processor, Received, Recorded
+from streams.rules.pages import Page
 from tests.streams.engine.counting_desk import command
 
 DESK = "newswap"

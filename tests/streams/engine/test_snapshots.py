@@ -6,11 +6,11 @@ import json
 import zlib
 
 from schemas.commands import InitiateOrder
-from streams.desk.state import DeskState
-from streams.engine.pages import Page
 from streams.engine.snapshots import SnapshotCodec
-from tests.streams.desk.firm import FIRM
-from tests.streams.desk.specification import Specification, approve, given, initiate, signed, split, transfer
+from streams.rules.orders.state import DeskState
+from streams.rules.pages import Page
+from tests.streams.rules.orders.firm import FIRM
+from tests.streams.rules.orders.specification import Specification, approve, given, initiate, signed, split, transfer
 
 
 def busy_desk() -> Specification:

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.chain import calldata
 from infra.chain.node import Node
 from infra.chain.prices import reference_price
-from infra.chain.transaction import from_record
 from infra.chain.world import Market, WorldAccounts, deploy
+from infra.ethereum import calldata
+from infra.ethereum.transaction import from_record
 from schemas.events.base import Event
 from schemas.events.governance import ContractListed
 from schemas.events.lifecycle import Approved, Signed, Simulated
@@ -21,11 +21,11 @@ from schemas.examples import example
 from schemas.hash_chain import digest_of
 from schemas.topics import TOPIC_OF
 from schemas.values import Instant, Record
-from streams.engine.decider import Later, Outcome, Received, Recorded
-from streams.execution.decider import ExecutionDecider
-from streams.execution.nonces import Wallets
 from streams.execution.observer import ExecutionObserver
-from streams.governance.view import Governance
+from streams.rules.decider import Later, Outcome, Received, Recorded
+from streams.rules.firm.view import Governance
+from streams.rules.transactions.execution import ExecutionDecider
+from streams.rules.transactions.nonces import Wallets
 from tests.infra.chain.local_chain import ETHER, TRADER, USDC, Trader, anvil
 from tests.streams.execution.scene import NOW, Places, address, firm, firm_events
 

@@ -17,9 +17,9 @@ from schemas.examples import example
 from schemas.keys import SafeAccount
 from schemas.orders import Action, ApproveToken, Call, Deposit, Order, Swap, Transfer, Withdraw
 from schemas.values import Address, Instant
-from streams.desk.judging.effect import effect_of
-from streams.governance.view import Governance, GovernanceFold
-from streams.prices.view import Prices
+from streams.rules.actions.effect import effect_of
+from streams.rules.firm.view import Governance, GovernanceFold
+from streams.rules.prices.latest import Prices
 
 NOW: Instant = 1_760_000_000_000_000
 SECOND = 1_000_000

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from infra.chain.answers import BlockHeader, FeeSuggestion
-from infra.chain.trace import DelegateCall, Effects
+from infra.ethereum.answers import BlockHeader, FeeSuggestion
+from infra.ethereum.trace import DelegateCall, Effects
 from schemas.events.facts import PriceFact
 from schemas.events.lifecycle import AllowanceGranted, Approved, BalanceChange, Claim, Simulated
 from schemas.values import Instant
-from streams.engine.decider import Later, Outcome, Recorded
-from streams.execution import assembly
-from streams.execution.compilation import compile_call
-from streams.execution.decider import ExecutionDecider, Input
-from streams.execution.nonces import Wallets
-from streams.execution.simulation import Simulation
-from streams.governance.view import Governance
+from streams.rules.actions.compilation import compile_call
+from streams.rules.decider import Later, Outcome, Recorded
+from streams.rules.firm.view import Governance
+from streams.rules.transactions import assembly
+from streams.rules.transactions.execution import ExecutionDecider, Input
+from streams.rules.transactions.nonces import Wallets
+from streams.rules.transactions.simulation import Simulation
 from tests.streams.execution.scene import CHAIN, NOW, PLACES, firm, prices
 
 BLOCK = BlockHeader(

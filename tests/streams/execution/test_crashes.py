@@ -14,11 +14,11 @@ from schemas.events.lifecycle import Approved, Signed, SigningRefused, Simulated
 from schemas.examples import example
 from schemas.hash_chain import Link
 from schemas.values import Instant, OrderId
-from streams.engine.decider import Later, Outcome, Processor, Received, Recorded
-from streams.engine.once import AnsweredOrders
 from streams.engine.simulated import SimulatedLog
-from streams.execution.decider import ExecutionDecider, Input, next_nonce, standing
-from streams.execution.nonces import Wallets
+from streams.rules.answered_orders import AnsweredOrders
+from streams.rules.decider import Later, Outcome, Processor, Received, Recorded
+from streams.rules.transactions.execution import ExecutionDecider, Input, next_nonce, standing
+from streams.rules.transactions.nonces import Wallets
 from tests.streams.execution.scene import CHAIN, PLACES, approved, firm, pay
 from tests.streams.execution.specification import FIRST_NONCE, REVERTED, paid, simulation
 

@@ -11,8 +11,8 @@ from schemas.events.governance import PolicyActivated
 from schemas.events.lifecycle import Broadcast
 from schemas.examples import example
 from schemas.values import AssetId
-from streams.engine.decider import Later
 from streams.execution.observer import ExecutionObserver
+from streams.rules.decider import Later
 from tests.streams.execution.chain_scene import ChainScene, Execution, References, received
 from tests.streams.execution.scene import CHAIN, NOW, SECOND, approved, firm_events, pay, swap
 

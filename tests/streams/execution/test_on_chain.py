@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 
-from infra.chain import calldata
 from infra.chain.node import Node
-from infra.chain.transaction import from_record
+from infra.ethereum import calldata
+from infra.ethereum.transaction import from_record
 from schemas.events.answers import NonceResolved
-from streams.engine.decider import Later
+from streams.rules.decider import Later
 from tests.infra.chain.local_chain import USDC
 from tests.streams.execution.chain_scene import ChainScene
 from tests.streams.execution.scene import NOW, PRICE_MAX_AGE_SECONDS, SECOND, allow, approved, pay, swap

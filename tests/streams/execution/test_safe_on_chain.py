@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from infra.chain import calldata
-from infra.chain.answers import Receipt
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import packed
-from infra.chain.transaction import assemble, digest, from_record
+from infra.ethereum import calldata
+from infra.ethereum.answers import Receipt
+from infra.ethereum.safe import transaction as safe_transaction
+from infra.ethereum.safe.signatures import packed
+from infra.ethereum.transaction import assemble, digest, from_record
 from schemas.events.lifecycle import Simulated
 from schemas.keys import SafeAccount
-from streams.engine.decider import Later
+from streams.rules.decider import Later
 from tests.infra.chain.local_chain import ETHER, USDC
 from tests.infra.chain.safe import safe_scene
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, SafeScene, account

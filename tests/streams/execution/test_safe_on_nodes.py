@@ -9,14 +9,14 @@ from typing import Final
 import pytest
 
 from infra.chain.node import Node
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import packed
-from infra.chain.transaction import Transaction, assemble, digest
+from infra.ethereum.safe import transaction as safe_transaction
+from infra.ethereum.safe.signatures import packed
+from infra.ethereum.transaction import Transaction, assemble, digest
 from schemas.events.governance import WalletAssigned
-from streams.execution import assembly
-from streams.execution.carriage import carried
-from streams.execution.compilation import CompiledCall
 from streams.execution.tracing import Ground, ground
+from streams.rules.actions.compilation import CompiledCall
+from streams.rules.transactions import assembly
+from streams.rules.transactions.safe_wrapping import carried
 from tests.infra.chain.geth import geth, why_not
 from tests.infra.chain.local_chain import ETHER, anvil
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, Owner, SafeScene, account, founded

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from infra.chain import calldata
-from infra.chain.transaction import from_record
+from infra.ethereum import calldata
+from infra.ethereum.transaction import from_record
 from schemas.events.lifecycle import Simulated
 from schemas.orders import Action
 from tests.infra.chain.local_chain import USDC

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from infra.identity import ed25519, keyfile
+from infra.identity import keyfile
+from infra.proofs import ed25519
 from streams.governance.ceremony import EXIT_REFUSED, app
-from streams.governance.genesis import GenesisDocument
-from tests.streams.governance import firm
+from streams.rules.governance.genesis import GenesisDocument
+from tests.streams.rules.governance import firm
 
 
 @pytest.fixture

@@ -27,11 +27,11 @@ from schemas.firm_commands import ApproveProposal, FirmBody, FirmCommand, Propos
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF
 from schemas.values import Record
 from streams.detectors.process import key_file
-from streams.governance.view import GovernanceFold
-from streams.signing.root import RootedGovernance
-from tests.streams.desk.firm import MachineKey
-from tests.streams.governance import firm
-from tests.streams.governance.changes.specification import Specification
+from streams.rules.firm.view import GovernanceFold
+from streams.rules.governance.root import RootedGovernance
+from tests.streams.rules.governance import firm
+from tests.streams.rules.governance.changes.specification import Specification
+from tests.streams.rules.orders.firm import MachineKey
 
 PROCESSES: Final = (
     Process("governance", "streams.governance", "governance"),

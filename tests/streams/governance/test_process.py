@@ -15,12 +15,12 @@ from infra.cluster.processes import EXIT_REFUSED
 from schemas import wire
 from schemas.events.base import FirmEvent
 from streams.engine import process as engine
-from streams.engine.decider import Processor
-from streams.engine.sealing import Sealed
 from streams.governance import process
-from streams.governance.founding import GenesisMismatch
-from streams.governance.genesis import GenesisRefused, SignedGenesis
-from tests.streams.governance import firm
+from streams.rules.chaining import Sealed
+from streams.rules.decider import Processor
+from streams.rules.governance.founding import GenesisMismatch
+from streams.rules.governance.genesis import GenesisRefused, SignedGenesis
+from tests.streams.rules.governance import firm
 
 
 class KeptLog:

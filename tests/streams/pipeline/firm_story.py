@@ -29,9 +29,9 @@ from schemas.firm_commands import (
     WithdrawProposal,
 )
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS
-from streams.governance.view import Governance, GovernanceFold
-from tests.streams.desk.firm import Fido2Key
+from streams.rules.firm.view import Governance, GovernanceFold
 from tests.streams.pipeline.world import World
+from tests.streams.rules.orders.firm import Fido2Key
 
 BREAKERS: Final[tuple[tuple[BreakerScope, str], ...]] = (
     ("firm", EVERYBODY),

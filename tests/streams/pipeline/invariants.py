@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
-from infra.chain.outbidding import outbidding
-from infra.chain.transaction import decode_raw
+from infra.ethereum.outbidding import outbidding
+from infra.ethereum.transaction import decode_raw
 from schemas.commands import Command, GiveApproval
 from schemas.events.answers import CommandRejected
 from schemas.events.base import Event, FirmEvent, OrderEvent
@@ -27,9 +27,9 @@ from schemas.events.lifecycle import (
 from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
 from schemas.hash_chain import ChainBroken, verify
 from schemas.topics import TOPICS
-from tests.streams.governance.firm import USDC
 from tests.streams.pipeline.story import Story
 from tests.streams.pipeline.world import CAPS_USD, World, read
+from tests.streams.rules.governance.firm import USDC
 
 FROM_OUTSIDE = frozenset({"commands", "firm-commands", "price-observed"})
 

@@ -13,10 +13,10 @@ from typing import Final
 
 from schemas.events.lifecycle import Signed, SigningRefused
 from schemas.values import Instant
+from streams.judging.evidence_reader import References
+from streams.rules.evidence.memory.payloads import payload_of
+from streams.rules.evidence.memory.reached import Reached
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
-from streams.signing.memory.payloads import payload_of
-from streams.signing.memory.reached import Reached
-from streams.signing.witness import References
 from tests.streams.signing.line import KeyInMemory
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
 

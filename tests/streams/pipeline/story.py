@@ -19,9 +19,9 @@ from schemas.events.base import OrderEvent
 from schemas.events.lifecycle import OrderClosed, OrderHeld, OrderInitiated, PolicyEvaluated
 from schemas.orders import Order
 from streams.engine.simulated import Entry
-from tests.streams.governance.firm import CUSTODIAN
 from tests.streams.pipeline.firm_story import FirmStory
 from tests.streams.pipeline.world import World
+from tests.streams.rules.governance.firm import CUSTODIAN
 from tests.streams.signing.scenery import DESK, STRANGER, pay, swap
 
 INITIATORS: Final = ("treasury-bot", "paula")

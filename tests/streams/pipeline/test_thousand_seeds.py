@@ -60,5 +60,5 @@ EXPECTED = ("confirmed", "reverted", "order-closed", "command-rejected", "quaran
 
 def test_a_desk_that_forgets_its_limits_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The invariants can tell right from wrong."""
-    monkeypatch.setattr("streams.desk.judging.judgement.refusals", lambda _facts: [])
+    monkeypatch.setattr("streams.rules.orders.judging.judgement.refusals", lambda _facts: [])
     assert any("stood at" in each for seed in range(10) for each in broken(lived(seed)))

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from eth_utils.crypto import keccak
 
-from infra.chain import calldata
-from infra.chain.answers import BlockHeader, Receipt
 from infra.chain.rpc import NodeRefused, NodeUnavailable
-from infra.chain.transaction import Transaction, decode_raw, recover_sender
+from infra.ethereum import calldata
+from infra.ethereum.answers import BlockHeader, Receipt
+from infra.ethereum.transaction import Transaction, decode_raw, recover_sender
 from tests.streams.signing.chain_of_paper import BLOCK, FIRST_NONCE, GAS_USED, PaperChain
 
 AWAY_RATE: Final = 0.05

@@ -14,24 +14,24 @@ from schemas.events.observations import PriceObserved
 from schemas.hash_chain import digest_of
 from schemas.topics import DESK_PARTITIONS, GOVERNANCE_TOPICS
 from schemas.values import Record
-from streams.broadcast.decider import BroadcastDecider
 from streams.broadcast.observer import REFERENCE_TOPICS as FOLLOWED_BY_BROADCAST
 from streams.broadcast.observer import BroadcastObserver
 from streams.desk import observer as desk_observer
-from streams.engine.decider import Processor, Received
 from streams.engine.simulated import Entry, SimulatedLog
-from streams.execution.decider import ExecutionDecider
 from streams.execution.observer import REFERENCE_TOPICS as FOLLOWED_BY_EXECUTION
 from streams.execution.observer import ExecutionObserver
 from streams.governance.process import processor as governance_processor
-from streams.settlement.decider import SettlementDecider
+from streams.judging.evidence_reader import REFERENCE_TOPICS as FOLLOWED_BY_THE_SIGNER
+from streams.rules.decider import Processor, Received
+from streams.rules.governance.root import RootedGovernance
+from streams.rules.transactions.broadcast import BroadcastDecider
+from streams.rules.transactions.execution import ExecutionDecider
+from streams.rules.transactions.settlement import SettlementDecider
 from streams.settlement.observer import SettlementObserver
-from streams.signing.root import RootedGovernance
-from streams.signing.witness import REFERENCE_TOPICS as FOLLOWED_BY_THE_SIGNER
-from tests.streams.governance import firm
-from tests.streams.governance.firm import CHAIN, PINNED
 from tests.streams.pipeline.slow_shares import LEARNED, SlowShares
 from tests.streams.pipeline.uncertain_chain import UncertainChain
+from tests.streams.rules.governance import firm
+from tests.streams.rules.governance.firm import CHAIN, PINNED
 from tests.streams.signing.line import Line, signer
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
 from tests.streams.signing.scenery import START, genesis, limit, wallet

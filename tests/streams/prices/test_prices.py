@@ -13,7 +13,7 @@ from schemas.events.observations import PriceObserved
 from schemas.examples import example
 from streams.prices.__main__ import sources
 from streams.prices.publisher import SILENCE_MS_MAX, PricePublisher, PriceSource
-from streams.prices.view import SKEW_SECONDS_MAX, Prices, is_stale
+from streams.rules.prices.latest import SKEW_SECONDS_MAX, Prices, is_stale
 from tests.streams.execution.chain_scene import ChainScene
 from tests.streams.execution.scene import NOW, SECOND, price
 

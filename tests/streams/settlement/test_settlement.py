@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import pytest
 from structlog.testing import capture_logs
 
-from infra.chain import calldata
-from infra.chain.answers import Receipt
 from infra.chain.node import Node
+from infra.ethereum import calldata
+from infra.ethereum.answers import Receipt
 from schemas.events.lifecycle import Approved, Broadcast, Confirmed, Reverted
 from schemas.examples import example
 from schemas.values import Instant, Record
-from streams.engine.decider import Later, Outcome, Recorded
-from streams.engine.once import AnsweredOrders
+from streams.rules.answered_orders import AnsweredOrders
+from streams.rules.decider import Later, Outcome, Recorded
+from streams.rules.transactions.settlement import Included, SettlementDecider
 from streams.settlement import observer as observing
-from streams.settlement.decider import Included, SettlementDecider
 from streams.settlement.observer import ASKING, AWAY, MISSING_AFTER_MS, SettlementObserver
 from tests.streams.execution.chain_scene import ChainScene, References, received
 from tests.streams.execution.scene import CHAIN, NOW, firm_events

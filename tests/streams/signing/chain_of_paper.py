@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from infra.chain import calldata
-from infra.chain.answers import BlockHeader, FeeSuggestion
 from infra.chain.node import Node
-from infra.chain.trace import APPROVAL, TRANSFER
-from tests.streams.governance.firm import USDC
+from infra.ethereum import calldata
+from infra.ethereum.answers import BlockHeader, FeeSuggestion
+from infra.ethereum.trace import APPROVAL, TRANSFER
+from tests.streams.rules.governance.firm import USDC
 
 if TYPE_CHECKING:
-    from infra.chain.transaction import Transaction
+    from infra.ethereum.transaction import Transaction
 
 BLOCK = BlockHeader(
     number=100, hash="0x" + "ab" * 32, parent_hash="0x" + "cd" * 32, timestamp=1, base_fee_per_gas=7, gas_limit=30_000_000

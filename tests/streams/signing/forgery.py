@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from infra.chain.transaction import Transaction, from_record, to_record
+from infra.ethereum.transaction import Transaction, from_record, to_record
 from schemas.canonical import approval_digest
 from schemas.commands import GiveApproval, WebAuthnAssertion
 from schemas.events.base import Event, FirmEvent, OrderEvent
@@ -21,10 +21,10 @@ from schemas.hash_chain import Link
 from schemas.orders import ApprovalSubject
 from schemas.topics import TOPIC_OF
 from schemas.values import Record
-from streams.engine.decider import Received
 from streams.engine.partition import Partition
-from streams.signing.root import RootedGovernance
-from tests.streams.governance.firm import PINNED
+from streams.rules.decider import Received
+from streams.rules.governance.root import RootedGovernance
+from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.line import TICK_MICROS, Feed, KeyInMemory, Line, answer_of, signer
 from tests.streams.signing.scenery import NUMBER, orders_named, received_of, with_record
 

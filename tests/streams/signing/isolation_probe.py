@@ -15,8 +15,8 @@ from typing import Any
 
 from infra.cluster.description import current
 from infra.hsm.token import Token
+from streams.judging.installation import CAPS_FILE, MEMORY_FOLDER, EnclaveSettings, own_folder
 from streams.signing.__main__ import PRINCIPAL, opened_memory, shut_in
-from streams.signing.installation import CAPS_FILE, MEMORY_FOLDER, EnclaveSettings, own_folder
 
 
 def connect(port: int) -> None:

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from infra.chain.answers import Receipt
-from infra.chain.transaction import Signature
+from infra.ethereum.answers import Receipt
+from infra.ethereum.transaction import Signature
 from schemas.canonical import command_digest, firm_command_digest
 from schemas.commands import Body, Command, GiveApproval, SplitOrder
 from schemas.events.base import Event, FirmEvent, OrderEvent
@@ -30,26 +30,26 @@ from schemas.examples import example
 from schemas.firm_commands import ApproveProposal, FirmBody, FirmCommand
 from schemas.topics import FIRM_KEY, TOPIC_OF
 from schemas.values import Record
-from streams.broadcast.decider import BroadcastDecider, Sent
 from streams.desk import observer as desk_observer
-from streams.engine.decider import Processor, Received, Recorded
 from streams.engine.partition import Partition
-from streams.engine.sealing import Sealed
-from streams.execution.decider import ExecutionDecider
 from streams.execution.observer import ExecutionObserver
-from streams.governance import founding
 from streams.governance import process as governing
-from streams.governance.genesis import SignedGenesis
-from streams.settlement.decider import Included, SettlementDecider
+from streams.judging.evidence_reader import References
+from streams.judging.memory import SealedMemory
+from streams.rules.chaining import Sealed
+from streams.rules.decider import Processor, Received, Recorded
+from streams.rules.evidence.memory.velocity import VelocityCaps
+from streams.rules.evidence.signing import SigningDecider
+from streams.rules.governance import founding
+from streams.rules.governance.genesis import SignedGenesis
+from streams.rules.governance.root import RootedGovernance
+from streams.rules.transactions.broadcast import BroadcastDecider, SentTransaction
+from streams.rules.transactions.execution import ExecutionDecider
+from streams.rules.transactions.settlement import Included, SettlementDecider
 from streams.signing.backends.contract import Made, Signer, Task
-from streams.signing.decider import SigningDecider
 from streams.signing.enclave import Enclave
-from streams.signing.memory.sealed import SealedMemory
-from streams.signing.memory.velocity import VelocityCaps
-from streams.signing.root import RootedGovernance
-from streams.signing.witness import References
-from tests.streams.desk.firm import Fido2Key, MachineKey
-from tests.streams.governance.firm import CHAIN, PINNED
+from tests.streams.rules.governance.firm import CHAIN, PINNED
+from tests.streams.rules.orders.firm import Fido2Key, MachineKey
 from tests.streams.signing.chain_of_paper import BLOCK, GAS_USED, PaperChain
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
 from tests.streams.signing.scenery import (
@@ -104,10 +104,10 @@ class _Sending:
 
     def refresh(self) -> None: ...
 
-    def observe(self, state: Any, received: Received, now: int) -> Sent:  # noqa: ARG002 - the contract's shape
+    def observe(self, state: Any, received: Received, now: int) -> SentTransaction:  # noqa: ARG002 - the contract's shape
         assert isinstance(received.record, Signed)
         self._chain.mine(received.record.wallet)
-        return Sent(received.record, ("paper",))
+        return SentTransaction(received.record, ("paper",))
 
 
 class _Receipts:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from streams.signing.memory.sealed import SealedMemory
-from streams.signing.memory.velocity import VelocityCaps
+from streams.judging.memory import SealedMemory
+from streams.rules.evidence.memory.velocity import VelocityCaps
 
 
 @dataclass

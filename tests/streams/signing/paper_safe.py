@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
 
-from infra.chain import calldata
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.standing import SINGLETON_SLOT
+from infra.chain.safe import SINGLETON_SLOT
 from infra.chain.world.artefacts import NODE_MODULES, SAFE_PROXY, SAFE_SINGLETON
+from infra.ethereum import calldata
+from infra.ethereum.safe import transaction as safe_transaction
 from schemas.keys import KeyHolder, SafeAccount
 from tests.streams.signing.chain_of_paper import NOBODY, PaperChain
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import address_of, genesis, wallet
 
 if TYPE_CHECKING:
-    from infra.chain.transaction import Transaction
+    from infra.ethereum.transaction import Transaction
 
 SINGLETON = "0x" + "5a" * 20
 SAFE = address_of("safe")

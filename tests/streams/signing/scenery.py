@@ -21,10 +21,10 @@ from schemas.orders import Action, ApproveToken, Call, Deposit, Swap, Transfer, 
 from schemas.partitioning import desk_partition
 from schemas.topics import TOPIC_OF
 from schemas.values import OrderId, Record
-from streams.engine.decider import Received
-from streams.governance.genesis import Asset, SignedGenesis, Wallet
-from tests.streams.governance import firm
-from tests.streams.governance.firm import CHAIN, CUSTODIAN, USDC, VENUE
+from streams.rules.decider import Received
+from streams.rules.governance.genesis import Asset, SignedGenesis, Wallet
+from tests.streams.rules.governance import firm
+from tests.streams.rules.governance.firm import CHAIN, CUSTODIAN, USDC, VENUE
 
 SECOND: Final = 1_000_000
 DAY: Final = 86_400 * SECOND

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from infra.chain.transaction import Transaction, to_record
+from infra.ethereum.transaction import Transaction, to_record
 from schemas.events.lifecycle import Simulated
-from streams.engine.decider import Later, Received
+from streams.rules.decider import Later, Received
+from streams.rules.evidence.signing import Judged, SignerState
+from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.contract import Made, Pending, Task
-from streams.signing.decider import Judged, SignerState
 from streams.signing.enclave import Enclave
-from streams.signing.root import RootedGovernance
-from tests.streams.governance.firm import CHAIN, PINNED
+from tests.streams.rules.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.line import Feed, KeyInMemory, Line, simulated_of
 from tests.streams.signing.paper_memory import PaperJournal, memory_on

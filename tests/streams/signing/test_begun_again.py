@@ -8,7 +8,7 @@ from schemas.events.limits import LimitReleased, LimitReserved
 from schemas.examples import example
 from schemas.partitioning import desk_partition
 from schemas.values import Record
-from streams.engine.decider import Received
+from streams.rules.decider import Received
 from tests.streams.signing.forgery import examined, fields, rewritten, where
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import DESK, NUMBER, pay, received_of

@@ -24,9 +24,9 @@ from schemas.events.lifecycle import (
 from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
 from schemas.examples import example
 from schemas.topics import TOPIC_OF
-from streams.engine.decider import Received
-from streams.signing import dossier
-from streams.signing.dossier import EVIDENCE_TOPICS, EvidenceFold
+from streams.rules.decider import Received
+from streams.rules.evidence import dossier
+from streams.rules.evidence.dossier import EVIDENCE_TOPICS, EvidenceFold
 from tests.streams.signing.conftest import before_the_enclave
 from tests.streams.signing.forgery import Examined, examined, fields, rewritten, tampered, where
 from tests.streams.signing.line import Line, simulated_of

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from infra.chain import transaction
+from infra.ethereum import transaction
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from schemas.events.base import Event, FirmEvent
@@ -18,19 +18,19 @@ from schemas.events.governance import WalletAssigned
 from schemas.events.lifecycle import Approved, Signed, SigningRefused, Simulated
 from schemas.events.observations import PriceObserved
 from schemas.examples import example
-from streams.desk.refusals import Refused
-from streams.engine.decider import Received, Recorded
 from streams.engine.snapshots import SnapshotCodec
-from streams.signing import observations
+from streams.judging.evidence_reader import REFERENCE_TOPICS
+from streams.rules.decider import Received, Recorded
+from streams.rules.evidence.judge import Verdict
+from streams.rules.evidence.memory.velocity import VelocityCaps
+from streams.rules.evidence.signing import Judged, SignerState, SigningDecider
+from streams.rules.governance.root import NotRooted
+from streams.rules.prices import observed as observations
+from streams.rules.prices.observed import Observations
+from streams.rules.refusals.orders import Refused
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Signer, Task
 from streams.signing.backends.hsm import HsmSigner
 from streams.signing.backends.switch import SwitchingSigner
-from streams.signing.decider import Judged, SignerState, SigningDecider
-from streams.signing.evidence.verdict import Verdict
-from streams.signing.memory.velocity import VelocityCaps
-from streams.signing.observations import Observations
-from streams.signing.root import NotRooted
-from streams.signing.witness import REFERENCE_TOPICS
 from tests.streams.signing.forgery import everywhere, examined, fields, rewritten, tampered, where
 from tests.streams.signing.line import Line, simulated_of
 from tests.streams.signing.scenery import allow, genesis, pay, swap, wallet

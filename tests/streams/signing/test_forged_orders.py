@@ -15,9 +15,9 @@ from schemas.events.lifecycle import Approved, OrderClosed, OrderInitiated, Poli
 from schemas.events.limits import LimitReserved
 from schemas.orders import Order
 from schemas.partitioning import desk_partition
-from tests.streams.desk.firm import Fido2Key
-from tests.streams.governance import firm
-from tests.streams.governance.firm import VENUE
+from tests.streams.rules.governance import firm
+from tests.streams.rules.governance.firm import VENUE
+from tests.streams.rules.orders.firm import Fido2Key
 from tests.streams.signing.forgery import Change, Examined, everywhere, examined, facts, fields, rewritten, where
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import (
@@ -169,7 +169,7 @@ def test_a_desk_that_reckons_rightly_and_goes_over_all_the_same_is_refused(monke
     line = Line()
     line.send("o1", pay("6000001"))
     with monkeypatch.context() as taken_over:
-        taken_over.setattr("streams.desk.judging.judgement.refusals", lambda _: [])
+        taken_over.setattr("streams.rules.orders.judging.judgement.refusals", lambda _: [])
         line.run("desk")
         line.approve("o1", "cora")
         line.run("desk", "execution")
@@ -265,7 +265,7 @@ def test_a_forged_part_is_refused(parted: Line, name: str) -> None:
 
 
 def test_only_the_newest_splits_are_remembered(parted: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.signing.dossier.SPLITS_REMEMBERED_MAX", 0)
+    monkeypatch.setattr("streams.rules.evidence.dossier.SPLITS_REMEMBERED_MAX", 0)
     assert examined(parted.records, parted.now).of("o1/0") == "command"
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from infra.chain import calldata, spelled_call
-from infra.chain.transaction import from_record, signing_payload
+from infra.ethereum import calldata, spelled_call
+from infra.ethereum.transaction import from_record, signing_payload
 from schemas.events.lifecycle import OrderHeld, Simulated, SimulationFinding
 from schemas.examples import example
-from streams.execution import assembly
-from streams.signing.evidence import payload
-from tests.streams.governance.firm import CUSTODIAN, VENUE
+from streams.rules.evidence import payload
+from streams.rules.transactions import assembly
+from tests.streams.rules.governance.firm import CUSTODIAN, VENUE
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import Change, examined, fields, rewritten, transaction, where
 from tests.streams.signing.line import Line, simulated_of

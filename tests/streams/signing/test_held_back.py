@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.events.lifecycle import Simulated
-from streams.signing.evidence.today import WAITED_SECONDS_MAX
+from streams.rules.evidence.today import WAITED_SECONDS_MAX
 from tests.streams.signing.forgery import examined, rewritten, where
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import DAY, SECOND

@@ -10,8 +10,8 @@ import pytest
 from infra.cluster.description import ClusterDescription, TokenPlace
 from infra.hsm.softhsm import initialise
 from infra.identity.private_file import PrivateFileRefused, write_private
-from streams.signing.installation import CapsRefused, own_folder, pinned_caps, token_paths
-from streams.signing.memory.velocity import VelocityCaps
+from streams.judging.installation import CapsRefused, own_folder, pinned_caps, token_paths
+from streams.rules.evidence.memory.velocity import VelocityCaps
 
 
 def test_caps_are_those_of_the_file(tmp_path: Path) -> None:

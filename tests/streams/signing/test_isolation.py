@@ -17,7 +17,7 @@ import pytest
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.hsm.token import Token
 from infra.isolation import landlock, syscall_filter
-from streams.signing.installation import own_folder
+from streams.judging.installation import own_folder
 from tests.infra.cluster.unreached import unreached
 
 ROOT: Final = Path(__file__).parents[3]

@@ -14,11 +14,11 @@ from schemas.events.lifecycle import SigningRefused
 from schemas.examples import example
 from schemas.firm_commands import ProposeKey
 from schemas.keys import DestroyKey, GenerateKey, KeyHolder, ResumeKey, SafeAccount, SuspendKey
-from streams.governance.keys import KeyEvent, KeyStanding, standing_after
-from streams.governance.view import Governance
-from streams.signing.authority import Overtaken, Unproven
-from streams.signing.evidence.case import Case, Moment
-from streams.signing.evidence.keys import check_keys
+from streams.rules.evidence.authority import Overtaken, Unproven
+from streams.rules.evidence.case import Case, Moment
+from streams.rules.evidence.keys import check_keys
+from streams.rules.firm.keys import KeyEvent, KeyStanding, standing_after
+from streams.rules.firm.view import Governance
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import address_of, pay, wallet
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from infra.chain import spelled_call, transaction
+from infra.ethereum import spelled_call, transaction
 from schemas.commands import CancelOrder, InitiateOrder
 from schemas.events.lifecycle import Confirmed, OrderClosed, Signed, Simulated
 from schemas.events.limits import LimitReserved
-from tests.streams.governance.changes.specification import policy_proposal
-from tests.streams.governance.firm import VENUE
+from tests.streams.rules.governance.changes.specification import policy_proposal
+from tests.streams.rules.governance.firm import VENUE
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import (

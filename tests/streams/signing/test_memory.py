@@ -12,14 +12,14 @@ import pytest
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.firm import BreakerScope
 from schemas.firm_commands import TripBreaker
-from streams.engine.decider import Later, Received
+from streams.judging.memory import SealedMemory
+from streams.rules.decider import Later, Received
+from streams.rules.evidence.memory.velocity import VelocityCaps
+from streams.rules.evidence.signing import Judged, SignerState, SigningDecider
+from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
-from streams.signing.decider import Judged, SignerState, SigningDecider
 from streams.signing.enclave import JUDGED_AGAIN_MICROS, Enclave
-from streams.signing.memory.sealed import SealedMemory
-from streams.signing.memory.velocity import VelocityCaps
-from streams.signing.root import RootedGovernance
-from tests.streams.governance.firm import PINNED
+from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import fields, rewritten, transaction, where
 from tests.streams.signing.line import Feed, KeyInMemory, Line, simulated_of

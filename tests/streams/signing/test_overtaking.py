@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from infra.chain.outbidding import outbidding
+from infra.ethereum.outbidding import outbidding
 from schemas.events.answers import NonceResolved
 from schemas.events.lifecycle import Claim, Signed, SigningRefused, Simulated
 from schemas.examples import example
 from schemas.firm_commands import ProposeReset, TripBreaker
+from streams.rules.evidence.memory.payloads import digest_of
+from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 from streams.signing.enclave import JUDGED_AGAIN_MICROS
-from streams.signing.memory.payloads import digest_of
-from streams.signing.root import RootedGovernance
-from tests.streams.governance.firm import PINNED
+from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import fields, rewritten, transaction, where
 from tests.streams.signing.line import Feed, KeyInMemory, Line, signer, simulated_of

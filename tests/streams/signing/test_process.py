@@ -13,20 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from infra.chain import transaction
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.local import Cluster
 from infra.cluster.processes import EXIT_REFUSED
+from infra.ethereum import transaction
 from infra.hsm.token import Token
 from infra.kafka import clients
 from schemas.events.governance import WalletAssigned
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.topics import TOPICS
-from streams.engine.decider import Received
 from streams.engine.references import References
+from streams.judging.installation import EnclaveSettings, RootKeyInvalid, pinned_root_key
+from streams.rules.decider import Received
 from streams.signing.__main__ import broker_ports
-from streams.signing.installation import EnclaveSettings, RootKeyInvalid, pinned_root_key
-from tests.streams.governance.firm import PINNED
+from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.forgery import rewritten, where
 from tests.streams.signing.forgery import transaction as transacting
 from tests.streams.signing.line import Line, answer_of

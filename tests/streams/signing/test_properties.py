@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from infra.chain.transaction import decode_raw, digest, from_record
+from infra.ethereum.transaction import decode_raw, digest, from_record
 from schemas import wire
 from schemas.canonical import command_digest, order_id
 from schemas.commands import Command
@@ -32,14 +32,14 @@ from schemas.examples import example
 from schemas.hash_chain import digest_of, verify
 from schemas.topics import DESK_PARTITIONS
 from streams.desk import observer as desk_observer
-from streams.engine.decider import Processor, Received
 from streams.engine.simulated import SimulatedLog
-from streams.execution.decider import ExecutionDecider
 from streams.execution.observer import ExecutionObserver
-from streams.signing.root import RootedGovernance
-from streams.signing.witness import REFERENCE_TOPICS
-from tests.streams.governance import firm
-from tests.streams.governance.firm import CHAIN, PINNED
+from streams.judging.evidence_reader import REFERENCE_TOPICS
+from streams.rules.decider import Processor, Received
+from streams.rules.governance.root import RootedGovernance
+from streams.rules.transactions.execution import ExecutionDecider
+from tests.streams.rules.governance import firm
+from tests.streams.rules.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import PaperChain
 from tests.streams.signing.forgery import examined, facts, fields, rewritten, where
 from tests.streams.signing.line import KeyInMemory, Line, signer, simulated_of

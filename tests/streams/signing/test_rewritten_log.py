@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from schemas.events.lifecycle import Signed
-from streams.signing.memory.sealed import SealedMemory
-from tests.streams.governance import firm
+from streams.judging.memory import SealedMemory
+from tests.streams.rules.governance import firm
 from tests.streams.signing.line import Line, simulated_of
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
 from tests.streams.signing.scenery import NUMBER, genesis, limit, pay

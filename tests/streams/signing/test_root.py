@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from schemas.events.base import FirmEvent
 from schemas.events.governance import AccessChanged, ContractListed, GenesisAccepted, PolicyActivated, WalletAssigned
-from streams.governance import founding
-from streams.governance.derivation import SKEW_MICROS_MAX
-from streams.governance.genesis import GenesisRefused, SignedGenesis, sign
-from streams.governance.view import GovernanceFold
-from streams.signing.root import NotRooted, RootedGovernance
-from tests.streams.governance.firm import CHAIN, PINNED
+from streams.rules.firm.view import GovernanceFold
+from streams.rules.governance import founding
+from streams.rules.governance.derivation import SKEW_MICROS_MAX
+from streams.rules.governance.genesis import GenesisRefused, SignedGenesis, sign
+from streams.rules.governance.root import NotRooted, RootedGovernance
+from tests.streams.rules.governance.firm import CHAIN, PINNED
 from tests.streams.signing.scenery import GENESIS, GENESIS_AT, STRANGER, genesis, limit
 
 OTHER_ROOT = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"another root").digest())

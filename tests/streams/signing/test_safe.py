@@ -8,18 +8,18 @@ from decimal import Decimal
 
 import pytest
 
-from infra.chain import transaction
-from infra.chain.calldata import CalldataRefused
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import packed
-from infra.chain.safe.transaction import SafeCall
-from infra.chain.transaction import Signature
+from infra.ethereum import transaction
+from infra.ethereum.calldata import CalldataRefused
+from infra.ethereum.safe import transaction as safe_transaction
+from infra.ethereum.safe.signatures import packed
+from infra.ethereum.safe.transaction import SafeCall
+from infra.ethereum.transaction import Signature
 from schemas.commands import InitiateOrder
 from schemas.events.lifecycle import Confirmed, Signed, SigningRefused, Simulated
+from streams.rules.evidence.memory.payloads import payload_of, payload_signed
+from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.safe import with_safes
-from streams.signing.memory.payloads import payload_of, payload_signed
-from streams.signing.root import RootedGovernance
-from tests.streams.governance.firm import CHAIN, PINNED
+from tests.streams.rules.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import examined, fields, rewritten, where
 from tests.streams.signing.forgery import transaction as another

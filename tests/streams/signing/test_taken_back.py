@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from infra.identity import base64url
+from infra.proofs import base64url
 from schemas.commands import GiveApproval, WebAuthnAssertion, WithdrawApproval
 from schemas.events.base import Event
 from schemas.events.lifecycle import ApprovalGiven, PolicyEvaluated
-from streams.signing.authority import is_same_touch
+from streams.rules.evidence.authority import is_same_touch
 from tests.streams.signing.forgery import examined, rewritten
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import STRANGER, orders_named, pay

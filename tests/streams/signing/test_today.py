@@ -22,14 +22,14 @@ from schemas.events.lifecycle import (
 )
 from schemas.firm import BreakerScope, BreakerState
 from schemas.firm_commands import ProposeAccess, ProposeReset, TripBreaker
-from streams.governance.view import GovernanceFold
-from streams.policy import starter
-from streams.signing.dossier import EVIDENCE_TOPICS, EvidenceFold
-from streams.signing.evidence.verdict import Verdict, judge
-from tests.streams.desk.firm import Fido2Key
-from tests.streams.governance import firm
-from tests.streams.governance.changes.specification import access, policy_proposal
-from tests.streams.governance.firm import CUSTODIAN, VENUE
+from streams.rules.evidence.dossier import EVIDENCE_TOPICS, EvidenceFold
+from streams.rules.evidence.judge import Verdict, judge
+from streams.rules.firm.view import GovernanceFold
+from streams.rules.policy import starter
+from tests.streams.rules.governance import firm
+from tests.streams.rules.governance.changes.specification import access, policy_proposal
+from tests.streams.rules.governance.firm import CUSTODIAN, VENUE
+from tests.streams.rules.orders.firm import Fido2Key
 from tests.streams.signing.forgery import everywhere, examined, facts, fields, rewritten
 from tests.streams.signing.line import Line, simulated_of
 from tests.streams.signing.scenery import DESK, LIMITS, STRANGER, genesis, limit, pay, swap, wallet
@@ -284,7 +284,7 @@ def test_approvals_of_an_earlier_policy_do_not_count_under_another(monkeypatch: 
     activated(limits=[*LIMITS, limit("wide", "9000000")])(line)
     line.approve("o1", "cora")
     with monkeypatch.context() as taken_over:
-        taken_over.setattr("streams.desk.orders.approvals.hash_now", lambda *_: shown)
+        taken_over.setattr("streams.rules.orders.steps.approvals.hash_now", lambda *_: shown)
         line.run("desk", "execution")
     assert len(line.events(Approved)) == 1
     assert examined(line.records, line.now).of("o1") == "governance"
@@ -323,8 +323,8 @@ def test_an_order_that_a_taken_over_desk_lets_pass_a_breaker_is_refused(monkeypa
     trip("wallet", "treasury-1", "reducing")(line)
     line.send("o1", swap("20000"))
     with monkeypatch.context() as taken_over:
-        taken_over.setattr("streams.desk.judging.breakers.stops", lambda _: [])
-        taken_over.setattr("streams.execution.judgement.stops_now", lambda *_: [])
+        taken_over.setattr("streams.rules.breakers.passage.stops", lambda _: [])
+        taken_over.setattr("streams.rules.transactions.review.stops_now", lambda *_: [])
         line.run("desk", "execution")
     assert [simulated.verdict for simulated in line.events(Simulated)] == ["passed"]
     assert examined(line.records, line.now).of("o1") == "policy"

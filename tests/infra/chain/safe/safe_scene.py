@@ -13,13 +13,13 @@ from coincurve import PrivateKey
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from infra.chain.answers import Receipt
 from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
-from infra.chain.safe.deployment import creation
-from infra.chain.transaction import Signature, Transaction, assemble, digest
 from infra.chain.world.accounts import created_address
 from infra.chain.world.artefacts import SAFE_PROXY_FACTORY, SAFE_SINGLETON, artefact
+from infra.ethereum.answers import Receipt
+from infra.ethereum.safe.deployment import creation
+from infra.ethereum.transaction import Signature, Transaction, assemble, digest
 from schemas.keys import KeyHolder, SafeAccount
 from tests.infra.chain.local_chain import ETHER, anvil
 

@@ -10,23 +10,7 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.chain import spelled_call
-from infra.chain.calldata import MalformedCalldata, UnknownSelector
-from infra.chain.safe import deployment, standing
-from infra.chain.safe.proxy_code import PROXY_CREATION_CODE
-from infra.chain.safe.signatures import SIGNATURE_BYTES, packed, unfit
-from infra.chain.safe.transaction import (
-    EXECUTE_SELECTOR,
-    EXECUTE_TYPES,
-    NOBODY,
-    SafeCall,
-    decode,
-    digest,
-    encode,
-    with_signatures,
-    without_signatures,
-)
-from infra.chain.transaction import signer_of
+from infra.chain import safe as standing
 from infra.chain.world.accounts import create2_address
 from infra.chain.world.artefacts import (
     NODE_MODULES,
@@ -38,6 +22,23 @@ from infra.chain.world.artefacts import (
     artefact,
 )
 from infra.chain.world.plan import SAFE_DEPLOYER
+from infra.ethereum import spelled_call
+from infra.ethereum.calldata import MalformedCalldata, UnknownSelector
+from infra.ethereum.safe import deployment
+from infra.ethereum.safe.proxy_code import PROXY_CREATION_CODE
+from infra.ethereum.safe.signatures import SIGNATURE_BYTES, packed, unfit
+from infra.ethereum.safe.transaction import (
+    EXECUTE_SELECTOR,
+    EXECUTE_TYPES,
+    NOBODY,
+    SafeCall,
+    decode,
+    digest,
+    encode,
+    with_signatures,
+    without_signatures,
+)
+from infra.ethereum.transaction import signer_of
 from schemas.keys import SafeAccount
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, account
 

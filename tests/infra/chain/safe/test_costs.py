@@ -8,17 +8,17 @@ from typing import Final
 
 import pytest
 
-import infra.chain.safe
-from infra.chain import calldata
-from infra.chain.safe.deployment import creation
-from infra.chain.safe.signatures import packed
-from infra.chain.safe.transaction import SafeCall, digest, encode
+import infra.ethereum.safe
 from infra.chain.world.artefacts import WETH9, artefact
+from infra.ethereum import calldata
+from infra.ethereum.safe.deployment import creation
+from infra.ethereum.safe.signatures import packed
+from infra.ethereum.safe.transaction import SafeCall, digest, encode
 from schemas.keys import SafeAccount
 from tests.infra.chain.local_chain import ETHER
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, Owner, SafeScene, account, deployed, fund
 
-README: Final = Path(next(iter(infra.chain.safe.__path__))) / "README.md"
+README: Final = Path(next(iter(infra.ethereum.safe.__path__))) / "README.md"
 GAS_APART_MAX: Final = 150
 """Bytes that are zero cost less, and addresses, signatures and nonces have more or fewer of them."""
 DORA, EMIL = Owner("dora"), Owner("emil")

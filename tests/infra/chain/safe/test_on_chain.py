@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pytest
 from eth_utils.crypto import keccak
 
-from infra.chain.answers import Receipt
-from infra.chain.safe.deployment import creation
-from infra.chain.safe.signatures import packed
-from infra.chain.safe.standing import standing_of
-from infra.chain.safe.transaction import SafeCall, digest, encode
+from infra.chain.safe import standing_of
 from infra.chain.world.artefacts import SAFE_FALLBACK_HANDLER, SAFE_SINGLETON, SAFE_SINGLETON_L2, artefact
+from infra.ethereum.answers import Receipt
+from infra.ethereum.safe.deployment import creation
+from infra.ethereum.safe.signatures import packed
+from infra.ethereum.safe.transaction import SafeCall, digest, encode
 from schemas.keys import SafeAccount
 from tests.infra.chain.local_chain import ETHER
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, GAS_LIMIT, Owner, SafeScene, account, deployed

@@ -14,8 +14,8 @@ from typing import Final
 
 import pytest
 
-from infra.chain import transaction
-from infra.chain.transaction import CURVE_ORDER, signer_of
+from infra.ethereum import transaction
+from infra.ethereum.transaction import CURVE_ORDER, signer_of
 from infra.hsm.errors import DigestLength
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
@@ -25,13 +25,13 @@ from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.firm_commands import ProposeKey
 from schemas.keys import KeyBackend, KeyHolder, SafeAccount, SuspendKey
 from schemas.values import Address
-from streams.governance.view import Governance, GovernanceFold
+from streams.judging.installation import EnclaveSettings
+from streams.rules.firm.view import Governance, GovernanceFold
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Signer, Task
 from streams.signing.backends.hsm import HsmSigner
 from streams.signing.backends.safe import with_safes
 from streams.signing.backends.software import NotForDevelopment, SoftwareSigner
 from streams.signing.backends.switch import SwitchingSigner
-from streams.signing.installation import EnclaveSettings
 from tests.streams.cosigning.conftest import made_again
 from tests.streams.cosigning.table import Table, of_cosigners
 from tests.streams.signing.line import KeyInMemory, Line, simulated_of

@@ -7,21 +7,21 @@ from typing import Final
 
 import pytest
 
-from infra.chain import transaction
-from infra.chain.safe import transaction as safe_transaction
-from infra.chain.safe.signatures import packed
-from infra.chain.safe.transaction import SafeCall
-from infra.chain.transaction import Transaction
+from infra.ethereum import transaction
+from infra.ethereum.safe import transaction as safe_transaction
+from infra.ethereum.safe.signatures import packed
+from infra.ethereum.safe.transaction import SafeCall
+from infra.ethereum.transaction import Transaction
 from schemas.events.governance import WalletAssigned
 from schemas.events.keys import KeySuspended
 from schemas.events.lifecycle import Simulated
 from schemas.examples import example
 from schemas.keys import CosignerVerdict, SafeAccount
-from streams.governance.view import Governance, GovernanceFold
+from streams.rules.evidence.digests import OWN_PART, SAFE_PART, NothingToSign, digest_for
+from streams.rules.firm.view import Governance, GovernanceFold
 from streams.signing.backends import safe as safe_backend
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 from streams.signing.backends.safe import SafeSigner
-from streams.signing.digests import OWN_PART, SAFE_PART, NothingToSign, digest_for
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, Owner, account
 from tests.streams.execution.scene import CHAIN, NOW, PLACES, WALLET_ID, firm_events
 

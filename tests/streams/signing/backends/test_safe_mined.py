@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.chain import transaction
-from infra.chain.answers import Receipt
-from infra.chain.safe import transaction as safe_transaction
+from infra.ethereum import transaction
+from infra.ethereum.answers import Receipt
+from infra.ethereum.safe import transaction as safe_transaction
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from schemas.events.lifecycle import Signed, Simulated

@@ -1,0 +1,1 @@
+"""Encodes and strictly decodes what Ethereum speaks: calldata, transactions, traces, answers, Safe signatures. Pure."""

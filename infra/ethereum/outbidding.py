@@ -1,0 +1,17 @@
+"""What a transaction has to offer so that nodes let it take the place of another one of the same nonce. Pure.
+
+Decides that each of both fees is a tenth higher, rounded up, and higher at all (go-ethereum, `txpool.pricebump`; nodes that ask
+for less take it, too). Leaves out who may ask for that (`streams.rules.evidence.memory.payloads`), and how high fees may go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PRICE_BUMP_PERCENT: Final = 10
+PERCENT: Final = 100
+
+
+def outbidding(wei_per_gas: int) -> int:
+    """Return the least fee that takes the place of this one."""
+    return max(wei_per_gas + 1, -(-wei_per_gas * (PERCENT + PRICE_BUMP_PERCENT) // PERCENT))

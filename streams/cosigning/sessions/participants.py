@@ -1,0 +1,60 @@
+"""With whom a session is held: cosigners as governance has enrolled them, each at its place in the key. Pure.
+
+Decides that a session names each of its cosigners once, that all are enrolled under keys that we know, and that none is banned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from schemas.keys import Cosigner
+from schemas.values import HexBytes, Slug
+from streams.sessions.refusals import NotTakingPart, WithBanned
+
+
+@dataclass(frozen=True, slots=True)
+class Participants:
+    """Who takes part, by name."""
+
+    me: Slug
+    cosigners: Mapping[Slug, Cosigner]
+
+    @classmethod
+    def of(
+        cls, me: Slug, names: Sequence[Slug], enrolled: Mapping[Slug, Cosigner], is_banned: Callable[[HexBytes], bool]
+    ) -> Self:
+        """The named ones.
+
+        Raises:
+            NotTakingPart: somebody is not enrolled, banned, or named twice.
+        """
+        if len(set(names)) != len(names):
+            raise NotTakingPart("participants", "a cosigner is named twice")
+        for name in names:
+            if name not in enrolled:
+                raise NotTakingPart("participants", f"governance has enrolled no {name}")
+            if is_banned(enrolled[name].signing_key):
+                raise WithBanned(enrolled[name])
+        return cls(me, {name: enrolled[name] for name in names})
+
+    @property
+    def party(self) -> int:
+        """Our own place."""
+        return self.cosigners[self.me].party
+
+    @property
+    def others(self) -> list[Cosigner]:
+        """Everybody else, by place."""
+        found = [each for name, each in self.cosigners.items() if name != self.me]
+        return sorted(found, key=lambda each: each.party)
+
+    @property
+    def sites(self) -> set[Slug]:
+        """Where they are."""
+        return {each.site for each in self.cosigners.values()}
+
+    def at(self, party: int) -> Cosigner:
+        """Who has a place. Raises KeyError."""
+        return {each.party: each for each in self.cosigners.values()}[party]

@@ -1,0 +1,141 @@
+"""Who judges for itself: it reads the log, believes what derives from the pinned root key, and says what may be signed.
+
+The enclave is one, and so is every cosigner; neither asks the other. Evidence that is not here yet is waited for (`Later`):
+as long as the simulation is fresh: whoever writes simulations must not make anybody wait for ever.
+What it reads of signatures and refusals goes to its memory, which may have lost them. Source: architecture, rule 10. Leaves
+out signing, and asking the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from schemas.events.base import FirmEvent
+from schemas.events.lifecycle import PolicyEvaluated, Signed, SigningRefused, Simulated
+from schemas.events.observations import PriceObserved
+from schemas.hash_chain import ChainBroken
+from schemas.topics import GOVERNANCE_TOPICS
+from schemas.values import Instant
+from streams.judging.memory import SealedMemory
+from streams.rules.decider import Later, Received
+from streams.rules.evidence.case import MICROS_PER_SECOND
+from streams.rules.evidence.dossier import EVIDENCE_TOPICS, Dossier, EvidenceBroken, EvidenceFold, is_misplaced
+from streams.rules.evidence.judge import Verdict, judge, refusal_of
+from streams.rules.firm.view import Governance
+from streams.rules.governance.root import RootedGovernance
+from streams.rules.prices.latest import SKEW_SECONDS_MAX
+from streams.rules.prices.observed import Observations
+
+REFERENCE_TOPICS: Final = (*EVIDENCE_TOPICS, *GOVERNANCE_TOPICS, "price-observed")
+
+
+class References(Protocol):
+    """Where reference records come from: `streams.engine.references.References`."""
+
+    def poll(self) -> Iterable[Received]:
+        """What has arrived since, in the order of each topic's partitions."""
+        ...
+
+
+class EvidenceReader:
+    """Everything it knows it has read from the log."""
+
+    def __init__(self, references: References, governance: RootedGovernance, memory: SealedMemory) -> None:
+        self._references = references
+        self._governance = governance
+        self._evidence = EvidenceFold(memory.reached.desk_positions)
+        self._observations = Observations()
+        self._memory = memory
+
+    @property
+    def governance_position(self) -> int:
+        """Of the last governance event that is believed."""
+        return self._governance.view.position
+
+    def governance_digest(self, position: int) -> str:
+        """SHA-256 of the governance event that is believed at a position."""
+        return self._governance.digest_at(position)
+
+    def desk_position(self, partition: int) -> int:
+        """Of the last of the desk's events on a partition that was folded."""
+        return self._evidence.position(partition)
+
+    def desk_digest(self, partition: int, position: int) -> str | None:
+        """Of all the desk's events on a partition up to a position; None for one that nobody here remembers."""
+        return self._evidence.digest(partition, position)
+
+    @property
+    def firm(self) -> Governance:
+        """The firm, as far as it derives from the pinned root key."""
+        return self._governance.view
+
+    def accept(self, received: Received) -> None:
+        """Take in one reference record.
+
+        Raises:
+            NotRooted, GenesisRefused, GovernanceBroken: governance that does not derive from the pinned root key.
+        """
+        match received.record:
+            case FirmEvent() as event:
+                self._governance.accept(event)
+            case PriceObserved() as observed:
+                self._observations.accept(observed, received.offset)
+            case record:
+                self._evidence.accept(received)
+                if isinstance(record, Signed):
+                    self._memory.learn(record)
+                elif isinstance(record, SigningRefused) and not is_misplaced(received, record):
+                    self._memory.learn_refusal(record)
+
+    def refresh(self) -> None:
+        """Take in what has come since."""
+        for received in self._references.poll():
+            self.accept(received)
+
+    def judged(self, received: Received, simulated: Simulated, now: Instant) -> Verdict | Later | None:
+        """The verdict on a simulation that passed, which stands as `received`; None when the order is over already."""
+        if is_misplaced(received, simulated):
+            return self.refused("place", f"partition {received.partition} is not that of desk {simulated.desk_id}")
+        if self._evidence.has_ended(received, simulated):
+            return None
+        try:
+            dossier = self._evidence.dossier(received, simulated)
+        except (ChainBroken, EvidenceBroken) as broken:
+            return self.refused("chain" if isinstance(broken, ChainBroken) else "log", str(broken))
+        if dossier is None:
+            return self._waited_for(simulated, now)
+        if self._is_ahead(simulated, dossier) and not self._is_late(simulated, now):
+            return Later(
+                "governance or prices that it was decided on, or the refusal that it overtakes, are still on their way"
+            )
+        return judge(dossier, self._governance, self._observations.by_offset, now)
+
+    def refused(self, check: str, reason: str) -> Verdict:
+        """A refusal for what is no question about the order itself."""
+        return Verdict((), refusal_of(check, reason), governance_position=self.firm.position)
+
+    def _waited_for(self, simulated: Simulated, now: Instant) -> Verdict | Later:
+        """While links of the order's chain are not here; no use to a simulation that can no longer be signed."""
+        if self._is_late(simulated, now):
+            return self.refused("chain", "links of the order's chain have not come while its simulation was fresh")
+        return Later("links of the order's chain are still on their way")
+
+    def _is_ahead(self, simulated: Simulated, dossier: Dossier) -> bool:
+        """Whether it was decided on governance or prices, or overtakes what was refused, that have not arrived here."""
+        facts = [each.facts for each in dossier.all(PolicyEvaluated)]
+        prices = [*simulated.prices, *(price for each in facts for price in each.prices)]
+        return (
+            any(each.governance_position > self.firm.position for each in facts)
+            or any(price.log_offset > self._observations.reached for price in prices)
+            or self.firm.policy is None
+            or self._memory.lacks_refusal(simulated)
+        )
+
+    def _is_late(self, simulated: Simulated, now: Instant) -> bool:
+        """Whether waiting can no longer help: the simulation is too old to be signed, or of a time that is still to come."""
+        policy = self.firm.policy
+        if policy is None:
+            return False
+        age_max = policy.settings.simulation_max_age_seconds
+        return not -SKEW_SECONDS_MAX * MICROS_PER_SECOND <= now - simulated.decided_at <= age_max * MICROS_PER_SECOND

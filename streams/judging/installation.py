@@ -1,0 +1,120 @@
+"""What a signer's own installation says: in its environment, and in files that no event can change.
+
+The root key that everything must derive from, the caps on what may leave a wallet in a day, and whether this is production,
+where nothing may be missing, or development, where keys may lie in files. Each file is of the signer's own machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infra.cluster.description import ClusterDescription, TokenPlace
+from infra.hsm.errors import ModuleMissing, WrongPin
+from infra.identity.private_file import PRIVATE_FOLDER_MODE, PrivateFileRefused, read_private
+from infra.isolation.sandbox import ConfinementRefused
+from infra.keys.sealing import SealRefused
+from streams.judging.journal import MemoryRefused
+from streams.rules.evidence.memory.velocity import VelocityCaps
+from streams.rules.firm.view import GovernanceBroken
+from streams.rules.governance.genesis import GenesisRefused
+from streams.rules.governance.root import NotRooted
+
+ROOT_KEY_BYTES: Final = 32
+CAPS_FILE: Final = "velocity.json"
+SOFTHSM_STORE: Final = "tokens"
+MEMORY_FOLDER: Final = "memory"
+KEYS_FOLDER: Final = "keys"
+"""Of keys in files."""
+
+
+class EnclaveSettings(BaseSettings):
+    """Read from the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    production: bool = Field(default=False, alias="PROOFDESK_PRODUCTION")
+    """Whether a machine that cannot confine the enclave wholly is refused, and an installation that pins no caps."""
+    development: bool = Field(default=False, alias="PROOFDESK_DEVELOPMENT")
+    """Whether keys may lie in files."""
+
+
+class RootKeyInvalid(Exception):
+    """The pinned root key is not one."""
+
+
+def pinned_root_key(file: Path) -> bytes:
+    """The root key that this installation has pinned: 32 bytes.
+
+    Raises:
+        RootKeyInvalid: the file does not hold 64 hexadecimal digits.
+    """
+    try:
+        key = bytes.fromhex(file.read_text("ascii").strip())
+    except (OSError, ValueError) as error:
+        raise RootKeyInvalid(f"{file} holds no root key ({error}): write the key's 64 hexadecimal digits there") from error
+    if len(key) != ROOT_KEY_BYTES:
+        raise RootKeyInvalid(f"{file} holds {len(key)} bytes; an Ed25519 key has {ROOT_KEY_BYTES}")
+    return key
+
+
+class CapsRefused(Exception):
+    """Production pins the caps of its wallets, and what is pinned has to be caps."""
+
+
+def pinned_caps(file: Path, *, production: bool) -> VelocityCaps:
+    """The caps of this installation: JSON such as `{"default_usd": "5000000", "wallets": {"treasury-1": "20000000"}}`.
+
+    Outside production a missing file caps nothing.
+
+    Raises:
+        CapsRefused: production, and there is no file; or it does not hold caps.
+        PrivateFileRefused: somebody else could have changed it.
+    """
+    if file.exists():
+        try:
+            return VelocityCaps.model_validate_json(read_private(file))
+        except ValidationError as error:
+            raise CapsRefused(f"{file} holds no caps: {error}") from error
+    if production:
+        raise CapsRefused(f"{file} is missing: write there how many US dollars may leave each wallet in 24 hours, mode 0600")
+    return VelocityCaps()
+
+
+UNFIT: Final = (
+    RootKeyInvalid,
+    CapsRefused,
+    PrivateFileRefused,
+    ConfinementRefused,
+    ModuleMissing,
+    WrongPin,  # each try brings a real token nearer to its lock
+    MemoryRefused,
+    SealRefused,
+    NotRooted,
+    GenesisRefused,
+    GovernanceBroken,
+)
+"""What a signer ends at with `EXIT_REFUSED`: a person has to look at its installation, or at the log that it was given.
+
+Not a token that is away, or does not answer: it may be back before anybody has looked."""
+TOKEN_AGAIN_SECONDS: Final = 1.0
+"""How long a process waits with its end then, so that it does not start again and again at full speed."""
+
+
+def token_paths(place: TokenPlace) -> list[Path]:
+    """What SoftHSM reads after its token was opened: its configuration and its store, not the PINs that lie beside them."""
+    if place.config_file is None:
+        return []
+    store = place.config_file.parent / SOFTHSM_STORE
+    return [place.config_file, *([store] if store.exists() else [])]
+
+
+def own_folder(description: ClusterDescription, principal: str) -> Path:
+    """Where a signer keeps what is its own: `<runtime>/<principal>`, for nobody else to read."""
+    folder = description.runtime / principal
+    for each in (folder, folder / MEMORY_FOLDER, folder / KEYS_FOLDER):
+        each.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+    return folder

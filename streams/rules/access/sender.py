@@ -1,0 +1,115 @@
+"""Who sent a command, proven by their own key. Pure: the signer asks the same again.
+
+A system signs a digest with a registered Ed25519 key (RFC 8032); a person's FIDO2 key asserts it as a WebAuthn challenge
+(Level 3, section 7.2). Source: architecture, rules 9 and 10; the verification itself is `infra.identity`.
+Left out: what it is that was signed, and what the sender may do (a desk's entitlement, policy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from infra.proofs import base64url, ed25519, webauthn
+from schemas.commands import Authorization, Ed25519Signature, WebAuthnAssertion
+from schemas.events.governance import AccessChanged
+from schemas.firm import Settings
+from schemas.values import PrincipalId
+from streams.rules.firm.view import Governance
+from streams.rules.refusals import base as refusals
+
+COUNTER_AT: Final = 33
+"""Where the signature counter begins in authenticator data (WebAuthn Level 3, section 6.1): four bytes, big-endian."""
+COUNTER_BYTES: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedAssertion:
+    """What a FIDO2 key showed: its assertion, verified, and what its counter has risen to."""
+
+    assertion: WebAuthnAssertion
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a command, proven, and with what."""
+
+    access: AccessChanged
+    key_id: str
+    """Of the Ed25519 key or the FIDO2 credential."""
+    shown: VerifiedAssertion | None = None
+    """None: an Ed25519 key signed."""
+
+    @property
+    def is_person(self) -> bool:
+        """Whether a person acted, with a FIDO2 key of their own."""
+        return self.access.kind == "person" and self.shown is not None
+
+
+def registered(principal: PrincipalId, governance: Governance) -> AccessChanged:
+    """The rights of a principal who has any.
+
+    Raises:
+        PrincipalUnknown, PrincipalRevoked: they have none.
+    """
+    access = governance.principals.get(principal)
+    if access is None:
+        raise refusals.PrincipalUnknown(principal=principal)
+    if access.status != "active":
+        raise refusals.PrincipalRevoked(principal=principal)
+    return access
+
+
+def proven(
+    access: AccessChanged, given: Authorization, signed: bytes, settings: Settings, counters: Mapping[str, int]
+) -> Sender:
+    """The sender, when a key of theirs signed the 32 bytes `signed`. `counters`: the last of each credential.
+
+    Raises:
+        KeyUnknown, SignatureWrong, AssertionWrong, CounterNotRisen: none did.
+    """
+    if isinstance(given, Ed25519Signature):
+        return _by_signature(access, given, signed)
+    return _by_assertion(access, given, signed, settings, counters)
+
+
+def counter_shown(assertion: WebAuthnAssertion) -> int:
+    """The counter in an assertion that was verified before."""
+    data = base64url.decode(assertion.authenticator_data)
+    return int.from_bytes(data[COUNTER_AT : COUNTER_AT + COUNTER_BYTES], "big")
+
+
+def _by_signature(access: AccessChanged, given: Ed25519Signature, signed: bytes) -> Sender:
+    key = next((key for key in access.signing_keys if key.key_id == given.key_id), None)
+    if key is None:
+        raise refusals.KeyUnknown(principal=access.principal, key_id=given.key_id)
+    try:
+        ed25519.verify(bytes.fromhex(key.public_key[2:]), signed, base64url.decode(given.signature))
+    except (ed25519.Ed25519Refused, ValueError) as error:
+        raise refusals.SignatureWrong(key_id=given.key_id, reason=error) from error
+    return Sender(access, given.key_id)
+
+
+def _by_assertion(
+    access: AccessChanged, given: WebAuthnAssertion, challenge: bytes, settings: Settings, counters: Mapping[str, int]
+) -> Sender:
+    credential = next((each for each in access.credentials if each.credential_id == given.credential_id), None)
+    if credential is None:
+        raise refusals.KeyUnknown(principal=access.principal, key_id=given.credential_id)
+    assertion = webauthn.Assertion(given.credential_id, given.authenticator_data, given.client_data_json, given.signature)
+    try:
+        verified = webauthn.verify_assertion(
+            assertion,
+            credential_public_key=bytes.fromhex(credential.public_key[2:]),
+            expected_challenge=challenge,
+            rp_id=settings.webauthn_rp_id,
+            origins=settings.webauthn_origins,
+            previous_counter=counters.get(given.credential_id),
+        )
+    except webauthn.CounterRefused as error:
+        raise refusals.CounterNotRisen(reason=error.reason) from error
+    except webauthn.AssertionRefused as error:
+        raise refusals.AssertionWrong(rule=error.check, reason=error.reason) from error
+    return Sender(access, given.credential_id, VerifiedAssertion(given, verified.counter))

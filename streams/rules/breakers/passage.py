@@ -1,0 +1,90 @@
+"""What is stopped, as far as it concerns an order, and whether the order passes all the same (mission, breakers).
+
+A hard check beside policy, which no rule and no approval lifts. An open breaker lets only an evacuation pass; one that is
+reducing also what lowers exposure, and lowers it for what was tripped: of a contract, a protocol or a counterparty only
+what puts nothing in, of an asset only what does not buy it. A breaker of a whole scope (`*`) concerns every order: of one
+whose protocol or counterparty nobody has named, nobody can say that it is of none. Cancelling, declining and withdrawing
+are no orders and are never stopped. Whoever has an order next asks the same again: execution, the signer, and broadcast
+before it sends. Left out: who trips and resets breakers (`streams.governance`), and what lowers exposure (`exposure`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, assert_never
+
+from schemas.events.base import Refusal
+from schemas.events.facts import BreakerFact
+from schemas.firm import EVERYBODY, BreakerScope, Subject
+from schemas.orders import Effect
+from streams.rules.firm.view import Governance
+from streams.rules.limits.subjects import Subjects
+from streams.rules.refusals.orders import BreakerOpen, BreakerReducing, Refused
+
+
+class Concerned(Protocol):
+    """An order as breakers look at it: `Facts`, or a `stopping.Passage`."""
+
+    @property
+    def effect(self) -> Effect: ...  # noqa: D102 - as in `Facts`
+    @property
+    def breakers(self) -> Sequence[BreakerFact]: ...  # noqa: D102 - as in `Facts`
+    @property
+    def reduces_exposure(self) -> bool: ...  # noqa: D102 - as in `Facts`
+    @property
+    def evacuates(self) -> bool: ...  # noqa: D102 - as in `Facts`
+
+
+def concerning(governance: Governance, subjects: Subjects, effect: Effect) -> list[BreakerFact]:
+    """Every tripped breaker that an order of `subjects` falls under, by scope and subject. Addresses compare without case."""
+    concerned = {(scope, subject.lower()) for scope, subject in _places(subjects, effect) if subject}
+    return [
+        BreakerFact(scope=tripped.scope, subject=tripped.subject, state=tripped.state, tripped_at=tripped.decided_at)
+        for (scope, subject), tripped in sorted(governance.breakers.items())
+        if subject == EVERYBODY or (scope, subject.lower()) in concerned
+    ]
+
+
+def stops(facts: Concerned) -> list[Refused]:
+    """Every breaker that does not let the order pass."""
+    return [_stop(breaker) for breaker in facts.breakers if not _passes(breaker, facts)]
+
+
+def refusals(facts: Concerned) -> list[Refusal]:
+    """The same, as it stands in an event."""
+    return [stop.record() for stop in stops(facts)]
+
+
+def _passes(breaker: BreakerFact, facts: Concerned) -> bool:
+    return facts.evacuates or (breaker.state == "reducing" and facts.reduces_exposure and _lowers(breaker, facts.effect))
+
+
+def _lowers(breaker: BreakerFact, effect: Effect) -> bool:
+    """Whether what lowers exposure as such does not raise that to what was tripped."""
+    match breaker.scope:
+        case "contract" | "protocol" | "counterparty":
+            return effect.spends == 0
+        case "asset":
+            return effect.spends == 0 or effect.receives_asset_id != breaker.subject
+        case "firm" | "desk" | "wallet":
+            return True
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _places(subjects: Subjects, effect: Effect) -> Iterator[tuple[BreakerScope, Subject]]:
+    """All that an order touches: of a swap both assets, of a call both the contract and who gains by it."""
+    yield "desk", subjects.desk
+    yield "wallet", subjects.wallet
+    yield "protocol", subjects.protocol
+    yield "counterparty", subjects.counterparty
+    yield "asset", effect.spends_asset_id
+    yield "asset", effect.receives_asset_id or ""
+    yield "contract", effect.contract
+    yield "contract", effect.counterparty
+
+
+def _stop(breaker: BreakerFact) -> Refused:
+    place = "the firm" if breaker.scope == "firm" else f"{breaker.scope} {breaker.subject}"
+    refused = BreakerOpen if breaker.state == "open" else BreakerReducing
+    return refused(place=place, scope=breaker.scope, subject=breaker.subject)

@@ -1,0 +1,321 @@
+"""Everything the log says about one order, in order and verified as a chain, with the limits reckoned beside it.
+
+The enclave reads the desks' topics whole, from the first record, and folds each partition in the order in which the desk wrote
+it (`position`, gapless over all its topics), each event after the links that came before it. So it knows what every limit had
+been used for at each decision, by its own reckoning. Nothing is believed of a partition whose log contradicts itself: a place
+claimed twice, time that runs backwards, a reservation released while its transaction may still reach the chain.
+Source: architecture, rules 4, 6, 7 and 10. Leaves out what any of it means (`evidence`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from schemas.events.base import Event, OrderEvent
+from schemas.events.lifecycle import (
+    ApprovalWithdrawn,
+    CancellationRequested,
+    Confirmed,
+    OrderClosed,
+    OrderInitiated,
+    PolicyEvaluated,
+    Reverted,
+    SigningRefused,
+    Simulated,
+)
+from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
+from schemas.hash_chain import ChainBroken, Link
+from schemas.partitioning import desk_partition
+from schemas.topics import ORDER_TOPICS, written_by
+from schemas.values import DeskId, Instant, OrderId, Sha256
+from streams.rules.decider import Received
+from streams.rules.limits.ledger import AccountKey, Ledger, LedgerBroken, Units
+from streams.rules.limits.windows import MICROS_PER_SECOND
+from streams.rules.orders.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX
+
+EVIDENCE_TOPICS: Final = tuple(dict.fromkeys([*(topic.name for topic in written_by("desk")), *ORDER_TOPICS]))
+"""What the enclave follows: all that the desk writes, for its positions, and every other link of an order."""
+HELD_EVENTS_MAX: Final = 500_000
+"""Desk events of one partition that wait for others. More means that a topic is missing or that the log is not ours."""
+SPLITS_REMEMBERED_MAX: Final = 1_000
+"""Of one partition. The parts follow their split at once, so one would do."""
+ENDED_REMEMBERED_MICROS: Final = (COMMAND_AGE_SECONDS_MAX + COMMAND_SKEW_SECONDS_MAX) * MICROS_PER_SECOND
+"""Ids of ended orders are kept until the command that began them is too old to begin them again."""
+
+_OF_THE_DESK: Final = frozenset(topic.record for topic in written_by("desk"))
+
+E = TypeVar("E", bound=OrderEvent)
+
+
+class EvidenceBroken(Exception):
+    """The desk's log contradicts itself: nothing on that partition can be derived from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """An order that parts replaced, and the desk's event that says by which."""
+
+    initiated: OrderInitiated
+    closed: OrderClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """An order's whole chain, verified, from its first link to the simulation that is to be answered."""
+
+    links: tuple[OrderEvent, ...]
+    used: Mapping[AccountKey, Units]
+    """What its rolling limits had been used for before it when it was last evaluated, as the enclave reckons it."""
+    ledger: Ledger
+    """What all limits of the desk are used for now, as the enclave reckons it; not to be changed."""
+    position: int
+    """The last of the desk's events that was folded."""
+    splits: tuple[Split, ...] = ()
+    """Of which order it is a part, and that one of which, and so on; empty for a whole order."""
+    withdrawn: tuple[ApprovalWithdrawn, ...] = ()
+    """Approvals that were taken back, so far."""
+    cancelled: CancellationRequested | None = None
+
+    def all(self, kind: type[E]) -> tuple[E, ...]:
+        """Every link of a kind, in order."""
+        return tuple(event for event in self.links if isinstance(event, kind))
+
+
+@dataclass(slots=True)
+class _Chain:
+    """An order's links by sequence, each with its hash."""
+
+    links: dict[int, tuple[OrderEvent, str]] = field(default_factory=dict)
+    used: dict[AccountKey, Units] = field(default_factory=dict)
+    splits: tuple[Split, ...] = ()
+    withdrawn: list[ApprovalWithdrawn] = field(default_factory=list)
+    cancelled: CancellationRequested | None = None
+    contested: str = ""
+    """Why no link of it can be believed."""
+
+    def has(self, *kinds: type[OrderEvent]) -> bool:
+        return any(isinstance(event, kinds) for event, _ in self.links.values())
+
+    def is_out(self) -> bool:
+        """Whether its transaction passed simulation, so that it is signed or may be, and has not failed for certain."""
+        passed = any(isinstance(event, Simulated) and event.verdict == "passed" for event, _ in self.links.values())
+        return passed and not self.has(SigningRefused, Reverted)
+
+
+@dataclass(slots=True)
+class _Writer:
+    """The desk on one partition: how far its log is folded, what waits, each desk's ledger so far."""
+
+    position: int = 0
+    clock: Instant = 0
+    digest: bytes = b""
+    """SHA-256 over the digest before and the last event's: of all that was folded, in its order."""
+    watched: int = 0
+    """A position that somebody remembers from an earlier reading, and what `digest` was there."""
+    watched_digest: str = ""
+    waiting: dict[int, tuple[Event, Sha256]] = field(default_factory=dict)
+    chains: dict[OrderId, _Chain] = field(default_factory=dict)
+    """Of orders that have not ended. Each partition has its own: what is said on another one ends and changes nothing here."""
+    ledgers: defaultdict[DeskId, Ledger] = field(default_factory=lambda: defaultdict(Ledger))
+    splits: OrderedDict[OrderId, tuple[Split, ...]] = field(default_factory=OrderedDict)
+    ended: OrderedDict[OrderId, Instant] = field(default_factory=OrderedDict)
+    broken: str = ""
+    """How its log contradicts itself."""
+
+
+class EvidenceFold:
+    """Collects evidence in any order between topics. Orders that have ended are forgotten."""
+
+    def __init__(self, watched: Mapping[int, int] = MappingProxyType({})) -> None:
+        """`watched`: by partition, a position at which `digest` will be asked for once it is passed."""
+        self._writers: defaultdict[int, _Writer] = defaultdict(_Writer)
+        self._read: dict[tuple[str, int], int] = {}
+        for partition, position in watched.items():
+            self._writers[partition].watched = position
+
+    def accept(self, received: Received) -> None:
+        """Take in the next record of one of `EVIDENCE_TOPICS`; one that was taken in before changes nothing."""
+        event, writer, place = received.record, self._writers[received.partition], (received.topic, received.partition)
+        if received.offset <= self._read.get(place, -1):
+            return
+        self._read[place] = received.offset
+        of_the_desk = type(event) in _OF_THE_DESK
+        if isinstance(event, OrderEvent):
+            if is_misplaced(received, event):
+                if of_the_desk:
+                    writer.broken = f"order {event.order_id} stands on a partition of other desks"
+                return
+            self._link(writer, event, received.digest)
+        if of_the_desk and isinstance(event, Event):
+            _queue(writer, event, received.digest)
+        self._advance(writer)
+
+    def position(self, partition: int) -> int:
+        """Of the last of the desk's events on a partition that was folded."""
+        return self._writers[partition].position
+
+    def digest(self, partition: int, position: int) -> str | None:
+        """Of all the desk's events on a partition up to a position; None for one that is neither watched nor the last."""
+        writer = self._writers[partition]
+        if position == writer.position:
+            return writer.digest.hex()
+        return writer.watched_digest if position == writer.watched else None
+
+    def has_ended(self, received: Received, simulated: Simulated) -> bool:
+        """Whether the order is over, so that there is nothing left to answer: it ended, or was forgotten since it did."""
+        if simulated.order_id in self._writers[received.partition].ended:
+            return True
+        chain = self._writers[received.partition].chains.get(simulated.order_id)
+        is_read = received.offset <= self._read.get((received.topic, received.partition), -1)
+        return is_read and (chain is None or simulated.sequence not in chain.links)
+
+    def dossier(self, received: Received, simulated: Simulated) -> Dossier | None:
+        """The order's chain up to `simulated`, which stands as `received`; None while some of it is still on its way.
+
+        Raises:
+            ChainBroken: the links do not follow from one another.
+            EvidenceBroken: the partition's log contradicts itself.
+        """
+        writer = self._writers[received.partition]
+        self._link(writer, simulated, received.digest)
+        chain = writer.chains[simulated.order_id]
+        if writer.broken:
+            raise EvidenceBroken(writer.broken)
+        if chain.contested or simulated.sequence < 1:
+            raise ChainBroken(chain.contested or f"order {simulated.order_id}: a link without a number")
+        if not _reaches(chain, simulated.sequence):
+            return None
+        links = [chain.links[sequence] for sequence in range(1, simulated.sequence + 1)]
+        tail = Link()
+        for event, digest in links:
+            if event.previous_hash != tail.digest:
+                raise ChainBroken(f"order {event.order_id}: link {event.sequence} does not follow link {tail.sequence}")
+            tail = Link(event.sequence, digest)
+        if any(type(event) in _OF_THE_DESK and event.position > writer.position for event, _ in links):
+            return None
+        return Dossier(
+            links=tuple(event for event, _ in links),
+            used=chain.used,
+            ledger=writer.ledgers[simulated.desk_id],
+            position=writer.position,
+            splits=chain.splits,
+            withdrawn=tuple(chain.withdrawn),
+            cancelled=chain.cancelled,
+        )
+
+    def _link(self, writer: _Writer, event: OrderEvent, digest: str) -> None:
+        if event.order_id in writer.ended:
+            return
+        chain = writer.chains.setdefault(event.order_id, _Chain())
+        known, known_digest = chain.links.setdefault(event.sequence, (event, digest))
+        if known_digest == digest:
+            return
+        chain.contested = f"order {event.order_id}: two different events claim to be link {event.sequence}"
+        if type(event) in _OF_THE_DESK or type(known) in _OF_THE_DESK:
+            writer.broken = writer.broken or chain.contested
+
+    def _advance(self, writer: _Writer) -> None:
+        """Fold in order of position; an event waits for those before it, and for the links before it of its own order."""
+        while not writer.broken and (queued := writer.waiting.get(writer.position + 1)) is not None:
+            event, digest = queued
+            chain = writer.chains.get(event.order_id) if isinstance(event, OrderEvent) else None
+            if isinstance(event, OrderEvent) and chain is not None and not _reaches(chain, event.sequence):
+                return
+            del writer.waiting[event.position]
+            _move(writer, event, digest)
+            if event.decided_at < writer.clock:
+                writer.broken = f"desk event {event.position} was decided before the one before it"
+            writer.clock = event.decided_at
+            if isinstance(event, OrderEvent):
+                self._fold(writer, event, chain)
+            elif isinstance(event, ApprovalWithdrawn | CancellationRequested):
+                _set_beside(writer, event)
+
+    def _fold(self, writer: _Writer, event: OrderEvent, chain: _Chain | None) -> None:
+        if chain is None:
+            writer.broken = f"order {event.order_id} goes on after its end"
+            return
+        try:
+            _reckon(writer.ledgers[event.desk_id], event, chain)
+        except (LedgerBroken, KeyError) as broken:
+            writer.broken = f"desk event {event.position}: {broken}"
+        match event:
+            case OrderInitiated() if event.order.parent_order_id is not None:
+                chain.splits = writer.splits.get(event.order.parent_order_id, ())
+            case LimitReleased() | OrderClosed() if chain.is_out():
+                writer.broken = f"order {event.order_id} was given up while its transaction may still reach the chain"
+            case LimitPosted() if not chain.has(Confirmed):
+                writer.broken = f"order {event.order_id} was posted without having been confirmed"
+            case _:
+                pass
+        if isinstance(event, OrderClosed | LimitPosted) and not writer.broken:
+            del writer.chains[event.order_id]
+            _remember_end(writer, event, chain)
+
+
+def is_misplaced(received: Received, event: OrderEvent) -> bool:
+    """Whether an event stands where its desk's events do not: there its limits and nonces would be counted from nothing."""
+    return received.partition != desk_partition(event.desk_id.encode())
+
+
+def _set_beside(writer: _Writer, event: ApprovalWithdrawn | CancellationRequested) -> None:
+    """What was said of an order while others held its chain; one that has ended needs it no more."""
+    chain = writer.chains.get(event.order_id)
+    if chain is None:
+        return
+    if isinstance(event, ApprovalWithdrawn):
+        chain.withdrawn.append(event)
+    else:
+        chain.cancelled = event
+
+
+def _reaches(chain: _Chain, sequence: int) -> bool:
+    """Whether all links before `sequence` are there."""
+    return all(number in chain.links for number in range(1, sequence))
+
+
+def _queue(writer: _Writer, event: Event, digest: Sha256) -> None:
+    if event.position <= writer.position or event.position in writer.waiting:
+        writer.broken = writer.broken or f"two desk events claim position {event.position}"
+    writer.waiting[event.position] = event, digest
+    if len(writer.waiting) > HELD_EVENTS_MAX:
+        writer.broken = f"desk event {writer.position + 1} is missing; {len(writer.waiting)} later ones are here"
+
+
+def _move(writer: _Writer, event: Event, digest: Sha256) -> None:
+    writer.position = event.position
+    writer.digest = hashlib.sha256(writer.digest + bytes.fromhex(digest)).digest()
+    if event.position == writer.watched:
+        writer.watched_digest = writer.digest.hex()
+
+
+def _reckon(ledger: Ledger, event: OrderEvent, chain: _Chain) -> None:
+    """The desk's ledger after `event`, kept by the desk's own rules; at an evaluation, what its limits were used for."""
+    match event:
+        case LimitReserved():
+            ledger.reserve(event.order_id, event.reserved)
+        case LimitReleased():
+            ledger.release(event.order_id)
+        case LimitPosted():
+            ledger.post(event.order_id, event.decided_at)
+        case PolicyEvaluated():
+            ledger.evaluated(event.facts.limits, event.decided_at)
+            chain.used = ledger.used_by_others(event.order_id, event.facts.limits)
+        case _:
+            pass
+
+
+def _remember_end(writer: _Writer, event: OrderClosed | LimitPosted, chain: _Chain) -> None:
+    first = chain.links.get(1)
+    if isinstance(event, OrderClosed) and event.child_order_ids and first is not None and isinstance(first[0], OrderInitiated):
+        writer.splits[event.order_id] = (Split(first[0], event), *chain.splits)
+    if len(writer.splits) > SPLITS_REMEMBERED_MAX:
+        writer.splits.popitem(last=False)
+    writer.ended[event.order_id] = event.decided_at
+    while next(iter(writer.ended.values())) + ENDED_REMEMBERED_MICROS < writer.clock:
+        writer.ended.popitem(last=False)

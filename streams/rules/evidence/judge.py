@@ -1,0 +1,82 @@
+"""`judge`: whether the transaction at the end of an order's chain may be signed (architecture, rule 10).
+
+Pure: evidence in, verdict out. Every check derives something again and compares; the first that fails refuses, by name. Shared
+by the enclave and by whoever verifies its signatures later. In order: the chain's shape and the positions of governance that
+its decisions name (`case`); whether it was decided rightly then (`decided`); whether the bytes are the order's own
+(`payload`); whether it still holds (`today`).
+Left out: what each signer remembers for itself (`streams.judging`): nonces, the wallet's velocity, older logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from infra.ethereum import transaction
+from infra.ethereum.calldata import CalldataRefused
+from schemas.events.base import Refusal
+from schemas.events.facts import PriceFact
+from schemas.events.lifecycle import Approved
+from schemas.values import TEXT_CHARACTERS_MAX, Instant
+from streams.rules.actions.compilation import NotCompilable
+from streams.rules.evidence import decided, payload, today
+from streams.rules.evidence.authority import Overtaken, Unproven
+from streams.rules.evidence.case import GovernanceLog, case_of, shape_of
+from streams.rules.evidence.dossier import Dossier
+from streams.rules.refusals.orders import Refused
+
+Unsignable = (
+    *(Unproven, Refused, transaction.TransactionInvalid, NotCompilable, CalldataRefused),
+    *(ValueError, ArithmeticError, LookupError),
+)
+"""What deriving something again can end in, when the log does not hold: numbers out of every range among it. Whatever a log
+can say must refuse one order and never end the process: the log stays, and every start would end the same way."""
+CHECKS: Final = (*decided.CHECKS, *payload.CHECKS, *today.CHECKS)
+INVESTIGATE: Final = "nothing was signed; find out who wrote what the enclave could not derive, then place the order again"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `judge` found: the names of all checks passed, and the refusal of the one that failed, if one did."""
+
+    passed: tuple[str, ...]
+    refusal: Refusal | None = None
+    policy_hash: str = ""
+    """Of the policy that allowed it last."""
+    governance_position: int = 0
+    """Of the governance that it was judged on last."""
+    approved: Approved | None = None
+    """What was found to be as it should; None when something refused."""
+    amount_usd: Decimal = Decimal(0)
+    """What the order was worth when it was approved."""
+
+
+def judge(dossier: Dossier, history: GovernanceLog, observed: Mapping[int, PriceFact], now: Instant) -> Verdict:
+    """Whether the transaction at the end of `dossier` may be signed at `now`. Never raises for what a log could say.
+
+    `observed` are observations of prices by their offset on `price-observed`.
+    """
+    passed: list[str] = []
+    position = history.view.position
+    name = "chain-shape"
+    try:
+        shape = shape_of(dossier, now)
+        passed.append(name)
+        name = "governance"
+        case = case_of(dossier, shape, history, observed, now)
+        passed.append(name)
+        for name, check in CHECKS:
+            check(case)
+            passed.append(name)
+    except Unsignable as reason:
+        remedy = reason.remedy if isinstance(reason, Overtaken) else INVESTIGATE
+        return Verdict(tuple(passed), refusal_of(name, str(reason), remedy), "", position)
+    amount_usd = shape.allowed.facts.amount_usd
+    return Verdict(tuple(passed), None, case.today.policy.policy_hash, position, shape.approved, amount_usd)
+
+
+def refusal_of(check: str, reason: str, remedy: str = INVESTIGATE) -> Refusal:
+    """A refusal for people to act on: `check` names what could not be derived again, or holds no longer."""
+    return Refusal(check=check, message=reason[:TEXT_CHARACTERS_MAX], remedy=remedy[:TEXT_CHARACTERS_MAX])

@@ -1,0 +1,289 @@
+"""One payload for one nonce, whatever anybody says (architecture, rule 10). Pure, but that it is a fold in place.
+
+Decides that a wallet's nonce on a chain has one payload for ever, but for two:
+ - a recorded replacement: `Simulated.replaces` names the transaction that was signed for it, and the new one is the same
+   order's same call, or an empty transfer to the wallet itself for an order that was cancelled;
+ - an overtaking (ADR 15): nobody knows of a signature for the nonce, the log says of every order that claimed it that it was
+   refused, and `Simulated.overtakes` names the newest of these claims.
+Both only with both fees a tenth higher than those of all before: whichever gets to the chain first, there is one at the end.
+And that an order has one nonce, and none once it was refused. Leaves out which nonce is next (`evidence.signing`), and
+who wants replacements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from infra.ethereum import transaction
+from infra.ethereum.outbidding import PRICE_BUMP_PERCENT, outbidding
+from infra.ethereum.safe import transaction as safe_transaction
+from schemas.events.lifecycle import Claim, Signed, SigningRefused, Simulated, UnsignedTransaction
+from schemas.keys import KeyBackend
+from schemas.values import BaseUnits, Hash32, Instant, OrderId, Record, Sha256, Usd, WalletId
+
+NONCES_REMEMBERED_MAX: Final = 256
+"""Per wallet and chain. Older nonces are refused unseen: they are on the chain by then, or nothing after them is."""
+NO_INPUT: Final = "0x"
+
+Account = tuple[WalletId, int]
+"""A wallet on a chain."""
+
+
+class Payload(Record):
+    """What is to be signed for a nonce, as far as it must be known again."""
+
+    wallet_id: WalletId
+    chain_id: Annotated[int, Field(ge=1)]
+    nonce: Annotated[int, Field(ge=0)]
+    order_id: OrderId
+    digest: Sha256
+    """SHA-256 of the unsigned transaction's bytes as they were simulated."""
+    call: Sha256
+    """SHA-256 of receiver, value and input: what it does."""
+    is_empty: bool
+    """Whether it sends nothing to the wallet itself."""
+    max_fee_per_gas: BaseUnits
+    max_priority_fee_per_gas: BaseUnits
+    backend: KeyBackend
+    amount_usd: Usd
+    claimed_at: Instant
+    replaces: Hash32 | None = None
+    overtakes: Sha256 | None = None
+
+    @property
+    def account(self) -> Account:
+        """Whose nonce it is."""
+        return self.wallet_id, self.chain_id
+
+    @property
+    def claim(self) -> Claim:
+        """What others need to know of it to overtake it."""
+        return Claim(
+            digest=self.digest,
+            max_fee_per_gas=self.max_fee_per_gas,
+            max_priority_fee_per_gas=self.max_priority_fee_per_gas,
+            key_backend=self.backend,
+            amount_usd=self.amount_usd,
+        )
+
+
+def payload_of(simulated: Simulated, backend: KeyBackend, amount_usd: Usd, now: Instant) -> Payload:
+    """What a simulation asks to be signed."""
+    return _payload(simulated, simulated.transaction, backend, amount_usd, now)
+
+
+def payload_signed(signed: Signed) -> Payload:
+    """What was signed, from the bytes on the log; of a Safe, as it was before its owners' signatures were in it.
+
+    Raises:
+        TransactionInvalid, CalldataRefused: it is no transaction that anybody here would sign.
+    """
+    unsigned, _ = transaction.decode_raw(bytes.fromhex(signed.raw_transaction[2:]))
+    if signed.key_backend == "safe":
+        unsigned = replace(unsigned, data=safe_transaction.without_signatures(unsigned.data))
+    return _payload(
+        signed, transaction.to_record(unsigned), signed.key_backend, signed.amount_usd or Decimal(0), signed.decided_at
+    )
+
+
+def _payload(
+    event: Simulated | Signed, unsigned: UnsignedTransaction, backend: KeyBackend, amount_usd: Usd, at: Instant
+) -> Payload:
+    return Payload(
+        wallet_id=event.wallet_id,
+        chain_id=unsigned.chain_id,
+        nonce=unsigned.nonce,
+        order_id=event.order_id,
+        digest=digest_of(unsigned),
+        call=_call(unsigned),
+        is_empty=(unsigned.to, unsigned.value, unsigned.input) == (event.wallet, 0, NO_INPUT),
+        max_fee_per_gas=unsigned.max_fee_per_gas,
+        max_priority_fee_per_gas=unsigned.max_priority_fee_per_gas,
+        backend=backend,
+        amount_usd=amount_usd,
+        claimed_at=at,
+        replaces=event.replaces,
+        overtakes=event.overtakes,
+    )
+
+
+def payload_refused(refused: SigningRefused, claim: Claim) -> Payload:
+    """What an order left behind when it was refused, as far as its refusal tells."""
+    return Payload(
+        wallet_id=refused.wallet_id,
+        chain_id=refused.chain_id,
+        nonce=refused.nonce,
+        order_id=refused.order_id,
+        digest=claim.digest,
+        call=claim.digest,
+        is_empty=False,
+        max_fee_per_gas=claim.max_fee_per_gas,
+        max_priority_fee_per_gas=claim.max_priority_fee_per_gas,
+        backend=claim.key_backend,
+        amount_usd=claim.amount_usd,
+        claimed_at=refused.decided_at,
+    )
+
+
+def digest_of(unsigned: UnsignedTransaction) -> Sha256:
+    """SHA-256 of the bytes to be signed: by it a payload is known."""
+    return hashlib.sha256(bytes.fromhex(unsigned.signing_payload[2:])).hexdigest()
+
+
+def _call(unsigned: UnsignedTransaction) -> Sha256:
+    return hashlib.sha256(f"{unsigned.to}|{unsigned.value}|{unsigned.input}".encode()).hexdigest()
+
+
+class ClaimedPayload(Record):
+    """A payload that was claimed, and what became of it."""
+
+    payload: Payload
+    transaction_hash: str = ""
+    """Of the signed transaction; empty: no signature is known of."""
+    answer: str = ""
+    """The `Signed` that says so, as JSON, until it is seen on the log."""
+    refused: bool = False
+    """Whether the log says that its order was refused: it is not signed any more, and may be overtaken."""
+
+
+@dataclass(slots=True)
+class AccountBook:
+    """What was claimed for one wallet on one chain."""
+
+    by_nonce: dict[int, list[ClaimedPayload]] = field(default_factory=dict)
+    """Each nonce's payloads, the newest last; more than one only by replacement or overtaking."""
+    floor: int = 0
+    """Nonces below it are forgotten."""
+
+    def forget(self, nonce: int) -> None:
+        """Forget a nonce and all before it: none of them is signed for again."""
+        self.floor = max(self.floor, nonce + 1)
+        self.by_nonce = {each: spoken for each, spoken in self.by_nonce.items() if each >= self.floor}
+
+
+class PayloadBook:
+    """All payloads that are remembered."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[Account, AccountBook] = {}
+
+    def found(self, payload: Payload) -> ClaimedPayload | None:
+        """What is remembered of exactly this payload of this order."""
+        for spoken in self.of(payload.account, payload.nonce):
+            if (spoken.payload.digest, spoken.payload.order_id) == (payload.digest, payload.order_id):
+                return spoken
+        return None
+
+    def of(self, account: Account, nonce: int) -> list[ClaimedPayload]:
+        """All payloads of a nonce, the newest last."""
+        book = self.accounts.get(account)
+        return [] if book is None else book.by_nonce.get(nonce, [])
+
+    def refusal(self, payload: Payload, *, is_cancelled: bool) -> str | None:
+        """Why a payload must not be signed; None when it may. One that was claimed may be signed while its order stands."""
+        spoken = self.of(payload.account, payload.nonce)
+        found = self.found(payload)
+        if found is not None:
+            return _ended(found, is_newest=found is spoken[-1])
+        book = self.accounts.get(payload.account, AccountBook())
+        if payload.nonce < book.floor:
+            return f"nonce {payload.nonce} of wallet {payload.wallet_id} was used long ago"
+        remembered = ((nonce, each.payload.order_id) for nonce, known in book.by_nonce.items() for each in known)
+        for nonce, order_id in remembered:
+            if order_id == payload.order_id and nonce != payload.nonce:
+                return f"order {payload.order_id} has nonce {nonce} of wallet {payload.wallet_id} already"
+        if not spoken:
+            before = payload.replaces or payload.overtakes
+            return None if before is None else f"{before}, which is to be replaced or overtaken, is not known"
+        if payload.overtakes is not None:
+            return _overtaking_refusal(spoken, payload)
+        return _replacement_refusal(spoken[-1], payload, is_cancelled=is_cancelled)
+
+    def put(self, spoken: ClaimedPayload) -> None:
+        """Remember it in place of what was known of the same payload, or after what it replaces; forget the oldest nonces.
+
+        What the log tells of after a restart was there before what is claimed still: it was overtaken by that.
+        """
+        payload = spoken.payload
+        book = self.accounts.setdefault(payload.account, AccountBook())
+        if payload.nonce < book.floor:
+            return
+        known = book.by_nonce.setdefault(payload.nonce, [])
+        places = [place for place, each in enumerate(known) if each.payload.digest == payload.digest]
+        if places:
+            known[places[0]] = spoken
+        else:
+            standing = [place for place, each in enumerate(known) if not each.refused]
+            known.insert(standing[0] if spoken.refused and standing else len(known), spoken)
+        while len(book.by_nonce) > NONCES_REMEMBERED_MAX:
+            book.forget(min(book.by_nonce))
+
+    def refuse(self, account: Account, nonce: int, order_id: OrderId) -> None:
+        """The log says that an order was refused. What was signed for it all the same stays what it is."""
+        known = self.of(account, nonce)
+        for place, each in enumerate(known):
+            if each.payload.order_id == order_id and not each.transaction_hash:
+                known[place] = each.model_copy(update={"refused": True})
+
+    def drop(self, payload: Payload) -> None:
+        """Forget a payload that was claimed and not signed."""
+        book = self.accounts[payload.account]
+        left = [each for each in book.by_nonce.pop(payload.nonce) if each.payload.digest != payload.digest]
+        if left:
+            book.by_nonce[payload.nonce] = left
+
+    def knows(self, account: Account, nonce: int) -> bool:
+        """Whether anything is remembered for a nonce, if only that it was used long ago."""
+        book = self.accounts.get(account)
+        return book is not None and (nonce < book.floor or nonce in book.by_nonce)
+
+
+def _replacement_refusal(earlier: ClaimedPayload, later: Payload, *, is_cancelled: bool) -> str | None:
+    """Why `later` must not take the nonce of what was claimed before; None: it is a recorded replacement."""
+    before = earlier.payload
+    where = f"nonce {before.nonce} of wallet {before.wallet_id}"
+    if later.replaces is None or later.replaces != earlier.transaction_hash:
+        return f"{where} belongs to another payload, of order {before.order_id}"
+    if later.order_id != before.order_id:
+        return f"{where} belongs to order {before.order_id}, and only that order's own transaction may be replaced"
+    if later.call != before.call and not (later.is_empty and is_cancelled):
+        return f"the replacement at {where} does something else, and is no empty transfer of a cancelled order"
+    return _fees_refusal(before, later)
+
+
+def _ended(found: ClaimedPayload, *, is_newest: bool) -> str | None:
+    """Why what was claimed before must not be signed (again); what was signed may be seen by anybody already."""
+    if found.transaction_hash or (is_newest and not found.refused):
+        return None
+    return f"order {found.payload.order_id} was refused, and nonce {found.payload.nonce} is no longer its"
+
+
+def _overtaking_refusal(earlier: list[ClaimedPayload], later: Payload) -> str | None:
+    """Why `later` must not take the nonce of what others may have signed; None: nothing of it counts, and it is outbid."""
+    newest, where = earlier[-1].payload, f"nonce {later.nonce} of wallet {later.wallet_id}"
+    if later.replaces is not None:
+        return f"a transaction at {where} cannot both replace a transaction and overtake a claim"
+    if later.overtakes != newest.digest:
+        return f"{where} belongs to another payload, of order {newest.order_id}, than the one that is to be overtaken"
+    for each in earlier:
+        if each.transaction_hash:
+            return f"{where} was signed for order {each.payload.order_id}: there is nothing to overtake"
+        if not each.refused or each.payload.order_id == later.order_id:
+            return f"{where} belongs to order {each.payload.order_id}, and no other order was given it on the log"
+    return next(filter(None, (_fees_refusal(each.payload, later) for each in earlier)), None)
+
+
+def _fees_refusal(before: Payload, later: Payload) -> str | None:
+    """Why nodes would not let `later` take the place of what was before; None when they would."""
+    fees = (before.max_fee_per_gas, later.max_fee_per_gas), (before.max_priority_fee_per_gas, later.max_priority_fee_per_gas)
+    if all(new >= outbidding(old) for old, new in fees):
+        return None
+    return (
+        f"the transaction at nonce {later.nonce} of wallet {later.wallet_id} does not raise both fees of the one before by "
+        f"{PRICE_BUMP_PERCENT} %: nodes would drop it"
+    )

@@ -1,0 +1,85 @@
+"""Signatures that stand on the log and that a memory does not know: it was lost, or another signer made them.
+
+They are kept as they are until their wallet comes up, because taking bytes apart costs more than reading them, and most
+wallets' past is never asked for. Only the newest of each wallet are kept; older nonces are refused unseen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from decimal import Decimal
+
+from infra.ethereum.calldata import CalldataRefused
+from infra.ethereum.transaction import TransactionInvalid
+from schemas.events.lifecycle import Signed
+from schemas.values import Sha256
+from streams.rules.evidence.memory.payloads import (
+    NONCES_REMEMBERED_MAX,
+    Account,
+    AccountBook,
+    ClaimedPayload,
+    Payload,
+    PayloadBook,
+    payload_signed,
+)
+
+
+class SignaturesOnLog:
+    """What is to be put into the book before it is asked about an account."""
+
+    def __init__(self, book: PayloadBook) -> None:
+        self._book = book
+        self._waiting: defaultdict[Account, dict[int, Signed]] = defaultdict(dict)
+
+    def knows(self, account: Account, nonce: int) -> bool:
+        """Whether the book has the nonce, or will have it."""
+        return nonce in self._waiting.get(account, ()) or self._book.knows(account, nonce)
+
+    def hear(self, signed: Signed) -> None:
+        """Keep it; beyond the bound, forget the oldest."""
+        account = (signed.wallet_id, signed.chain_id)
+        waiting = self._waiting[account]
+        waiting[signed.nonce] = signed
+        if len(waiting) > NONCES_REMEMBERED_MAX:
+            oldest = min(waiting)
+            del waiting[oldest]
+            self._book.accounts.setdefault(account, AccountBook()).forget(oldest)
+
+    def settle_all(self) -> None:
+        """Put everything into the book."""
+        for account in list(self._waiting):
+            self.settle(account)
+
+    def settle(self, account: Account) -> None:
+        """Put all of an account into the book."""
+        for nonce in sorted(self._waiting.get(account, ())):
+            signed = self._waiting[account].pop(nonce)
+            self._book.put(ClaimedPayload(payload=_payload(signed), transaction_hash=signed.transaction_hash))
+
+
+def _payload(signed: Signed) -> Payload:
+    """What was signed. Bytes that are no transaction use their nonce up all the same, for a payload that nobody can offer."""
+    try:
+        found = payload_signed(signed)
+    except (TransactionInvalid, CalldataRefused):
+        return _unknown(signed)
+    return found if (found.chain_id, found.nonce) == (signed.chain_id, signed.nonce) else _unknown(signed)
+
+
+def _unknown(signed: Signed) -> Payload:
+    digest: Sha256 = hashlib.sha256(signed.raw_transaction.encode()).hexdigest()
+    return Payload(
+        wallet_id=signed.wallet_id,
+        chain_id=signed.chain_id,
+        nonce=signed.nonce,
+        order_id=signed.order_id,
+        digest=digest,
+        call=digest,
+        is_empty=False,
+        max_fee_per_gas=0,
+        max_priority_fee_per_gas=0,
+        backend=signed.key_backend,
+        amount_usd=signed.amount_usd or Decimal(0),
+        claimed_at=signed.decided_at,
+    )

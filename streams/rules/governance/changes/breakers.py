@@ -1,0 +1,81 @@
+"""Which breaker may be tripped, by whom, and how far (mission; architecture, rules 13 and 15).
+
+Tripping is immediate: one word of somebody whom policy lets do it is enough, and a breaker that stops nothing is refused, since
+somebody would rely on it. A breaker goes only further this way, from reducing to open; back is a reset, which takes a quorum
+(`proposals`). Left out: what a tripped breaker stops (the desk, execution, the signer and broadcast each see to it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from types import MappingProxyType
+from typing import Final
+
+from schemas.events.governance import BreakerTripped
+from schemas.firm import EVERYBODY, BreakerScope, BreakerState, Subject
+from schemas.firm_commands import TripBreaker
+from streams.rules.firm.view import Governance
+from streams.rules.governance.changes import authority
+from streams.rules.governance.changes.intake import Accepted
+from streams.rules.refusals import governance as refusals
+
+_SEVERITY: Final[MappingProxyType[BreakerState, int]] = MappingProxyType({"reducing": 1, "open": 2})
+
+_SUBJECTS: Final[MappingProxyType[BreakerScope, Callable[[Governance], Collection[str]]]] = MappingProxyType(
+    {
+        "firm": lambda _firm: (),
+        "desk": lambda firm: firm.desks,
+        "wallet": lambda firm: firm.wallets,
+        "asset": lambda firm: firm.assets,
+        "contract": lambda firm: {address for _, address in firm.contracts},
+        "protocol": lambda firm: {each.protocol for each in firm.contracts.values() if each.protocol},
+        "counterparty": lambda firm: {each.counterparty for each in firm.contracts.values() if each.counterparty},
+    }
+)
+
+
+def trip(accepted: Accepted, body: TripBreaker) -> BreakerTripped:
+    """The breaker as it is tripped.
+
+    Raises:
+        Refused: there is nothing to stop, it is stopped already, or the sender may not.
+    """
+    firm = accepted.firm
+    check_subject(firm, body.scope, body.subject)
+    present = firm.breakers.get((body.scope, body.subject))
+    if present is not None and not goes_further(present, body.state):
+        raise refusals.BreakerTrippedAlready(scope=body.scope, subject=body.subject, present=present.state)
+    authority.check_at_once(accepted, body)
+    return BreakerTripped(
+        scope=body.scope,
+        subject=body.subject,
+        state=body.state,
+        reason=body.reason,
+        tripped_by=accepted.sender.access.principal,
+        command=accepted.command,
+    )
+
+
+def goes_further(present: BreakerTripped | None, state: BreakerState) -> bool:
+    """Whether tripping a breaker into `state` stops more than it does at present."""
+    return present is None or _SEVERITY[state] > _SEVERITY[present.state]
+
+
+def check_subject(firm: Governance, scope: BreakerScope, subject: Subject) -> None:
+    """Return if the breaker could stop anything.
+
+    Raises:
+        BreakerSubjectUnknown: it could not.
+    """
+    if subject != EVERYBODY and subject not in _SUBJECTS[scope](firm):
+        raise refusals.BreakerSubjectUnknown(scope=scope, subject=subject)
+
+
+def check_tripped(firm: Governance, scope: BreakerScope, subject: Subject) -> None:
+    """Return if there is something to reset.
+
+    Raises:
+        BreakerNotTripped: there is not.
+    """
+    if (scope, subject) not in firm.breakers:
+        raise refusals.BreakerNotTripped(scope=scope, subject=subject)

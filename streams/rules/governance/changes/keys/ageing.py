@@ -1,0 +1,31 @@
+"""When a key is older than was agreed to: a warning, once for each key and each renewal of its shares. Pure.
+
+From time alone, like the end of a proposal: whoever has the log finds the same. It stops nothing; people rotate keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from schemas.events.keys import RotationDue
+from schemas.values import Instant
+from streams.rules.firm.keys import KeyStanding
+from streams.rules.firm.view import Governance
+
+DAY_MICROS: Final = 86_400_000_000
+
+
+def rotations_due(firm: Governance, now: Instant) -> Iterator[RotationDue]:
+    """Yield a warning of each key that has become due and that nobody was warned of."""
+    for known in firm.keys.values():
+        since = due_at(known)
+        if since is not None and since <= now and not known.is_due:
+            yield RotationDue(key_id=known.key_id, epoch=known.epoch or None, since=since)
+
+
+def due_at(known: KeyStanding) -> Instant | None:
+    """When a key should be rotated; None of one that is not used any more, or of which nobody agreed how old it may be."""
+    if known.generated is None or known.status not in ("active", "suspended"):
+        return None
+    return known.renewed_at + known.generated.rotate_after_days * DAY_MICROS

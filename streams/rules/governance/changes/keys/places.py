@@ -1,0 +1,78 @@
+"""Where each key is and which account it is for, as far as governance has said. Pure.
+
+A key that was ordered is known by its report; one that stood in genesis as a wallet's, or as an owner's of a Safe, by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from schemas.events.governance import WalletAssigned
+from schemas.keys import ActivateKey, GenerateKey, KeyBackend, KeyChange, KeyId, RotateKey
+from schemas.values import Address
+from streams.rules.firm.keys import KeyStanding
+from streams.rules.firm.view import Governance
+
+
+class KeyPlace(NamedTuple):
+    """Where a key is, and the account that it signs for."""
+
+    backend: KeyBackend
+    address: Address
+
+
+def place_of(firm: Governance, key_id: KeyId) -> KeyPlace | None:
+    """Where a key is; None when nobody has said that there is one."""
+    known = firm.keys.get(key_id)
+    if known is not None and known.generated is not None:
+        return KeyPlace(known.generated.backend, known.generated.address)
+    found = (place for wallet in firm.wallets.values() for named, place in _named_by(wallet) if named == key_id)
+    return next(found, None)
+
+
+def standing_of(firm: Governance, key_id: KeyId) -> KeyStanding:
+    """What is known of a key that exists, or that is to be made."""
+    return firm.keys.get(key_id) or KeyStanding(key_id)
+
+
+def is_taken(firm: Governance, key_id: KeyId) -> bool:
+    """Whether a new key could not have this id: there is such a key, there was, or it is being made."""
+    known = firm.keys.get(key_id)
+    if place_of(firm, key_id) is not None or (known is not None and known.status != "ordered"):
+        return True
+    orders = (each.open_order for each in firm.keys.values() if each.open_order is not None)
+    return any(_makes(order.change) == key_id for order in orders)
+
+
+def wallets_of(firm: Governance, key_id: KeyId) -> list[str]:
+    """The wallets that it signs for: its own, and Safes of which it is an owner or the executor."""
+    return [wallet.wallet_id for wallet in firm.wallets.values() if any(named == key_id for named, _ in _named_by(wallet))]
+
+
+def backend_said(change: KeyChange) -> KeyBackend | None:
+    """The backend that a change itself names; None when it is that of the key."""
+    match change:
+        case GenerateKey():
+            return change.backend
+        case ActivateKey():
+            return change.key_backend
+        case _:
+            return None
+
+
+def _named_by(wallet: WalletAssigned) -> Iterator[tuple[KeyId, KeyPlace]]:
+    yield wallet.key_id, KeyPlace(wallet.key_backend, wallet.address)
+    if wallet.safe is not None:
+        for holder in (*wallet.safe.owners, wallet.safe.executor):
+            yield holder.key_id, KeyPlace(holder.key_backend, holder.address)
+
+
+def _makes(change: object) -> KeyId | None:
+    match change:
+        case GenerateKey():
+            return change.key_id
+        case RotateKey() if change.successor:
+            return change.successor
+        case _:
+            return None

@@ -1,0 +1,85 @@
+"""Whether what is proposed could be put in force: the same checks that genesis went through, on the firm as it would be.
+
+A policy that does not parse, does not fit what it will be told, denies everything, or asks for quorums that nobody could meet;
+limits in the wrong unit; rights that would leave a quorum of the policy in force without enough people: each is refused with
+all that is wrong with it. Somebody's access is taken away even if orders then find nobody to approve them, for a key that was
+stolen cannot wait; but not if nobody could change the firm any more. Pure. Leaves out back-testing against the log, which
+shows what a policy would have decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas.events.governance import AccessChanged, PolicyActivated
+from schemas.firm import Access
+from streams.rules.firm.view import Governance
+from streams.rules.governance.review import access as rights
+from streams.rules.governance.review import limits, settings
+from streams.rules.policy import review
+from streams.rules.refusals.governance import NothingChanges, ProposalUnusable
+
+
+def check_policy(firm: Governance, policy: PolicyActivated) -> None:
+    """Return if `policy` could follow the one in force.
+
+    Raises:
+        NothingChanges, ProposalUnusable: it could not.
+    """
+    if firm.policy is not None and _content(policy) == _content(firm.policy):
+        raise NothingChanges
+    _refuse(policy_problems(firm, policy))
+
+
+def policy_problems(firm: Governance, policy: PolicyActivated) -> list[str]:
+    """Everything that speaks against `policy` in this firm, a sentence each."""
+    active = tuple(access for access in firm.principals.values() if access.status == "active")
+    return [
+        *limits.problems(policy.limits, known_subjects(firm)),
+        *settings.problems(policy.settings),
+        *review.problems(policy, active),
+    ]
+
+
+def check_access(firm: Governance, access: Access) -> None:
+    """Return if these rights could be given.
+
+    Raises:
+        NothingChanges, ProposalUnusable: they could not.
+    """
+    present = firm.principals.get(access.principal)
+    if present is not None and Access.model_validate(present.model_dump(include=set(Access.model_fields))) == access:
+        raise NothingChanges
+    if present is not None and present.kind != access.kind:
+        raise ProposalUnusable(problems=f"principal {access.principal}: is a {present.kind}, and stays one")
+    others = [each for each in firm.principals.values() if each.principal != access.principal]
+    changed = AccessChanged.model_validate(dict(access))
+    found = list(rights.problems([*others, access], firm.desks))
+    if firm.policy is not None and not found:
+        check = review.problems if access.status == "active" else review.locked_in
+        found = list(check(firm.policy, tuple(each for each in [*others, changed] if each.status == "active")))
+    _refuse(found)
+
+
+def known_subjects(firm: Governance) -> limits.KnownSubjects:
+    """Who and what there is that a limit could be on."""
+    addresses = {address for _, address in firm.contracts}
+    return {
+        "trader": set(firm.principals),
+        "wallet": set(firm.wallets),
+        "asset": set(firm.assets),
+        "destination": addresses,
+        "contract": addresses,
+        "protocol": {each.protocol for each in firm.contracts.values() if each.protocol},
+        "counterparty": {each.counterparty for each in firm.contracts.values() if each.counterparty},
+        "desk": firm.desks,
+    }
+
+
+def _content(policy: PolicyActivated) -> tuple[object, ...]:
+    return policy.cedar, policy.cedar_schema, policy.limits, policy.settings
+
+
+def _refuse(problems: Iterable[str]) -> None:
+    if found := list(problems):
+        raise ProposalUnusable(problems="; ".join(found))

@@ -1,0 +1,60 @@
+"""How a log begins: what governance has to write, given the signed genesis and what its topics hold (architecture, rule 2).
+
+Topics that are empty get all genesis events; topics that are not must begin with exactly these, or the installation and its
+log do not belong together. What follows them is decided from commands (`streams.rules.governance.changes`). Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.events.base import Event, FirmEvent
+from schemas.hash_chain import Link
+from schemas.values import Instant
+from streams.rules.chaining import Sealed, seal
+from streams.rules.governance.genesis import SignedGenesis, digest, events
+
+
+class GenesisMismatch(Exception):
+    """The log's governance is not what the genesis file gives."""
+
+
+def decide(genesis: SignedGenesis, present: Sequence[FirmEvent], now: Instant) -> tuple[Sealed, ...]:
+    """Return the sealed events to write, at `now`; none when all of them are `present` already, in any order.
+
+    Raises:
+        GenesisMismatch: the log begins with something else.
+    """
+    if not present:
+        return _sealed(genesis, now)
+    there = sorted(present, key=lambda event: event.position)
+    expected = [sealed.recorded.event for sealed in _sealed(genesis, there[0].decided_at)]
+    for wanted, found in zip(expected, there, strict=False):
+        if wanted != found:
+            raise GenesisMismatch(
+                f"governance event {wanted.position} of the log is {_shown(found)}; the genesis file gives {_shown(wanted)}. "
+                "Start with the genesis file that this log began with, or with an empty log"
+            )
+    if len(there) < len(expected):
+        raise GenesisMismatch(
+            f"the log holds {len(there)} governance events, the genesis file gives {len(expected)}. "
+            "Start with the genesis file that this log began with, or with an empty log"
+        )
+    return ()
+
+
+def _sealed(genesis: SignedGenesis, now: Instant) -> tuple[Sealed, ...]:
+    cause = digest(genesis)
+    return tuple(
+        seal(event, position=position, now=now, causation=cause, tail=Link())
+        for position, event in enumerate(events(genesis), start=1)
+    )
+
+
+def _shown(event: Event) -> str:
+    """Return an event's kind and what it is about, short enough for a message."""
+    subject = next((getattr(event, name) for name in _SUBJECTS if hasattr(event, name)), "")
+    return f"{type(event).__name__} {subject} (caused by {event.causation_id[:12]}…)".replace("  ", " ")
+
+
+_SUBJECTS = ("principal", "asset_id", "wallet_id", "address", "policy_hash", "root_public_key")

@@ -1,0 +1,119 @@
+"""Whether a wallet makes sense where it would be: its desk, its chain, where it is evacuated to, who signs for a Safe.
+
+For genesis and for every wallet that is activated after it. No two wallets count the same account's nonces: those of a Safe
+are its executor's. Pure. Sources: Safe 1.4.1 (owners are distinct, the threshold is at most their number). Leaves out what
+only a chain knows: whether a Safe is at its address, with these owners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from infra.ethereum.safe.signatures import unfit
+from schemas.keys import KeyBackend, SafeAccount
+from schemas.values import Address, DeskId, WalletId
+from streams.rules.governance.review.access import repeated
+
+ZERO_ADDRESS: Final = "0x" + 40 * "0"
+
+
+class WalletSaid(Protocol):
+    """What genesis, a proposal and an event say alike of a wallet."""
+
+    @property
+    def wallet_id(self) -> WalletId:
+        """Its name."""
+        ...
+
+    @property
+    def desk_id(self) -> DeskId:
+        """Whose it is."""
+        ...
+
+    @property
+    def chain_id(self) -> int:
+        """Its chain."""
+        ...
+
+    @property
+    def address(self) -> Address:
+        """Its account."""
+        ...
+
+    @property
+    def key_backend(self) -> KeyBackend:
+        """Where its key is."""
+        ...
+
+    @property
+    def holding(self) -> Address | None:
+        """Where it is evacuated to."""
+        ...
+
+    @property
+    def safe(self) -> SafeAccount | None:
+        """Who signs for it, if it is a Safe."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What there is beside a wallet."""
+
+    desks: Collection[DeskId]
+    chains: Collection[int]
+    """Those with a listed asset."""
+    accounts: Collection[tuple[int, Address]]
+    """Listed accounts, by chain id and address."""
+    wallets: Collection[WalletSaid]
+    """All others."""
+
+
+def problems(wallet: WalletSaid, there: Surroundings) -> Iterator[str]:
+    """Yield what speaks against `wallet`, a sentence each."""
+    if wallet.desk_id not in there.desks:
+        yield f"there is no desk {wallet.desk_id}"
+    if wallet.chain_id not in there.chains:
+        yield f"no asset is listed on chain {wallet.chain_id}"
+    if wallet.address == ZERO_ADDRESS:
+        yield "nobody has the key of the zero address"
+    yield from _holding(wallet, there)
+    yield from _nonces(wallet, there)
+    if (wallet.key_backend == "safe") != (wallet.safe is not None):
+        yield "says who signs for a Safe if and only if it is one"
+    elif wallet.safe is not None:
+        yield from _safe(wallet.address, wallet.safe)
+
+
+def _holding(wallet: WalletSaid, there: Surroundings) -> Iterator[str]:
+    """Yield what speaks against where a wallet is evacuated to: no breaker would stop funds from going there."""
+    if wallet.holding is None:
+        return
+    places = {*there.accounts, *((each.chain_id, each.address) for each in there.wallets)}
+    if wallet.holding == wallet.address:
+        yield "its holding address is its own, so evacuating it would move nothing"
+    elif (wallet.chain_id, wallet.holding) not in places:
+        yield f"its holding address {wallet.holding} is neither a listed account nor another wallet on its chain"
+
+
+def _nonces(wallet: WalletSaid, there: Surroundings) -> Iterator[str]:
+    taken = {_sender(each): each.wallet_id for each in there.wallets if each.chain_id == wallet.chain_id}
+    if (other := taken.get(_sender(wallet))) is not None:
+        yield f"the account {_sender(wallet)} sends the transactions of wallet {other}: they would take each other's nonces"
+
+
+def _sender(wallet: WalletSaid) -> Address:
+    return wallet.address if wallet.safe is None else wallet.safe.executor.address
+
+
+def _safe(address: Address, safe: SafeAccount) -> Iterator[str]:
+    owners = [owner.address for owner in safe.owners]
+    yield from repeated("owner of the Safe", owners)
+    if safe.threshold > len(owners):
+        yield f"{safe.threshold} owners of the Safe must sign, and it has {len(owners)}"
+    elif len(set(owners)) == len(owners) and (reason := unfit(safe)) is not None:
+        yield f"nothing could be signed for the Safe: {reason}"
+    if {address, ZERO_ADDRESS} & {*owners, safe.executor.address}:
+        yield "neither the Safe itself nor the zero address could sign for it"

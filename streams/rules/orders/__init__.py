@@ -1,0 +1,1 @@
+"""Decides a desk's orders, from intake to their end. One writer per desk."""

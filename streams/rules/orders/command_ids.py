@@ -1,0 +1,162 @@
+"""Which command ids were used, and for what content, over thirty days: one key, one outcome (mission, idempotency).
+
+A command that comes again with the same content says nothing; an id that comes again with other content is a conflict. Of each
+command sixteen bytes are kept: a 64-bit fingerprint of desk and id, and 64 bits of the name its content gives an order
+(`schemas.canonical.order_id`). By chance two ids meet once in 10^19 pairs, and the later command is then refused, not lost; by
+design only a sender who spends 2^32 signatures on it makes two of their own meet.
+Ids are gathered in a small table, which becomes an immutable page when it is full or a day old; a snapshot writes a page once
+(`streams.rules.pages`). A Bloom filter (Bloom 1970, two probes), which is derived and never written, says of nearly every
+new id that no page holds it. Left out: whether a command is too old (`intake`), which holds whatever is remembered.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from struct import Struct
+from typing import Final, TypeVar
+
+from schemas.values import CommandId, DeskId, Instant, OrderId
+from streams.rules.limits.windows import MICROS_PER_SECOND
+from streams.rules.pages import Page
+
+REMEMBERED_SECONDS: Final = 30 * 86_400
+PAGE_SECONDS_MAX: Final = 86_400
+"""A table that is older becomes a page, so that what is too old can be dropped by the page."""
+PAGE_COMMANDS_MAX: Final = 8_192
+FILTER_BITS: Final = 2**26
+"""With a million ids, one new id in a thousand is looked up in the pages for nothing."""
+FILTER_STALE_MAX: Final = 2
+"""The filter is made anew when it has seen so many times as many ids as there are."""
+
+Fingerprint = int
+"""64 bits, unsigned."""
+_WORD: Final = Struct(">Q")
+_ENTRY: Final = Struct(">QQ")
+"""An id and its content."""
+
+
+def fingerprint(desk_id: DeskId, command_id: CommandId) -> Fingerprint:
+    """What is kept of a command's id."""
+    digest = blake2b(f"{desk_id}/{command_id}".encode(), digest_size=_WORD.size).digest()
+    return int.from_bytes(digest, "big")
+
+
+def mark(named: OrderId) -> Fingerprint:
+    """What is kept of a command's content: the first 64 bits of the name that it gives an order."""
+    return int(named[:8] + named[9:13] + named[14:18], 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A page of ids in ascending order, each with its content, and when the last of them was used."""
+
+    last: Instant
+    page: Page
+
+    def __len__(self) -> int:
+        return len(self.page.content) // _ENTRY.size
+
+    def content(self, of: Fingerprint) -> Fingerprint | None:
+        """What the id was used for; None when it is not among them."""
+        place = bisect_left(range(len(self)), of, key=self._id)
+        if place == len(self):
+            return None
+        found, content = _ENTRY.unpack_from(self.page.content, place * _ENTRY.size)
+        return int(content) if found == of else None
+
+    def ids(self) -> Iterator[Fingerprint]:
+        """All of its ids."""
+        return (found for found, _ in _ENTRY.iter_unpack(self.page.content))
+
+    def _id(self, place: int) -> Fingerprint:
+        return int(_WORD.unpack_from(self.page.content, place * _ENTRY.size)[0])
+
+
+class Filter:
+    """Says of an id either that no page holds it, or that one may."""
+
+    def __init__(self, ids: Iterable[Fingerprint]) -> None:
+        self._bits = bytearray(FILTER_BITS // 8)
+        self.added = 0
+        self.add(ids)
+
+    def add(self, ids: Iterable[Fingerprint]) -> None:
+        """Pages hold these as well."""
+        bits = self._bits
+        for each in ids:
+            self.added += 1
+            first, second = each % FILTER_BITS, each // FILTER_BITS % FILTER_BITS
+            bits[first >> 3] |= 1 << (first & 7)
+            bits[second >> 3] |= 1 << (second & 7)
+
+    def may_hold(self, each: Fingerprint) -> bool:
+        """Whether a page may hold it."""
+        first, second = each % FILTER_BITS, each // FILTER_BITS % FILTER_BITS
+        return bool(self._bits[first >> 3] >> (first & 7) & self._bits[second >> 3] >> (second & 7) & 1)
+
+
+_F = TypeVar("_F", Filter, None)
+
+
+class _Derived:
+    """What follows from the rest: no field, so neither compared nor written."""
+
+    __slots__ = ("filter",)
+    filter: Filter | None
+
+    def __post_init__(self) -> None:
+        self.keep(None)
+
+    def keep(self, made: _F) -> _F:
+        """Hold a filter of all that is on the shelves; None: make it anew when it is asked."""
+        self.filter = made
+        return made
+
+
+@dataclass(slots=True)
+class Memory(_Derived):
+    """The ids that were used on one partition. Only `evolve` changes it."""
+
+    begun: Instant = 0
+    """When the first id of the table was used."""
+    latest: Instant = 0
+    table: dict[Fingerprint, Fingerprint] = field(default_factory=dict)
+    shelves: list[Shelf] = field(default_factory=list)
+    """Oldest first."""
+
+    def content(self, of: Fingerprint) -> Fingerprint | None:
+        """What the id was used for; None when it is free."""
+        found = self.table.get(of)
+        if found is not None or not self.shelves or not self._filter().may_hold(of):
+            return found
+        contents = (shelf.content(of) for shelf in reversed(self.shelves))
+        return next((content for content in contents if content is not None), None)
+
+    def remember(self, spent: Fingerprint, content: Fingerprint, now: Instant) -> None:
+        """Spend an id, and forget a page of ids if all of them are older than is remembered."""
+        if self.table and (len(self.table) >= PAGE_COMMANDS_MAX or self.begun + PAGE_SECONDS_MAX * MICROS_PER_SECOND <= now):
+            self._shelve()
+        if not self.table:
+            self.begun = now
+        self.table[spent] = content
+        self.latest = now
+        while self.shelves and self.shelves[0].last + REMEMBERED_SECONDS * MICROS_PER_SECOND < now:
+            del self.shelves[0]
+
+    def __len__(self) -> int:
+        return len(self.table) + sum(map(len, self.shelves))
+
+    def _shelve(self) -> None:
+        shelf = Shelf(self.latest, Page(b"".join(_ENTRY.pack(*entry) for entry in sorted(self.table.items()))))
+        self.shelves.append(shelf)
+        self.table = {}
+        if self.filter is not None:
+            self.filter.add(shelf.ids())
+            if self.filter.added > FILTER_STALE_MAX * len(self):
+                self.keep(None)
+
+    def _filter(self) -> Filter:
+        return self.filter or self.keep(Filter(each for shelf in self.shelves for each in shelf.ids()))

@@ -1,0 +1,132 @@
+"""The desk: decide, evolve, initial, and nothing else (architecture, rules 1, 2 and 4).
+
+One desk's commands and what becomes of its orders are decided one after another, by one writer, on the fold of its own
+events. What the outside says comes with each input by value, so the same inputs give the same events, byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from schemas.commands import (
+    CancelOrder,
+    Command,
+    DeclineApproval,
+    GiveApproval,
+    InitiateOrder,
+    SplitOrder,
+    TryOrder,
+    WithdrawApproval,
+)
+from schemas.events.base import Event
+from schemas.events.lifecycle import Confirmed, Reverted, SigningRefused, Simulated
+from schemas.hash_chain import Link
+from schemas.values import Instant, OrderId
+from streams.rules.decider import Received, Recorded
+from streams.rules.orders import intake
+from streams.rules.orders.fold import fold
+from streams.rules.orders.intake import Accepted
+from streams.rules.orders.judging import dry_run as trial
+from streams.rules.orders.judging.facts import Circumstances
+from streams.rules.orders.judging.judgement import judge
+from streams.rules.orders.judging.verdict import initiated, order_of
+from streams.rules.orders.state import DeskState
+from streams.rules.orders.steps import approvals, outcomes
+from streams.rules.orders.steps import cancel_and_split as changes
+from streams.rules.refusals.orders import Refused
+
+
+class NotAnInput(Exception):
+    """A record that the desk does not take: the wiring is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An input, and what was known outside when it came."""
+
+    received: Received
+    circumstances: Circumstances
+
+
+class DeskDecider:
+    """The desk as the engine runs it. The signer folds the same events with `evolve`."""
+
+    state_type = DeskState
+
+    def initial(self) -> DeskState:
+        """No desk, no order."""
+        return DeskState()
+
+    def decide(self, state: DeskState, message: Message, now: Instant) -> tuple[Event, ...]:
+        """What happens because of `message`.
+
+        Raises:
+            NotAnInput: it is on none of the desk's topics.
+        """
+        circumstances, record = message.circumstances, message.received.record
+        match record:
+            case Command():
+                return _answer(state, message, record, now)
+            case None:
+                return (intake.unreadable(message.received, circumstances.governance.position),)
+            case Simulated():
+                return outcomes.flagged(state, record, circumstances, now)
+            case SigningRefused():
+                return outcomes.not_signed(state, record)
+            case Confirmed():
+                return outcomes.confirmed(state, record)
+            case Reverted():
+                return outcomes.reverted(state, record)
+            case _:
+                raise NotAnInput(f"a {type(record).__name__} on {message.received.topic}")
+
+    def evolve(self, state: DeskState, recorded: Recorded) -> DeskState:
+        """`state`, changed in place by one event."""
+        fold(state, recorded)
+        return state
+
+    def due(self, state: DeskState, now: Instant) -> tuple[Event, ...]:
+        """Orders whose time is over."""
+        return outcomes.expired(state, now)
+
+    def tail(self, state: DeskState, order_id: OrderId) -> Link | None:
+        """The last link of an order that nobody else may append to; else None."""
+        found = state.orders.get(order_id)
+        return found.link if found is not None and found.with_desk else None
+
+
+def _answer(state: DeskState, message: Message, command: Command, now: Instant) -> tuple[Event, ...]:
+    """What a command leads to: its order's events, a rejection, or nothing when it was answered before."""
+    accepted = intake.accept(state, message.received, command, message.circumstances, now)
+    if not isinstance(accepted, Accepted):
+        return () if accepted is None else (accepted,)
+    try:
+        return _carry_out(state, accepted, message.circumstances, now)
+    except Refused as refused:
+        return (accepted.rejected(refused),)
+
+
+def _carry_out(  # noqa: PLR0911 - one for each kind of command
+    state: DeskState, accepted: Accepted, circumstances: Circumstances, now: Instant
+) -> tuple[Event, ...]:
+    command = accepted.command
+    match command.body:
+        case InitiateOrder() as body:
+            order = order_of(command, body, accepted.named)
+            judgement = judge(order, state.desk(command.desk_id).ledger, circumstances, now)
+            return initiated(command, judgement, circumstances, now)
+        case TryOrder() as body:
+            return (trial.tried(accepted, body, state.desk(command.desk_id).ledger, circumstances, now),)
+        case GiveApproval() as body:
+            return approvals.give(state, accepted, body, circumstances, now)
+        case DeclineApproval() as body:
+            return approvals.decline(state, accepted, body, circumstances, now)
+        case WithdrawApproval() as body:
+            return approvals.withdraw(state, accepted, body, circumstances, now)
+        case CancelOrder() as body:
+            return changes.cancel(state, accepted, body, now)
+        case SplitOrder() as body:
+            return changes.split(state, accepted, body, circumstances, now)
+        case _ as unknown:
+            assert_never(unknown)

@@ -1,0 +1,160 @@
+"""Whether a record on `commands` is a command that this desk has to answer, and from whom (mission, lifecycle step 1).
+
+In this order: it can be read, it stands on the desk's own partition, its id is not spent, it is neither old nor from the
+future, its sender is who it names and may act on the desk. Anybody who may write the topic can put anything there, so nothing
+is remembered of a record whose signature does not hold: else it could use up somebody else's id.
+Left out: what the command asks for (`initiation`, `approvals`, `changes`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from schemas.canonical import command_digest, order_id
+from schemas.commands import Command, GiveApproval, InitiateOrder, TryOrder
+from schemas.events.answers import QUARANTINED_BYTES_MAX, CommandRejected, Quarantined
+from schemas.events.base import Event
+from schemas.firm import Settings
+from schemas.partitioning import desk_partition
+from schemas.values import TEXT_CHARACTERS_MAX, DeskId, Instant, OrderId, Sha256
+from streams.rules.access.desk_rights import Sender, authenticate
+from streams.rules.decider import Received
+from streams.rules.limits.windows import MICROS_PER_SECOND
+from streams.rules.orders.command_ids import Memory, fingerprint, mark
+from streams.rules.orders.judging.facts import Circumstances
+from streams.rules.orders.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX, DeskState
+from streams.rules.refusals import orders as refusals
+from streams.rules.refusals.orders import Refused
+
+UNKNOWN_DESK: Final = "unknown"
+
+_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_PRINCIPAL: Final = re.compile(r".{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A command from whom it says, for the first time."""
+
+    received: Received
+    command: Command
+    content: Sha256
+    """Hex of what the sender signed."""
+    named: OrderId
+    """The id of an order that this content asks for."""
+    sender: Sender
+    governance_position: int
+
+    def rejected(self, refused: Refused) -> CommandRejected:
+        """The answer when what it asks for is refused: its id is spent."""
+        return rejected(self.received, self.command, refused, self.governance_position, self.content)
+
+
+def accept(
+    state: DeskState, received: Received, command: Command, circumstances: Circumstances, now: Instant
+) -> Accepted | CommandRejected | None:
+    """The command as one to be answered, its rejection, or None when it was answered before."""
+    try:
+        _check_place(received, command)
+        digest = command_digest(command)
+        named = order_id(command.desk_id, digest)
+        if _is_repetition(state.memory, command, named):
+            return None
+        _check_age(command, circumstances.settings, now)
+        governance, settings = circumstances.governance, circumstances.settings
+        sender = authenticate(command, digest, governance, settings, state.desk(command.desk_id).counters)
+    except Refused as refused:
+        return rejected(received, command, refused, circumstances.governance.position)
+    return Accepted(received, command, digest.hex(), named, sender, circumstances.governance.position)
+
+
+def rejected(
+    received: Received, command: Command, refused: Refused, governance_position: int, content: Sha256 | None = None
+) -> CommandRejected:
+    """The answer to a command that leads to no order's event. `content`: what its authenticated sender signed."""
+    body = command.body
+    return CommandRejected(
+        desk_id=command.desk_id,
+        command_id=command.command_id,
+        principal=command.principal,
+        order_id=None if isinstance(body, InitiateOrder | TryOrder) else body.order_id,
+        refusal=refused.record(),
+        command_hash=received.digest,
+        governance_position=governance_position,
+        # An approval's assertion does not cover the command's id, so it proves nobody's claim to it.
+        content_hash=None if isinstance(body, GiveApproval) else content,
+    )
+
+
+def unreadable(received: Received, governance_position: int) -> Event:
+    """The answer to a record that is no command: its sender is told if it says who they are, else its bytes are kept."""
+    content = received.content or {}
+    command_id = _text(content, "command_id", _UUID)
+    desk_id = _text(content, "desk_id", _SLUG)
+    principal = _text(content, "principal", _PRINCIPAL)
+    if command_id is None or desk_id is None or principal is None:
+        return _quarantined(received)
+    return CommandRejected(
+        desk_id=desk_id,
+        command_id=command_id,
+        principal=principal,
+        order_id=_order_id(content.get("body")),
+        refusal=refusals.CommandMalformed(reason=received.unreadable).record(),
+        command_hash=received.digest,
+        governance_position=governance_position,
+    )
+
+
+def _quarantined(received: Received) -> Quarantined:
+    return Quarantined(
+        desk_id=_desk_of_key(received.key),
+        topic=received.topic,
+        partition=received.partition,
+        log_offset=received.offset,
+        reason=received.unreadable[:TEXT_CHARACTERS_MAX],
+        original="0x" + received.value[:QUARANTINED_BYTES_MAX].hex(),
+        original_sha256=received.digest,
+    )
+
+
+def _desk_of_key(key: bytes) -> DeskId:
+    text = key.decode("utf-8", "replace")
+    return text if _SLUG.fullmatch(text) else UNKNOWN_DESK
+
+
+def _text(content: Mapping[str, Any], field: str, pattern: re.Pattern[str]) -> str | None:
+    value = content.get(field)
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+
+
+def _order_id(body: Any) -> OrderId | None:
+    return _text(body, "order_id", _UUID) if isinstance(body, Mapping) else None
+
+
+def _check_place(received: Received, command: Command) -> None:
+    """A topic's writer may name any key and partition: two owners of one desk would each hold its limits once."""
+    key = command.desk_id.encode()
+    if received.key != key or received.partition != desk_partition(key):
+        raise refusals.CommandMisplaced(
+            desk_id=command.desk_id, key=received.key[:64].decode("utf-8", "replace"), partition=received.partition
+        )
+
+
+def _is_repetition(memory: Memory, command: Command, named: OrderId) -> bool:
+    spent = memory.content(fingerprint(command.desk_id, command.command_id))
+    if spent is not None and spent != mark(named):
+        raise refusals.IdempotencyConflict(command_id=command.command_id)
+    return spent is not None
+
+
+def _check_age(command: Command, settings: Settings, now: Instant) -> None:
+    age = now - command.issued_at
+    age_max = min(settings.command_max_age_seconds, COMMAND_AGE_SECONDS_MAX)
+    if age > age_max * MICROS_PER_SECOND:
+        raise refusals.CommandStale(age_seconds=age // MICROS_PER_SECOND, age_seconds_max=age_max)
+    if age < -COMMAND_SKEW_SECONDS_MAX * MICROS_PER_SECOND:
+        raise refusals.CommandFromFuture(ahead_seconds=-age // MICROS_PER_SECOND, ahead_seconds_max=COMMAND_SKEW_SECONDS_MAX)

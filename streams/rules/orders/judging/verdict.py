@@ -1,0 +1,140 @@
+"""The events that say what was judged of an order: reserved unless refused, evaluated, handed over or closed.
+
+An evaluation always says everything: each rule and each check that mattered, what is still missing and who could give it, and
+the facts. `Approved` follows only upon an evaluation that allows, and repeats nothing of it but what it is bound to.
+A limit whose breach trips a breaker is said beside the chain, for a detector to act on. Left out: the judging (`judgement`).
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from schemas.canonical import approval_digest
+from schemas.commands import Command, InitiateOrder, TryOrder
+from schemas.events.answers import LimitBreached
+from schemas.events.base import Event
+from schemas.events.facts import Unmet
+from schemas.events.lifecycle import Approved, OrderClosed, OrderInitiated, PolicyEvaluated
+from schemas.events.limits import LimitReserved
+from schemas.orders import ApprovalSubject, Order
+from schemas.values import TEXT_CHARACTERS_MAX, Instant, OrderId
+from streams.rules.limits.windows import MICROS_PER_SECOND
+from streams.rules.orders.judging.facts import Circumstances
+from streams.rules.orders.judging.judgement import Judgement
+from streams.rules.policy.unmet import unmet
+
+
+def order_of(command: Command, body: InitiateOrder | TryOrder, named: OrderId) -> Order:
+    """The order that `command`, by the name of its content, asks for."""
+    return Order(
+        order_id=named,
+        desk_id=command.desk_id,
+        wallet_id=body.wallet_id,
+        initiator=command.principal,
+        action=body.action,
+        memo=body.memo,
+    )
+
+
+def initiated(command: Command, judgement: Judgement, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
+    """The first events of an order that `command` brought about."""
+    order = judgement.order
+    first = OrderInitiated(desk_id=order.desk_id, order_id=order.order_id, order=order, command=command)
+    return (first, *judged(judgement, circumstances, now))
+
+
+def judged(judgement: Judgement, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
+    """Reserved unless refused, evaluated, and at once handed over or closed where nothing is left to wait for."""
+    expires_at = now + circumstances.settings.order_ttl_seconds * MICROS_PER_SECOND
+    said = evaluated(judgement, circumstances, expires_at)
+    match judgement.outcome:
+        case "refused":
+            return (said, _rejection(judgement), *breached(judgement))
+        case "needs-approval":
+            return (_reserved(judgement), said)
+        case "allowed":
+            return (_reserved(judgement), said, approved(judgement))
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def evaluated(judgement: Judgement, circumstances: Circumstances, expires_at: Instant) -> PolicyEvaluated:
+    """What was said, with what is to be approved when approvals are needed."""
+    subject = approval_subject(judgement) if judgement.outcome == "needs-approval" else None
+    return PolicyEvaluated(
+        desk_id=judgement.order.desk_id,
+        order_id=judgement.order.order_id,
+        outcome=judgement.outcome,
+        rules=judgement.rules,
+        refusals=judgement.refusals,
+        requires=judgement.requires,
+        unmet=missing(judgement, circumstances),
+        facts=judgement.facts,
+        approval_subject=subject,
+        approval_hash=None if subject is None else approval_digest(subject).hex(),
+        expires_at=expires_at,
+    )
+
+
+def approval_subject(judgement: Judgement) -> ApprovalSubject:
+    """Exactly what is approved: the order, its effect, the policy and the reservation."""
+    facts = judgement.facts
+    return ApprovalSubject(
+        order=judgement.order, effect=facts.effect, policy_hash=facts.policy_hash, reserved=judgement.reserved
+    )
+
+
+def missing(judgement: Judgement, circumstances: Circumstances) -> list[Unmet]:
+    """What stands between the order and its approval, and who could give it."""
+    if not judgement.requires:
+        return []
+    order, principals = judgement.order, circumstances.governance.principals
+    return unmet(judgement.requires, judgement.facts.approvals, order.initiator, principals, order.desk_id)
+
+
+def approved(judgement: Judgement) -> Approved:
+    """Policy allows it, as it stands: handed to execution."""
+    order, facts = judgement.order, judgement.facts
+    return Approved(
+        desk_id=order.desk_id,
+        order_id=order.order_id,
+        order=order,
+        effect=facts.effect,
+        policy_hash=facts.policy_hash,
+        governance_position=facts.governance_position,
+        approvals=facts.approvals,
+    )
+
+
+def reasons(judgement: Judgement) -> str:
+    """Every refusal in one line, as long as a text may be."""
+    return "; ".join(f"{refusal.check}: {refusal.message}" for refusal in judgement.refusals)[:TEXT_CHARACTERS_MAX]
+
+
+def breached(judgement: Judgement) -> tuple[LimitBreached, ...]:
+    """For each limit whose breach trips a breaker: which one, and how far."""
+    order = judgement.order
+    return tuple(
+        LimitBreached(
+            desk_id=order.desk_id,
+            order_id=order.order_id,
+            limit_id=breach.fact.limit_id,
+            scope_key=breach.fact.scope_key,
+            breaker_scope=breach.scope,
+            breaker_subject=breach.subject,
+            breaker_state=breach.state,
+            message=f"order {order.order_id} of {order.initiator} would have gone over the limit {breach.fact.limit_id}",
+        )
+        for breach in judgement.breached
+    )
+
+
+def _rejection(judgement: Judgement) -> OrderClosed:
+    """The end of an order that was refused before anything was reserved for it."""
+    order = judgement.order
+    return OrderClosed(desk_id=order.desk_id, order_id=order.order_id, reason="rejected", message=reasons(judgement))
+
+
+def _reserved(judgement: Judgement) -> LimitReserved:
+    order = judgement.order
+    return LimitReserved(desk_id=order.desk_id, order_id=order.order_id, reserved=judgement.reserved)

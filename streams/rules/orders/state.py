@@ -1,0 +1,90 @@
+"""What a desk knows: the fold of its own events, and of nothing else (architecture, rule 2).
+
+Only what can still matter is kept: open orders, what limits were used for within their windows, the ids of commands
+(`memory`), and the last counter of each FIDO2 key. A closed or confirmed order leaves memory.
+Left out: governance and prices, which come by value with each input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from schemas.hash_chain import Link
+from schemas.orders import Order, ReservedAmount
+from schemas.values import DeskId, Instant, OrderId, PrincipalId, Role, Sha256
+from streams.rules.limits.ledger import Ledger
+from streams.rules.orders.command_ids import Memory
+
+COMMAND_AGE_SECONDS_MAX: Final = 3_600
+"""No policy can let a command be older than this: its id is remembered for much longer."""
+COMMAND_SKEW_SECONDS_MAX: Final = 30
+"""How far a sender's clock may be ahead of ours."""
+
+Stage = Literal["initiated", "waiting", "approved", "held"]
+"""Initiated: being decided. Waiting: for approvals. Approved: execution and those after it have the order. Held: flagged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An approval of an order as it stands."""
+
+    principal: PrincipalId
+    credential_id: str
+    roles: list[Role]
+
+
+@dataclass(slots=True)
+class OpenOrder:
+    """An order that has neither closed nor been confirmed."""
+
+    order: Order
+    link: Link
+    """The last link that the desk itself wrote."""
+    stage: Stage = "initiated"
+    expires_at: Instant = 0
+    requires: list[str] = field(default_factory=list)
+    """Quorums still to be met."""
+    approval_hash: Sha256 | None = None
+    """What an approval must be of."""
+    approvals: list[Given] = field(default_factory=list)
+    cancelled_by: PrincipalId | None = None
+    """Who asked, after it was handed over, that it be cancelled."""
+
+    @property
+    def with_desk(self) -> bool:
+        """Whether only the desk may append to the order now, and it can be cancelled or split."""
+        return self.stage in ("waiting", "held")
+
+
+@dataclass(slots=True)
+class Desk:
+    """One desk, apart from its orders."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    counters: dict[str, int] = field(default_factory=dict)
+    """Per FIDO2 credential id, the highest counter it has shown to this desk."""
+
+
+@dataclass(slots=True)
+class DeskState:
+    """All desks of one partition."""
+
+    desks: dict[DeskId, Desk] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+    orders: dict[OrderId, OpenOrder] = field(default_factory=dict)
+    expiries: list[tuple[Instant, OrderId]] = field(default_factory=list)
+    """A heap of when orders expire; its first entry is always of an order that still can."""
+
+    def desk(self, desk_id: DeskId) -> Desk:
+        """The desk as it stands; an untouched one when nothing has happened on it. Not to be changed."""
+        return self.desks.get(desk_id) or Desk()
+
+    def expires(self, order_id: OrderId, at: Instant) -> bool:
+        """Whether the order is still there to expire at that instant."""
+        found = self.orders.get(order_id)
+        return found is not None and found.with_desk and found.expires_at == at
+
+    def reserved(self, order: Order) -> list[ReservedAmount]:
+        """What an open order holds of the limits."""
+        return self.desk(order.desk_id).ledger.held[order.order_id]

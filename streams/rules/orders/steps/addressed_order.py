@@ -1,0 +1,45 @@
+"""Which open order a command speaks of, and whether it may still be acted upon."""
+
+from __future__ import annotations
+
+from schemas.values import DeskId, Instant, OrderId
+from streams.rules.orders.state import DeskState, OpenOrder
+from streams.rules.refusals import orders as refusals
+
+
+def opened(state: DeskState, desk_id: DeskId, order_id: OrderId) -> OpenOrder:
+    """The order, if it is open on that desk.
+
+    Raises:
+        OrderUnknown: it is not.
+    """
+    found = state.orders.get(order_id)
+    if found is None or found.order.desk_id != desk_id:
+        raise refusals.OrderUnknown(desk_id=desk_id, order_id=order_id)
+    return found
+
+
+def with_desk(state: DeskState, desk_id: DeskId, order_id: OrderId, now: Instant) -> OpenOrder:
+    """The order, if it is open on that desk and not handed over.
+
+    Raises:
+        OrderUnknown, OrderElsewhere, OrderExpired: it is not.
+    """
+    found = opened(state, desk_id, order_id)
+    if not found.with_desk:
+        raise refusals.OrderElsewhere(order_id=order_id)
+    if found.expires_at <= now:
+        raise refusals.OrderExpired(order_id=order_id)
+    return found
+
+
+def waiting(state: DeskState, desk_id: DeskId, order_id: OrderId, now: Instant) -> OpenOrder:
+    """The order, if it waits for approval.
+
+    Raises:
+        OrderUnknown, OrderElsewhere, OrderNotWaiting, OrderExpired: it does not.
+    """
+    found = with_desk(state, desk_id, order_id, now)
+    if found.stage != "waiting":
+        raise refusals.OrderNotWaiting(order_id=order_id, stage=found.stage)
+    return found

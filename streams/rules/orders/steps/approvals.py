@@ -1,0 +1,189 @@
+"""Who may approve an order, of what, and what an approval leads to (mission, lifecycle step 3; architecture, rules 7 and 9).
+
+An approval is of one hash: the order, its decoded effect, the policy and the reservation. It counts if a person who may act
+on the desk, who is not the initiator and has not approved before, gave it with their own FIDO2 key, and if policy asks for a
+role of theirs. Then policy is asked again, with all approvals that still stand (`standing`). If policy or the effect has
+changed since the order was shown, nothing is approved: it is evaluated anew. What a breaker stops cannot be approved until it
+is reset, and waits. The reservation stays at the value that was approved; policy looks at the price of now.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from schemas.commands import DeclineApproval, GiveApproval, WithdrawApproval
+from schemas.events.base import Event
+from schemas.events.lifecycle import ApprovalDeclined, ApprovalGiven, ApprovalWithdrawn
+from schemas.events.limits import LimitReleased
+from schemas.values import Instant
+from streams.rules.access.sender import Sender, VerifiedAssertion
+from streams.rules.limits.ledger import Adjustment, amounts
+from streams.rules.orders.intake import Accepted
+from streams.rules.orders.judging.facts import Circumstances
+from streams.rules.orders.judging.judgement import Judgement, judge
+from streams.rules.orders.judging.verdict import approved, breached, evaluated, judged, reasons
+from streams.rules.orders.state import DeskState, Given, OpenOrder
+from streams.rules.orders.steps.addressed_order import opened, waiting
+from streams.rules.orders.steps.counted_approvals import hash_now, judge_with
+from streams.rules.orders.steps.outcomes import ended
+from streams.rules.policy import quorum
+from streams.rules.refusals import orders as refusals
+from streams.rules.refusals.orders import Refused
+
+
+def give(
+    state: DeskState, accepted: Accepted, body: GiveApproval, circumstances: Circumstances, now: Instant
+) -> tuple[Event, ...]:
+    """What an approval leads to.
+
+    Raises:
+        Refused: it does not count, or not now.
+    """
+    found = waiting(state, accepted.command.desk_id, body.order_id, now)
+    if body.approval_hash != found.approval_hash:
+        raise refusals.ApprovalOfOther(order_id=body.order_id, given=body.approval_hash, asked=found.approval_hash)
+    sender = accepted.sender
+    shown = _check_person(found, sender)
+    if any(given.principal == sender.access.principal for given in found.approvals):
+        raise refusals.ApprovedAlready(principal=sender.access.principal, order_id=body.order_id)
+    judgement = judge_with(_with(found, sender), state, found, circumstances, now)
+    for stop in judgement.stopped:
+        raise stop
+    if hash_now(judgement, state) != found.approval_hash:
+        outdated = accepted.rejected(refusals.ApprovalOutdated(order_id=body.order_id))
+        return (outdated, *judged_anew(state, found, circumstances, now))
+    if not _asked_of(found.requires, sender):
+        _check_moves(found, sender, judgement, judge_with(found.approvals, state, found, circumstances, now))
+    given = ApprovalGiven(
+        desk_id=found.order.desk_id,
+        order_id=found.order.order_id,
+        approver=sender.access.principal,
+        roles=sender.access.roles,
+        approval_hash=body.approval_hash,
+        assertion=shown.assertion,
+        counter=shown.counter,
+        command=accepted.command,
+    )
+    return (given, *_after(state, found, judgement, circumstances))
+
+
+def decline(
+    state: DeskState, accepted: Accepted, body: DeclineApproval, circumstances: Circumstances, now: Instant
+) -> tuple[Event, ...]:
+    """The end of an order that somebody who could have approved it declined.
+
+    Raises:
+        Refused: it is not theirs to decline.
+    """
+    found = waiting(state, accepted.command.desk_id, body.order_id, now)
+    _check_person(found, accepted.sender)
+    if not _asked_of(found.requires, accepted.sender):
+        judgement = judge_with(_with(found, accepted.sender), state, found, circumstances, now)
+        before = judge_with(found.approvals, state, found, circumstances, now)
+        _check_moves(found, accepted.sender, judgement, before)
+    approver = accepted.sender.access.principal
+    declined = ApprovalDeclined(
+        desk_id=found.order.desk_id,
+        order_id=found.order.order_id,
+        approver=approver,
+        reason=body.reason,
+        command=accepted.command,
+    )
+    return (declined, *ended(state, found, "declined", f"{approver}: {body.reason}"))
+
+
+def withdraw(
+    state: DeskState, accepted: Accepted, body: WithdrawApproval, circumstances: Circumstances, now: Instant
+) -> tuple[Event, ...]:
+    """An approval taken back: of an order that waits, it is evaluated without it; of one handed over, the signer refuses.
+
+    Raises:
+        Refused: there is none that stands.
+    """
+    found = opened(state, accepted.command.desk_id, body.order_id)
+    approver = accepted.sender.access.principal
+    left = [given for given in found.approvals if given.principal != approver]
+    if len(left) == len(found.approvals):
+        raise refusals.ApprovalNotGiven(principal=approver, order_id=body.order_id)
+    withdrawn = ApprovalWithdrawn(
+        desk_id=found.order.desk_id,
+        order_id=body.order_id,
+        approver=approver,
+        reason=body.reason,
+        command=accepted.command,
+    )
+    return (withdrawn, *_still_asked(left, state, found, circumstances, now))
+
+
+def judged_anew(state: DeskState, found: OpenOrder, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
+    """The order under today's policy and effect: its reservation is replaced, approvals of what it was fall away.
+
+    Raises:
+        Refused: it can no longer be done or valued.
+    """
+    order, held = found.order, state.reserved(found.order)
+    freed = Adjustment(moved={key: -amount for key, amount in amounts(held).items()})
+    judgement = judge(order, state.desk(order.desk_id).ledger, circumstances, now, adjustment=freed)
+    released = LimitReleased(desk_id=order.desk_id, order_id=order.order_id, released=held, reason="superseded")
+    return (released, *judged(judgement, circumstances, now))
+
+
+def _with(found: OpenOrder, sender: Sender) -> list[Given]:
+    """The order's approvals and this person's."""
+    return [*found.approvals, Given(sender.access.principal, sender.key_id, sender.access.roles)]
+
+
+def _check_person(found: OpenOrder, sender: Sender) -> VerifiedAssertion:
+    """The assertion of a person other than the initiator."""
+    principal = sender.access.principal
+    if sender.shown is None or sender.access.kind != "person":
+        raise refusals.PersonNeeded(principal=principal)
+    if principal == found.order.initiator:
+        raise refusals.InitiatorApproves(principal=principal, order_id=found.order.order_id)
+    return sender.shown
+
+
+def _asked_of(requires: list[str], sender: Sender) -> bool:
+    """Whether a quorum that is still to be met names a role of theirs."""
+    return any(quorum.parse(text).roles.intersection(sender.access.roles) for text in requires)
+
+
+def _check_moves(found: OpenOrder, sender: Sender, judgement: Judgement, before: Judgement) -> None:
+    """Refuse who neither has a role that is asked for now, nor moves policy by what they are."""
+    moves = judgement.outcome != "refused" and judgement.requires != before.requires
+    if not moves and not _asked_of(before.requires, sender):
+        raise refusals.RoleNotAsked(
+            principal=sender.access.principal, order_id=found.order.order_id, requires=", ".join(found.requires)
+        )
+
+
+def _after(state: DeskState, found: OpenOrder, judgement: Judgement, circumstances: Circumstances) -> tuple[Event, ...]:
+    """What an approval that counts leads to: handed over, still waiting, or refused after all."""
+    said = evaluated(judgement, circumstances, found.expires_at)
+    match judgement.outcome:
+        case "allowed":
+            return (said, approved(judgement))
+        case "needs-approval":
+            return (said,)
+        case "refused":
+            return (said, *ended(state, found, "rejected", reasons(judgement)), *breached(judgement))
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _still_asked(
+    left: list[Given], state: DeskState, found: OpenOrder, circumstances: Circumstances, now: Instant
+) -> tuple[Event, ...]:
+    """What a waiting order still needs with the approvals that are left, if that is all there is to say of it now.
+
+    Anything else (another policy, a breaker, no price) is said when somebody approves: taking back is never refused for it.
+    """
+    if found.stage != "waiting":
+        return ()
+    try:
+        judgement = judge_with(left, state, found, circumstances, now)
+    except Refused:
+        return ()
+    if judgement.outcome != "needs-approval" or hash_now(judgement, state) != found.approval_hash:
+        return ()
+    return (evaluated(judgement, circumstances, found.expires_at),)

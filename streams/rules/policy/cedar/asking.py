@@ -1,0 +1,162 @@
+"""Asking Cedar: who wants to do what to which resource, in a context of which only what the rules look at is told.
+
+What a group of rules cannot tell apart is asked once: of a number that they only compare with thresholds, only its place
+between them counts. So most orders of a desk are the same question, and its answer is remembered; Cedar has no state, so an
+answer never changes. No schema is given with a question: that every rule fits what is told is proven before a policy is
+asked at all (`conformity`). What Cedar could not evaluate is an error, which callers must take as a denial.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+import cedarpy
+
+from schemas.values import PrincipalId, Role, Slug
+from streams.rules.policy.cedar.actions import groups_of
+from streams.rules.policy.cedar.expressions import Thresholds, representative
+from streams.rules.policy.ruleset import RuleGroup
+
+PLANS_CACHED_MAX: Final = 1_024
+ENTITIES_CACHED_MAX: Final = 1_024
+ANSWERS_CACHED_MAX: Final = 4_096
+"""About 10 MB."""
+
+
+class Uid(NamedTuple):
+    """A thing that rules can name: `Desk::"newswap"`."""
+
+    kind: str
+    name: str
+
+
+class Numbers(NamedTuple):
+    """Numbers by name; what has none is left out."""
+
+    named: tuple[tuple[str, int], ...]
+
+
+Value = bool | int | str | Uid | Numbers | tuple[str, ...] | None
+"""What Cedar can be told. A tuple is a set; None is an optional attribute that is not there."""
+
+
+class Thing(NamedTuple):
+    """A thing, what it is in and what is known of it."""
+
+    uid: Uid
+    parents: tuple[Uid, ...] = ()
+    attributes: tuple[tuple[str, Value], ...] = ()
+
+
+class Scene(NamedTuple):
+    """Who wants to do what to which resource."""
+
+    user: PrincipalId
+    roles: tuple[Role, ...]
+    site: Slug
+    action: str
+    resource: Thing
+
+
+Subject = TypeVar("Subject")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary(Generic[Subject]):
+    """The attributes of a context, and how each is told of a subject."""
+
+    terms: Mapping[str, Callable[[Subject], Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Cedar said."""
+
+    allowed: bool
+    """Some permit matched, and no forbid did, of those rules that could be evaluated."""
+    determining: frozenset[str]
+    """Ids of the permits that allowed, or of the forbids that denied."""
+    errors: tuple[str, ...]
+    """Of the rules that could not be evaluated, in alphabetical order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan(Generic[Subject]):
+    """What a group of rules is told: name, how, and between which numbers only the place counts."""
+
+    rules: RuleGroup
+    terms: tuple[tuple[str, Callable[[Subject], Value], Thresholds], ...]
+
+
+def ask(
+    rules: RuleGroup, scene: Scene, vocabulary: Vocabulary[Subject], subject: Subject, things: tuple[Thing, ...] = ()
+) -> Answer:
+    """What `rules` say of `scene`, told of `subject` what they look at. `things`: what its context may name."""
+    plan = _plan(rules, vocabulary)
+    values = tuple([_told(tell(subject), thresholds) for _, tell, thresholds in plan.terms])
+    named = tuple([thing for thing in things if thing.uid in values])
+    return _answer(plan, scene, named, values)
+
+
+def entities_json(scene: Scene, things: tuple[Thing, ...] = ()) -> str:
+    """Everything that a question names, in Cedar's JSON form of entities."""
+    user = Thing(Uid("User", scene.user), tuple(Uid("Role", role) for role in scene.roles), (("site", scene.site),))
+    action = Thing(Uid("Action", scene.action), tuple(Uid("Action", group) for group in groups_of(scene.action)))
+    return json.dumps([_entity(thing) for thing in dict.fromkeys([user, action, scene.resource, *things])])
+
+
+def request(scene: Scene, context: Mapping[str, Value]) -> dict[str, Any]:
+    """The question in Cedar's form."""
+    present = {name: _json(value) for name, value in context.items() if value is not None}
+    return {
+        "principal": {"type": "User", "id": scene.user},
+        "action": {"type": "Action", "id": scene.action},
+        "resource": {"type": scene.resource.uid.kind, "id": scene.resource.uid.name},
+        "context": json.dumps(present),
+    }
+
+
+@lru_cache(maxsize=PLANS_CACHED_MAX)
+def _plan(rules: RuleGroup, vocabulary: Vocabulary[Subject]) -> _Plan[Subject]:
+    reads = dict.fromkeys(vocabulary.terms) if rules.reads is None else rules.reads
+    told = [(name, tell, reads[name]) for name, tell in vocabulary.terms.items() if name in reads]
+    return _Plan(rules, tuple(told))
+
+
+def _told(value: Value, thresholds: Thresholds) -> Value:
+    return value if thresholds is None or type(value) is not int else representative(value, thresholds)
+
+
+@lru_cache(maxsize=ANSWERS_CACHED_MAX)
+def _answer(plan: _Plan[Any], scene: Scene, things: tuple[Thing, ...], values: tuple[Value, ...]) -> Answer:
+    context = dict(zip([name for name, _, _ in plan.terms], values, strict=True))
+    said = cedarpy.is_authorized(request(scene, context), plan.rules.policies, _entities(scene, things))
+    reasons, errors = said.diagnostics.reasons, said.diagnostics.errors
+    return Answer(said.allowed, frozenset(reasons), tuple(sorted(errors)))
+
+
+@lru_cache(maxsize=ENTITIES_CACHED_MAX)
+def _entities(scene: Scene, things: tuple[Thing, ...]) -> cedarpy.Entities:
+    return cedarpy.Entities.from_json_str(entities_json(scene, things))
+
+
+def _entity(thing: Thing) -> dict[str, Any]:
+    return {
+        "uid": {"type": thing.uid.kind, "id": thing.uid.name},
+        "attrs": {name: _json(value) for name, value in thing.attributes if value is not None},
+        "parents": [{"type": parent.kind, "id": parent.name} for parent in thing.parents],
+    }
+
+
+def _json(value: Value) -> Any:
+    match value:
+        case Uid(kind, name):
+            return {"__entity": {"type": kind, "id": name}}
+        case Numbers(named):
+            return dict(named)
+        case _:
+            return value

@@ -1,0 +1,92 @@
+"""What rules can see of a change to the firm. The published Cedar schema says the same, for its writers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from schemas.events.facts import ApprovalFact
+from schemas.firm import Zone
+from schemas.values import Instant, PrincipalId, Role, Slug
+from streams.rules.policy.cedar.actions import AdministrativeAction
+from streams.rules.policy.cedar.asking import Scene, Thing, Uid, Value, Vocabulary
+from streams.rules.policy.context.hours import local_hour, local_weekday
+from streams.rules.policy.quorum import Tally
+
+FIRM: Final = Thing(Uid("Firm", "firm"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdministrativeRequest:
+    """Who asks for a change to the firm, to what, and who has agreed so far."""
+
+    actor: PrincipalId
+    roles: tuple[Role, ...]
+    site: Slug
+    now: Instant
+    approvals: tuple[ApprovalFact, ...] = ()
+    scope: str = ""
+    """Of a breaker; else empty."""
+    subject: str = ""
+    """What the breaker stops, whose access would change, or which key; else empty."""
+    state: str = ""
+    """Into which a breaker would be tripped, or in which the one to be reset is; else empty."""
+    grants: tuple[Role, ...] = ()
+    """Roles that the subject would have and has not yet, where access would change."""
+    operation: str = ""
+    """What would be done with a key; else empty."""
+    backend: str = ""
+    """Where the key is, or would be; else empty."""
+
+
+class Change(NamedTuple):
+    """A change to the firm as rules see it."""
+
+    request: AdministrativeRequest
+    tally: Tally
+    zone: Zone
+
+
+def administrative_scene(action: AdministrativeAction, request: AdministrativeRequest) -> Scene:
+    """The actor, the action, and the firm."""
+    return Scene(request.actor, request.roles, request.site, action, FIRM)
+
+
+def vocabulary(action: AdministrativeAction) -> Vocabulary[Change]:
+    """What rules for `action` are told."""
+    return OF_KEYS if action == "change-key" else ADMINISTRATION
+
+
+_ALWAYS: Final[Mapping[str, Callable[[Change], Value]]] = MappingProxyType(
+    {
+        "quorums": lambda change: change.tally.quorums,
+        "approvers": lambda change: change.tally.people,
+        "approver_sites": lambda change: change.tally.sites,
+        "hour": lambda change: local_hour(change.zone, change.request.now),
+        "weekday": lambda change: local_weekday(change.zone, change.request.now),
+    }
+)
+ADMINISTRATION: Final[Vocabulary[Change]] = Vocabulary(
+    MappingProxyType(
+        {
+            "scope": lambda change: change.request.scope,
+            "subject": lambda change: change.request.subject,
+            "state": lambda change: change.request.state,
+            "concerns_self": lambda change: change.request.subject == change.request.actor,
+            "grants": lambda change: change.request.grants,
+            **_ALWAYS,
+        }
+    )
+)
+OF_KEYS: Final[Vocabulary[Change]] = Vocabulary(
+    MappingProxyType(
+        {
+            "operation": lambda change: change.request.operation,
+            "backend": lambda change: change.request.backend,
+            "key": lambda change: change.request.subject,
+            **_ALWAYS,
+        }
+    )
+)

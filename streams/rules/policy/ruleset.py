@@ -1,0 +1,135 @@
+"""A policy's text made ready to be asked: rules by id and, for each action, only the rules that can match it.
+
+A rule is a Cedar policy with annotations of ours: `@id` and `@reason` always, `@remedy` (what would change a refusal),
+`@requires` (a quorum that lifts a forbid). What could be misread is refused here, not at the first order.
+Source: architecture, rule 8; Cedar policy syntax and its JSON form (docs.cedarpolicy.com). Speed: Cedar's time grows with
+the number of policies and of attributes, so each action has rules of its own, and each set knows what its rules look at.
+Leaves out types: `streams.rules.policy.conformity` checks those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import cedarpy
+
+from schemas.events.facts import RuleFinding
+from streams.rules.policy.cedar.actions import ACTIONS
+from streams.rules.policy.cedar.expressions import Thresholds, always_waits_for_a_quorum, attributes_read, quorums_read
+from streams.rules.policy.cedar.wording import actions_named, problems
+
+COMPILED_MAX: Final = 32
+"""Policies kept ready: the one in force, and those that older orders were evaluated under."""
+
+_REMEDY: Final = "Change the order so that this rule no longer applies to it; nobody can approve it as it is."
+
+
+class PolicyInvalid(ValueError):
+    """A policy that cannot be asked. `problems` are all that were found, a sentence each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        """Keep the problems, and show them all."""
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One Cedar policy, as a person is told of it."""
+
+    rule_id: str
+    effect: Literal["permit", "forbid"]
+    reason: str
+    remedy: str
+    requires: str | None
+    actions: tuple[str, ...]
+    quorums: frozenset[str]
+    """Every quorum that its conditions look for."""
+    waits: bool
+    """A forbid that holds for everybody, whatever else is the case, until some quorum is met."""
+    finding: RuleFinding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleGroup:
+    """Some rules, parsed once. Two are the same only if they are one: that is how answers are remembered."""
+
+    policies: cedarpy.PolicySet
+    reads: Mapping[str, Thresholds] | None
+    """The attributes of the context that they look at, with what they compare them; None: the whole of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The rules that can match one action."""
+
+    every: RuleGroup
+    permits: RuleGroup
+    quorums: frozenset[str]
+    """Every quorum that they look for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """A policy, ready. `rules` are by id in the order of the text."""
+
+    rules: Mapping[str, Rule]
+    by_action: Mapping[str, Selection]
+
+
+@lru_cache(maxsize=COMPILED_MAX)
+def ready(cedar: str) -> Ruleset:
+    """The policy `cedar`, ready to be asked. Keyed by the text itself, since a hash beside it could be wrong.
+
+    Raises:
+        PolicyInvalid: with everything that is wrong with the text.
+    """
+    try:
+        parsed = json.loads(cedarpy.policies_to_json_str(cedar))
+    except ValueError as error:
+        raise PolicyInvalid((f"not Cedar: {' '.join(str(error).split())}",)) from error
+    found = tuple(problems(parsed))
+    if found:
+        raise PolicyInvalid(found)
+    policies = {policy["annotations"]["id"]: policy for policy in parsed["staticPolicies"].values()}
+    rules = {rule_id: _rule(policy) for rule_id, policy in policies.items()}
+    by_action = {action: _selection(action, rules, policies) for action in ACTIONS}
+    return Ruleset(MappingProxyType(rules), MappingProxyType(by_action))
+
+
+def _selection(action: str, rules: Mapping[str, Rule], policies: Mapping[str, Any]) -> Selection:
+    chosen = [rule for rule in rules.values() if action in rule.actions]
+    return Selection(
+        every=_group([policies[rule.rule_id] for rule in chosen]),
+        permits=_group([policies[rule.rule_id] for rule in chosen if rule.effect == "permit"]),
+        quorums=frozenset().union(*(rule.quorums for rule in chosen)),
+    )
+
+
+def _group(policies: Sequence[Mapping[str, Any]]) -> RuleGroup:
+    """The rules, their scope's action taken as read: only what it names is ever put to them."""
+    bodies = {policy["annotations"]["id"]: {**policy, "action": {"op": "All"}} for policy in policies}
+    whole = {"staticPolicies": bodies, "templates": {}, "templateLinks": []}
+    return RuleGroup(cedarpy.PolicySet.from_json_str(json.dumps(whole)), attributes_read(policies))
+
+
+def _rule(policy: Mapping[str, Any]) -> Rule:
+    annotations = policy["annotations"]
+    rule_id, effect = annotations["id"], policy["effect"]
+    reason, requires = annotations["reason"], annotations.get("requires")
+    return Rule(
+        rule_id=rule_id,
+        effect=effect,
+        reason=reason,
+        remedy=annotations.get("remedy", _REMEDY),
+        requires=requires,
+        actions=tuple(action for action in ACTIONS if action in actions_named(policy)),
+        quorums=frozenset(quorums_read(policy)),
+        waits=always_waits_for_a_quorum(policy),
+        finding=RuleFinding(rule_id=rule_id, effect=effect, reason=reason, requires=requires),
+    )

@@ -1,0 +1,74 @@
+"""What was asked of the chain about one order, by value: all that its judgement is made on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infra.ethereum.answers import BlockHeader
+from infra.ethereum.trace import Effects
+from infra.ethereum.transaction import Transaction
+from schemas.events.facts import PriceFact
+from schemas.events.lifecycle import Approved
+from schemas.firm import Settings
+from schemas.orders import Effect, Swap
+from streams.rules.actions.compilation import quoted
+from streams.rules.firm.view import Governance
+from streams.rules.prices.valuation import Quoted, slippage_ppm
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """One order's transaction, traced on top of one block."""
+
+    approved: Approved
+    governance: Governance
+    settings: Settings
+    """Of the policy in `governance`."""
+    prices: tuple[PriceFact, ...]
+    """Independent prices of what is exchanged; empty when nothing is."""
+    block: BlockHeader
+    account_nonce: int
+    """The transaction count, at `block`, of whose transaction it is."""
+    transaction: Transaction
+    exact: Effects
+    """Of `transaction`, to the byte."""
+    measured: Effects
+    """Of the same call without a minimum: what it would lose if nothing stopped it."""
+    safe_nonce: int | None = None
+    """Of the Safe that makes the call; None when the wallet is no Safe."""
+
+    @property
+    def effect(self) -> Effect:
+        """What the order is meant to do."""
+        return self.approved.effect
+
+    @property
+    def shown(self) -> Effects:
+        """The effects to be recorded: of the exact transaction, or of the call without the minimum that stops it."""
+        return self.measured if self.measured.ok and not self.exact.ok else self.exact
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """What is given for what; None for an order that exchanges nothing, and for one that did not get that far."""
+        action = self.approved.order.action
+        if not isinstance(action, Swap) or not self.shown.ok:
+            return None
+        given = quoted(action.asset_id, self.governance, self.prices)
+        taken = quoted(action.buy_asset_id, self.governance, self.prices)
+        received = self.shown.change(self.effect.wallet, taken.asset.token)
+        return Exchange(given, self.effect.spends, taken, received)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Base units given and received by the wallet, with independent prices."""
+
+    given: Quoted
+    amount_in: int
+    taken: Quoted
+    amount_out: int
+
+    @property
+    def slippage_ppm(self) -> int:
+        """The loss in parts per million; a million when nothing, or less than nothing, comes back."""
+        return slippage_ppm(self.given, self.amount_in, self.taken, max(self.amount_out, 0))

@@ -1,0 +1,1 @@
+"""Carries signing sessions between the enclave, the custodian and the cosigners: signed messages, quorum choice, transport."""

@@ -1,0 +1,97 @@
+"""Who is asked to sign: as many cosigners as the key asks for, of as many sites, and others when these do not. Pure.
+
+Decides that who refused an order is not asked about it again, that who held up or spoiled a session is passed over for a
+while, the more the oftener it did, and that two of whom one accused the other are not asked together: an accusation is
+believed that far and no further, since either may be lying. When nobody can tell who spoiled a session all who took part are
+under suspicion: only who spoils the next ones, too, gathers more of it. Among those that are left, the digest decides, so that
+all take their turns. Time comes in as a value.
+Leaves out what is signed, and whether a signature is one (`streams.signing.backends.mpc`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, takewhile
+from typing import Final
+
+from schemas.keys import Cosigner
+from schemas.values import Instant, Slug
+
+MICROS_PER_MS: Final = 1_000
+PASSED_OVER_MICROS: Final = 20_000 * MICROS_PER_MS
+"""How long after a silence others are preferred."""
+TO_EACH: Final = (1, 2)
+TO_ALL: Final = 3
+"""The rounds of a signature (DKLs23, protocol 3.6): in the first ones everybody speaks to each, in the last one to all."""
+
+
+@dataclass(slots=True)
+class CosignerStandings:
+    """What is known of cosigners, over all orders."""
+
+    passed_over: dict[Slug, Instant] = field(default_factory=dict)
+    """Until when each is asked only if there is nobody else."""
+    apart: set[frozenset[Slug]] = field(default_factory=set)
+    """Pairs that are not asked together."""
+    times: dict[Slug, int] = field(default_factory=dict)
+    """How often each was passed over without having signed since, or having been forgiven."""
+
+    def pass_over(self, name: Slug, now: Instant) -> None:
+        """Prefer others for a while."""
+        self.times[name] = self.lateness(name, now) + 1
+        self.passed_over[name] = now + PASSED_OVER_MICROS
+
+    def heard(self, name: Slug) -> None:
+        """It did what it was asked to."""
+        self.passed_over.pop(name, None)
+        self.times.pop(name, None)
+
+    def lateness(self, name: Slug, now: Instant) -> int:
+        """How much speaks against asking it: 0 when nothing does."""
+        return self.times.get(name, 1) if now < self.passed_over.get(name, 0) else 0
+
+    def keep_apart(self, one: Slug, other: Slug) -> None:
+        """One accused the other."""
+        if one != other:
+            self.apart.add(frozenset((one, other)))
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """What a key asks for."""
+
+    holders: Mapping[Slug, Cosigner]
+    threshold: int
+    sites_min: int
+
+
+def chosen(
+    quorum: Quorum, company: CosignerStandings, refused: Collection[Slug], turn: bytes, now: Instant
+) -> tuple[Slug, ...] | None:
+    """Who is to be asked now; None when those that are left cannot make up the quorum.
+
+    `turn` decides among equals: the digest and the attempt.
+    """
+    left = sorted(name for name in quorum.holders if name not in refused)
+    best = None
+    for names in combinations(left, quorum.threshold):
+        if len({quorum.holders[name].site for name in names}) < quorum.sites_min:
+            continue
+        if any(frozenset(pair) in company.apart for pair in combinations(names, 2)):
+            continue
+        late = sum(company.lateness(name, now) for name in names)
+        rank = (late, hashlib.sha256(turn + "|".join(names).encode()).digest(), names)
+        best = rank if best is None else min(best, rank)
+    return None if best is None else best[2]
+
+
+def rounds_said(name: Slug, participants: Sequence[Slug], said: Collection[tuple[int, Slug]]) -> int:
+    """How many rounds of a signature somebody is through with, having said these: in which round, to whom ("": to all).
+
+    Whoever keeps others waiting is through with fewer rounds than they are, whatever else it says.
+    """
+    others = [each for each in participants if each != name]
+    rounds = [*({(number, each) for each in others} for number in TO_EACH), {(TO_ALL, "")}]
+    return len(list(takewhile(lambda wanted: wanted <= set(said), rounds)))
