@@ -12,9 +12,11 @@ from commands.cli.output import EXIT_FAULT, EXIT_REFUSED, print_json, stderr, st
 
 HEALTH_SECONDS_MAX: Final = 3
 
-schemas = typer.Typer(help="The schemas of what is said.", no_args_is_help=True)
+schemas = typer.Typer(no_args_is_help=True)
+status_app = typer.Typer(add_completion=False)
 
 
+@status_app.command()
 def status(runtime: profile.Runtime = profile.RUNTIME, *, as_json: profile.Json = False) -> None:
     """Show the local cluster: URLs, processes, lag, and whether it would take a command. Exit status 1 when it is down."""
     from infra.cluster import report  # noqa: PLC0415 - the chain's libraries take a second that no other command needs

@@ -20,7 +20,7 @@ from schemas.values import plain
 AWAITING = "awaiting-approval"
 LISTED_ORDERS_MAX = 1_000
 
-app = typer.Typer(help="Approvals.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")

@@ -21,7 +21,7 @@ LISTED_ORDERS: Final = 50
 LISTED_ORDERS_MAX: Final = 10_000
 FILE_BYTES_MAX: Final = 65_536
 
-app = typer.Typer(help="Orders.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 OrderId = Annotated[str, typer.Argument(metavar="ID", help="The order's id.")]
 

@@ -13,7 +13,7 @@ from schemas.firm import Access
 
 FILE_BYTES_MAX: Final = 65_536
 
-app = typer.Typer(help="People, systems and their rights.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")

@@ -11,7 +11,7 @@ from commands.cli.firm.answers import answered
 from commands.cli.output import answering, print_json, table, when
 from schemas.firm_commands import ProposeReset, TripBreaker
 
-app = typer.Typer(help="Breakers.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 Scope = Annotated[str, typer.Argument(help="firm, desk, wallet, asset, contract, protocol or counterparty.")]
 Subject = Annotated[str, typer.Argument(help="Which one; * for all of them, and for the firm.")]

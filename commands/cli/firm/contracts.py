@@ -11,7 +11,7 @@ from commands.cli import profile
 from commands.cli.output import answering, fields, print_json, table, when
 from commands.client import CommandRefused
 
-app = typer.Typer(help="Contracts and accounts that the firm may deal with.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")

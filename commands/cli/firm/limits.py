@@ -12,7 +12,7 @@ from commands.cli.output import answering, print_json, table, when
 _DAY_SECONDS: Final = 86_400
 _HOUR_SECONDS: Final = 3_600
 
-app = typer.Typer(help="Limits.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")

@@ -16,7 +16,7 @@ from commands.client import PolicyDraft
 BACKTESTED_ORDERS: Final = 1_000
 BACKTESTED_ORDERS_MAX: Final = 5_000
 
-app = typer.Typer(help="The firm's policy, limits and settings.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 File = Annotated[str, typer.Argument(metavar="FILE|-", help="Policies in Cedar, or JSON as `policy show --json` prints it.")]
 

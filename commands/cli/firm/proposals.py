@@ -16,7 +16,7 @@ from commands.cli.output import answering, fields, print_json, stdout, table, wh
 from commands.client import PolicyDraft, ProofdeskClient, ShownProposal, wanted_agreement
 from schemas.firm_commands import ProposePolicy
 
-app = typer.Typer(help="Proposals to governance.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 ProposalId = Annotated[str, typer.Argument(metavar="ID", help="The proposal's id.")]
 Reason = Annotated[str, typer.Option(help="Why; it stands in the log.")]

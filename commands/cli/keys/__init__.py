@@ -6,7 +6,7 @@ import typer
 
 from commands.cli.keys import changes, reading
 
-app = typer.Typer(help="Keys. Every change is a proposal; a quorum of others agrees to it.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 app.command("list")(reading.list_keys)
 app.command("show")(reading.show)
 app.command("generate")(changes.generate)

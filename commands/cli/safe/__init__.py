@@ -6,7 +6,7 @@ import typer
 
 from commands.cli.safe import planning
 
-app = typer.Typer(help="Wallets that are Safes: several keys own them, on the chain itself.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 app.callback()(lambda: None)
 app.command("plan")(planning.plan)
 
