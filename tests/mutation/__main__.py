@@ -11,12 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
+
+from infra.setup.environment import make_environment
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / ".runtime" / "mutation"
@@ -24,7 +25,7 @@ LOCK: Final = Path(__file__).with_name("requirements.lock")
 COPIED: Final = ("schemas", "infra", "streams", "commands", "projections", "tests")
 LONG: Final = ("tests/streams/rules/limits/test_machine.py",)
 """Tests of so many steps that they would be the whole of a run's time: changes are judged without them."""
-INSTALL_SECONDS_MAX: Final = 300
+LIST_SECONDS_MAX: Final = 300
 RUN_SECONDS_MAX: Final = 7_200
 STATS: Final = "mutants/mutmut-cicd-stats.json"
 SURVIVORS_SHOWN_MAX: Final = 200
@@ -60,16 +61,7 @@ def _installed() -> Path:
     environment = FOLDER / "environment"
     stamp = environment / "proofdesk.stamp"
     if not stamp.exists() or stamp.stat().st_mtime < LOCK.stat().st_mtime:
-        venv.create(environment, with_pip=True, clear=True)
-        pip: list[str | Path] = [
-            environment / "bin" / "python",
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]
-        subprocess.run([*pip, "--require-hashes", "-r", LOCK], check=True, timeout=INSTALL_SECONDS_MAX)
+        make_environment(environment, LOCK)
         packages = next((environment / "lib").glob("python3*/site-packages"))
         ours = next(Path(path) for path in sys.path if path.endswith("site-packages"))
         (packages / "product.pth").write_text(f"{ours}\n", "utf-8")
@@ -109,9 +101,7 @@ def _failed(tree: Path) -> int:
 
 
 def _survivors(mutmut: Path, tree: Path) -> list[str]:
-    shown = subprocess.run(
-        [mutmut, "results"], cwd=tree, capture_output=True, text=True, check=True, timeout=INSTALL_SECONDS_MAX
-    )
+    shown = subprocess.run([mutmut, "results"], cwd=tree, capture_output=True, text=True, check=True, timeout=LIST_SECONDS_MAX)
     lines = (line.strip() for line in shown.stdout.splitlines())
     return [line.removesuffix(": survived") for line in lines if line.endswith(": survived")]
 

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +17,11 @@ from pathlib import Path
 from typing import Final
 
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
+from infra.setup.environment import make_environment
 from tests.bench import ROOT
 
 INSTANCE_VARIABLE: Final = "PROOFDESK_INSTANCE"
 STOP_SECONDS_MAX: Final = 20
-INSTALL_SECONDS_MAX: Final = 600
 
 
 class ContenderFailed(Exception):
@@ -58,9 +57,7 @@ def _install(environment: str) -> None:
     stamp = folder / "proofdesk.stamp"
     if stamp.exists() and stamp.stat().st_mtime > lock.stat().st_mtime:
         return
-    venv.create(folder, with_pip=True, clear=True)
-    pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--require-hashes", "-r", lock], check=True, timeout=INSTALL_SECONDS_MAX)
+    make_environment(folder, lock)
     stamp.touch()
 
 

@@ -14,14 +14,15 @@ from infra.chain.rpc import NodeUnavailable
 from tests.infra.chain.local_chain import BOOT_SECONDS_MAX, free_port
 
 BINARY = Path(__file__).parents[3] / ".runtime" / "geth" / "bin" / "geth"
-"""Built by `make test` where there is Go."""
+"""Built by `make test` where there is Go, in the version that infra/setup/go-ethereum/go.mod pins."""
 
 
 def why_not() -> str:
     """Why it cannot be run here; empty when it can."""
     if BINARY.exists():
         return ""
-    return "go-ethereum is not built: " + ("run make test once" if shutil.which("go") else "Go is not installed")
+    go = "run make test, which builds it once" if shutil.which("go") else "install Go 1.21 or newer, then run make test"
+    return f"go-ethereum is not built: {go}"
 
 
 @contextmanager
