@@ -64,6 +64,26 @@ def down(
 
 
 @app.command()
+def restart(
+    name: Annotated[str, typer.Argument(help="One process, as `status` names it: desk, cosigner-3, kafka …")],
+    runtime: Folder = DEFAULT,
+) -> None:
+    """Stop one process and start it again; the others go on."""
+    cluster = Cluster(runtime)
+    try:
+        states = {each.name: each.state for each in cluster.running()}
+        if states.get(name) == "running":
+            cluster.restart_process(name)
+        elif name in states:
+            cluster.start_process(name)
+    except ClusterError as error:
+        _fail(error)
+    if name not in states:
+        _fail(ClusterError(f"{runtime} runs no {name}; it runs {', '.join(sorted(states)) or 'nothing: make up'}"))
+    console.print(f"{name}: restarted")
+
+
+@app.command()
 def status(
     runtime: Folder = DEFAULT,
     *,
