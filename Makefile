@@ -95,12 +95,13 @@ chaos: setup ## faults under load (SEED=1 MINUTES=5; ARGS=--signing: of signers)
 mutation: setup ## what the tests of a room notice when its code is changed (ROOM=streams/desk)
 	@$(PY) -m tests.mutation $(ROOM)
 
-lint: setup ## ruff, mypy, import-linter, schema compatibility
+lint: setup ## ruff, mypy, import-linter, schemas, documents
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(PY) -m schemas.check
+	@$(PY) -m schemas.document --check && $(PY) -m commands.gateway.document --check && $(PY) -m tests.docs
 
 clean: down ## remove everything that was made
 	rm -rf .venv .runtime node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -26,7 +26,12 @@ class NotMountable(TypeError):
 
 
 def build(parts: Parts, settings: GatewaySettings, http: str) -> Protection:
-    """The gateway that is reached at the URL `http`, over `parts`.
+    """The gateway that is reached at the URL `http`, over `parts`. Raises as `application`."""
+    return Protection(application(parts, settings), settings.host_names(urlsplit(http).hostname or ""))
+
+
+def application(parts: Parts, settings: GatewaySettings) -> FastAPI:
+    """The routes and problems, without protection. `parts` are first used when it serves.
 
     Raises:
         ImportError, AttributeError, NotMountable: the setting `mount` names what is not there.
@@ -48,7 +53,7 @@ def build(parts: Parts, settings: GatewaySettings, http: str) -> Protection:
         app.include_router(router)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # the framework's own way to change it
-    return Protection(app, settings.host_names(urlsplit(http).hostname or ""))
+    return app
 
 
 def _imported(name: str) -> APIRouter:
@@ -63,8 +68,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     """OpenAPI 3.1, with the form of a problem, which no route returns but every route can answer with."""
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = Problem.model_json_schema(
-            ref_template="#/components/schemas/{model}"
-        )
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schema.setdefault("components", {}).setdefault("schemas", {}).update({**problem.pop("$defs", {}), "Problem": problem})
         app.openapi_schema = schema
     return app.openapi_schema

@@ -1,4 +1,4 @@
-"""Which command ids were used, and for what content, over thirty days: one key, one outcome (mission, idempotency).
+"""Which command ids were used, and for what content, over thirty days: one key, one outcome.
 
 A command that comes again with the same content says nothing; an id that comes again with other content is a conflict. Of each
 command sixteen bytes are kept: a 64-bit fingerprint of desk and id, and 64 bits of the name its content gives an order

@@ -16,7 +16,7 @@ from schemas.values import Record
 
 
 class Reading(Protocol):
-    """Whoever reads the log: `streams.judging.evidence_reader.Witness`."""
+    """Whoever reads the log: `streams.judging.evidence_reader.EvidenceReader`."""
 
     @property
     def governance_position(self) -> int:

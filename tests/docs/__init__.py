@@ -1,0 +1,1 @@
+"""Checks documents against the code: no dead citation, generated pages up to date, the tutorial runs."""
