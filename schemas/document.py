@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Final
 
 from schemas import commands, firm, firm_commands, keys, orders, sessions, topics, values
+from schemas.docstrings import field_docs
 from schemas.events import answers, base, facts, governance, lifecycle, limits, observations
 from schemas.events import keys as key_events
 from schemas.values import Record
@@ -119,7 +120,7 @@ def _fields(record: type[Record]) -> Iterator[str]:
     for name in own:
         field = record.model_fields[name]
         optional = "" if field.is_required() or name == "kind" else "; may be absent"
-        yield f"| `{name}` | {_shown(*_annotation(record, name))}{optional} | {_cell(field.description or '')} |"
+        yield f"| `{name}` | {_shown(*_annotation(record, name))}{optional} | {_cell(field_docs(record).get(name, ''))} |"
 
 
 def _meaning(record: type[Record]) -> str:
