@@ -95,11 +95,12 @@ chaos: setup ## faults under load (SEED=1 MINUTES=5; ARGS=--signing: of signers)
 mutation: setup ## what the tests of a room notice when its code is changed (ROOM=streams/desk)
 	@$(PY) -m tests.mutation $(ROOM)
 
-lint: setup ## ruff, mypy, import-linter, schemas, documents
+lint: setup ## ruff, mypy, import-linter, deptry, schemas, documents
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/deptry .
 	@$(PY) -m schemas.check
 	@$(PY) -m schemas.document --check && $(PY) -m commands.gateway.document --check && $(PY) -m tests.docs
 

@@ -23,6 +23,11 @@ UV_FOLDER: Final = ROOT / ".runtime" / "uv"
 UV_LOCK: Final = Path(__file__).with_name("uv.lock")
 INSTALL_SECONDS_MAX: Final = 900
 VERSION: Final = "import sys; print(*sys.version_info[:2], sep='.')"
+LOCKED_BUILD_TOOLS: Final = (
+    *("--require-build-hashes", "--preview-features", "build-dependency-hashes"),
+    *("--build-constraints", ROOT / "requirements-dev.lock"),
+)
+"""setuptools, where an environment does not hold it: as the developers' lock pins it."""
 UNSAFE_SETTINGS: Final = ("UV_NO_VERIFY_HASHES", "UV_OVERRIDE", "UV_CONSTRAINT", "UV_EXCLUDE", "VIRTUAL_ENV", "CONDA_PREFIX")
 """Settings of a person's shell that would weaken a check or point to another environment."""
 
@@ -80,8 +85,9 @@ def make_environment(folder: Path, lock: Path, *, project: Path | None = None) -
         run([tool, "venv", "--quiet", "--clear", "--no-project", "--python", sys.executable, folder], environ=settings())
     install(tool, python, lock)
     if project is not None:
-        editable = ["--no-deps", "--no-build-isolation", "--editable", str(project)]
-        run([tool, "pip", "install", "--quiet", "--python", python, *editable], environ=settings())
+        tools = ("--no-build-isolation",) if "setuptools" in locked(lock) else LOCKED_BUILD_TOOLS
+        options = ["--quiet", "--no-deps", *tools, "--python", python, "--editable", project]
+        run([tool, "pip", "install", *options], environ=settings())
     run([tool, "pip", "check", "--python", python], environ=settings())
     return f"{len(locked(lock))} packages are as {lock.name} says"
 

@@ -30,7 +30,8 @@ class Lock:
 LOCKS: Final = (
     Lock("infra/setup/uv.lock", "infra/setup/uv.in"),
     Lock("requirements-dev.lock", "pyproject.toml", ("dev",)),
-    Lock("requirements.lock", "pyproject.toml", shares="requirements-dev.lock"),
+    Lock("requirements.lock", "pyproject.toml", ("local",), shares="requirements-dev.lock"),
+    Lock("requirements-signer.lock", "pyproject.toml", ("signer",), shares="requirements-dev.lock"),
     Lock("tests/bench/requirements-quix.lock", "tests/bench/requirements-quix.in"),
     Lock("tests/bench/requirements-faust.lock", "tests/bench/requirements-faust.in"),
     Lock("tests/bench/requirements-eventsourcing.lock", "tests/bench/requirements-eventsourcing.in"),

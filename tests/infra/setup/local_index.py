@@ -37,6 +37,13 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """uv ends connections that it needs no longer."""
+
+
 @contextmanager
 def serving(wheels: Mapping[str, Sequence[tuple[str, bytes]]]) -> Iterator[str]:
     """The index's URL: a page for each project (PEP 691), and its wheels."""
@@ -67,8 +74,7 @@ def serving(wheels: Mapping[str, Sequence[tuple[str, bytes]]]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as above
             """A test's output is not an access log."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Index)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/simple"

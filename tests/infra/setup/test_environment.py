@@ -21,7 +21,7 @@ from infra.setup.environment import ROOT, SetupFailed, locked, make_environment,
 from tests.infra.setup.local_index import serving, sha256, wheel
 
 LOCKS = [
-    *("requirements-dev.lock", "requirements.lock", "tests/mutation/requirements.lock"),
+    *("requirements-dev.lock", "requirements.lock", "requirements-signer.lock", "tests/mutation/requirements.lock"),
     *(f"tests/bench/requirements-{peer}.lock" for peer in ("quix", "faust", "eventsourcing")),
 ]
 NEWER = "9999.0"

@@ -78,7 +78,7 @@ def test_one_function_alone_installs_python_packages() -> None:
     assert found - itself == {ROOT / "infra/setup/environment.py"}
 
 
-@pytest.mark.parametrize("options", [("--no-deps", "--require-hashes"), ("--no-deps", "--no-build-isolation")])
+@pytest.mark.parametrize("options", [("--no-deps", "--require-hashes"), ("--no-deps", "--require-build-hashes")])
 def test_what_it_installs_brings_nothing_along(options: tuple[str, str]) -> None:
     text = (ROOT / "infra/setup/environment.py").read_text("utf-8")
     assert all(option in text for option in options)
