@@ -11,12 +11,14 @@ ARGS ?=
 
 # Stamps are newer than what they were made from, so that `make setup` does only what has changed.
 TOOLCHAIN := .runtime/toolchain.stamp
+UV := .runtime/uv/proofdesk.stamp
 VENV := .venv/proofdesk.stamp
 JARS := .runtime/kafka-lib/proofdesk.stamp
 NODE := node_modules/proofdesk.stamp
 MPC := .runtime/mpc/proofdesk.stamp
+MODULE := .venv/threshold-keys.stamp
 GETH := .runtime/geth/proofdesk.stamp
-ALL := $(VENV) $(JARS) $(NODE) $(MPC)
+ALL := $(MODULE) $(JARS) $(NODE)
 PART := $(PYTHON) -m infra.setup.part
 # Everything but the toolchain: `make test` adds go-ethereum.
 PARTS = $(ALL)
@@ -39,14 +41,21 @@ $(TOOLCHAIN): infra/setup/toolchain.py
 	@$(PYTHON) -m infra.setup.toolchain
 	@touch $@
 
-$(VENV): requirements-dev.lock pyproject.toml | $(TOOLCHAIN)
+$(UV): infra/setup/uv.lock | $(TOOLCHAIN)
+	@$(PART) uv $(PYTHON) -m infra.setup.environment
+	@touch $@
+
+$(VENV): requirements-dev.lock pyproject.toml | $(UV)
 	@$(PART) python $(PYTHON) -m infra.setup.environment .venv requirements-dev.lock --project .
 	@touch $@
 
 # The Rust module of threshold keys. A new virtual environment needs it again, which takes a second: what was compiled stays.
-$(MPC): $(VENV) $(wildcard infra/keys/mpc/* infra/keys/mpc/src/*)
-	@CARGO_TARGET_DIR=$(CURDIR)/.runtime/mpc VIRTUAL_ENV=$(CURDIR)/.venv $(PART) rust .venv/bin/maturin develop --release --locked \
-	    --manifest-path infra/keys/mpc/Cargo.toml
+$(MPC): infra/setup/maturin.lock $(wildcard infra/keys/mpc/* infra/keys/mpc/src/*) | $(UV)
+	@$(PART) rust $(PYTHON) -m infra.setup.threshold_keys
+	@touch $@
+
+$(MODULE): $(VENV) $(MPC)
+	@$(PART) module $(PYTHON) -m infra.setup.threshold_keys --into .venv
 	@touch $@
 
 $(JARS): infra/kafka/broker/pom.xml infra/kafka/broker/jars.sha256 | $(TOOLCHAIN)

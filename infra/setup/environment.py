@@ -23,7 +23,7 @@ UV_FOLDER: Final = ROOT / ".runtime" / "uv"
 UV_LOCK: Final = Path(__file__).with_name("uv.lock")
 INSTALL_SECONDS_MAX: Final = 900
 VERSION: Final = "import sys; print(*sys.version_info[:2], sep='.')"
-LOCKED_BUILD_TOOLS: Final = (
+LOCKED_BUILD_TOOLS: Final[tuple[str | Path, ...]] = (
     *("--require-build-hashes", "--preview-features", "build-dependency-hashes"),
     *("--build-constraints", ROOT / "requirements-dev.lock"),
 )
@@ -85,8 +85,8 @@ def make_environment(folder: Path, lock: Path, *, project: Path | None = None) -
         run([tool, "venv", "--quiet", "--clear", "--no-project", "--python", sys.executable, folder], environ=settings())
     install(tool, python, lock)
     if project is not None:
-        tools = ("--no-build-isolation",) if "setuptools" in locked(lock) else LOCKED_BUILD_TOOLS
-        options = ["--quiet", "--no-deps", *tools, "--python", python, "--editable", project]
+        tools: tuple[str | Path, ...] = ("--no-build-isolation",) if "setuptools" in locked(lock) else LOCKED_BUILD_TOOLS
+        options: list[str | Path] = ["--quiet", "--no-deps", *tools, "--python", python, "--editable", project]
         run([tool, "pip", "install", *options], environ=settings())
     run([tool, "pip", "check", "--python", python], environ=settings())
     return f"{len(locked(lock))} packages are as {lock.name} says"
@@ -96,6 +96,20 @@ def install(tool: Path, python: Path, lock: Path) -> None:
     """Install every package of `lock` beside `python` and remove all others."""
     sync = ["pip", "sync", "--require-hashes", "--no-build", "--compile-bytecode", "--python"]
     run([tool, *sync, python, lock], environ=settings())
+
+
+def install_wheel(folder: Path, wheel: Path) -> None:
+    """Install a wheel that was built here into the environment `folder`, in place of an older one."""
+    options: list[str | Path] = [
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--reinstall",
+        "--compile-bytecode",
+        "--python",
+        folder / "bin" / "python",
+    ]
+    run([uv(), "pip", "install", *options, wheel], environ=settings())
 
 
 def locked(lock: Path) -> dict[str, str]:
@@ -128,13 +142,18 @@ def _version(python: Path) -> str | None:
 
 def main() -> int:
     """Make the environment that the command line names; print one line about it."""
-    parser = argparse.ArgumentParser(description="Make a virtual environment of exactly what a lock names.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("lock", type=Path)
+    parser = argparse.ArgumentParser(
+        description="Make a virtual environment of exactly what a lock names; without one, install uv."
+    )
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("lock", type=Path, nargs="?")
     parser.add_argument("--project", type=Path, help="a folder with pyproject.toml, installed as an editable package")
     asked = parser.parse_args()
     try:
-        sys.stdout.write(make_environment(asked.folder, asked.lock, project=asked.project) + "\n")
+        if asked.folder is None or asked.lock is None:
+            sys.stdout.write(run([uv(), "--version"]))
+        else:
+            sys.stdout.write(make_environment(asked.folder, asked.lock, project=asked.project) + "\n")
     except SetupFailed as failed:
         sys.stderr.write(f"{failed}\n")
         return 1

@@ -29,6 +29,7 @@ class Lock:
 
 LOCKS: Final = (
     Lock("infra/setup/uv.lock", "infra/setup/uv.in"),
+    Lock("infra/setup/maturin.lock", "infra/setup/maturin.in"),
     Lock("requirements-dev.lock", "pyproject.toml", ("dev",)),
     Lock("requirements.lock", "pyproject.toml", ("local",), shares="requirements-dev.lock"),
     Lock("requirements-signer.lock", "pyproject.toml", ("signer",), shares="requirements-dev.lock"),

@@ -27,12 +27,14 @@ class Part:
 
 NETWORK: Final = "Look at the network and at the mirror's settings"
 PARTS: Final = {
-    "python": Part("Python packages", "120 MB", f"{NETWORK} (PIP_INDEX_URL or UV_DEFAULT_INDEX), then run make setup again."),
+    "uv": Part("uv, which installs Python packages", "20 MB", f"{NETWORK} (PIP_INDEX_URL), then run make setup again."),
+    "python": Part("Python packages", "100 MB", f"{NETWORK} (PIP_INDEX_URL or UV_DEFAULT_INDEX), then run make setup again."),
     "jars": Part("Kafka's jars", "75 MB", f"{NETWORK} (~/.m2/settings.xml), then run make setup again."),
     "npm": Part("anvil and contracts", "30 MB", f"{NETWORK} (~/.npmrc), then run make setup again."),
     "rust": Part(
-        "threshold keys, in Rust", "8 MB", "Read the compiler's first error; crates come through ~/.cargo/config.toml."
+        "threshold keys, in Rust", "20 MB", "Read the compiler's first error; crates come through ~/.cargo/config.toml."
     ),
+    "module": Part("threshold keys' module", "", "Remove .runtime/mpc/wheels, then run make setup again."),
     "geth": Part(
         "go-ethereum, from source", "215 MB", "Only tests need it. Read Go's first error; modules come through GOPROXY."
     ),
@@ -44,7 +46,7 @@ def run(name: str, command: list[str]) -> int:
     part = PARTS[name]
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
-    _say(f"{part.title}: begins (up to {part.downloads} to download)")
+    _say(f"{part.title}: begins" + (f" (up to {part.downloads} to download)" if part.downloads else ""))
     started = time.monotonic()
     with log.open("w", encoding="utf-8") as output:
         code = subprocess.call(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - the Makefile's

@@ -21,7 +21,13 @@ from infra.setup.environment import ROOT, SetupFailed, locked, make_environment,
 from tests.infra.setup.local_index import serving, sha256, wheel
 
 LOCKS = [
-    *("requirements-dev.lock", "requirements.lock", "requirements-signer.lock", "tests/mutation/requirements.lock"),
+    *(
+        "requirements-dev.lock",
+        "requirements.lock",
+        "requirements-signer.lock",
+        "tests/mutation/requirements.lock",
+        "infra/setup/maturin.lock",
+    ),
     *(f"tests/bench/requirements-{peer}.lock" for peer in ("quix", "faust", "eventsourcing")),
 ]
 NEWER = "9999.0"
@@ -101,7 +107,7 @@ def installed(environment: Path) -> dict[str, str]:
 @pytest.mark.parametrize("lock", LOCKS)
 def test_newer_releases_change_nothing(make: Make, lock: str) -> None:
     found, wanted = installed(make(relocked(ROOT / lock))), pins(ROOT / lock)
-    assert len(found) > 10
+    assert found
     assert found.items() <= wanted.items()
     others = {name for name in wanted if name not in found}
     assert all(re.search(rf"^{re.escape(name)}==\S+ ;", (ROOT / lock).read_text("utf-8"), re.MULTILINE) for name in others), (
