@@ -12,8 +12,10 @@ from commands.gateway import document as http
 from commands.gateway.app import application
 from commands.gateway.parts import Parts
 from commands.gateway.settings import GatewaySettings
+from infra.cluster.processes import PROCESSES
+from infra.cluster.runtime import ROOT
 from schemas import document as events
-from schemas.topics import TOPICS
+from schemas.topics import COSIGNERS, TOPICS
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,13 @@ def test_every_field_of_every_record_on_a_topic_is_listed() -> None:
         if f"| `{field}` |" not in page
     ]
     assert missing == []
+
+
+def test_the_operators_page_has_a_line_for_every_process() -> None:
+    table = (ROOT / "docs" / "operator.md").read_text("utf-8").partition("## Processes\n")[2].partition("\n## ")[0]
+    assert [
+        process.name for process in PROCESSES if process.name not in COSIGNERS[1:-1] and f"`{process.name}`" not in table
+    ] == []
 
 
 def test_every_route_has_its_section(api: dict[str, Any]) -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from infra.chain.node import Node
 from infra.cluster import report
+from infra.cluster.__main__ import app
 from infra.cluster.description import load
 from infra.cluster.errors import ClusterError, last_error
 from infra.cluster.local import Cluster
@@ -153,6 +155,23 @@ def test_one_process_is_restarted_alone(small: Cluster, folder: Path) -> None:
     after = pids(small)
     assert after["lone"] != before["lone"]
     assert (after["postgres"], after["node"]) == (before["postgres"], before["node"])
+
+
+def test_an_operator_restarts_one_process_by_name_whether_it_runs_or_not(small: Cluster, folder: Path) -> None:
+    small.start()
+    seen(folder)
+    before = pids(small)
+    command = CliRunner()
+    assert command.invoke(app, ["restart", "lone", "--runtime", str(folder)]).exit_code == 0
+    assert pids(small)["lone"] != before["lone"]
+    small.stop_process("lone")
+    assert command.invoke(app, ["restart", "lone", "--runtime", str(folder)]).exit_code == 0
+    assert within_seconds(lambda: states(small)["lone"] == "running")
+    refused = command.invoke(app, ["restart", "nobody", "--runtime", str(folder)])
+    assert refused.exit_code == 1
+    assert {name: pid for name, pid in pids(small).items() if name != "lone"} == {
+        name: pid for name, pid in before.items() if name != "lone"
+    }
 
 
 def test_a_process_knows_only_what_it_needs(small: Cluster, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
