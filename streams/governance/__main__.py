@@ -3,4 +3,5 @@
 from infra.cluster import description
 from streams.governance.process import run
 
-run(description.current())
+if __name__ == "__main__":
+    run(description.current())

@@ -19,7 +19,7 @@ from infra.cluster.processes import PROCESSES, Process
 from infra.cluster.services import SERVICES, Service
 from infra.cluster.supervision import alive
 from tests.bench import ROOT
-from tests.bench.report import Result, show
+from tests.bench.report import record
 from tests.scenarios.newswap.institution import establish
 
 CLUSTERS: Final = ROOT / ".runtime"
@@ -32,7 +32,7 @@ console = Console(stderr=True, highlight=False)
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A module with `run(description) -> list[Result]`, and what the cluster must have."""
+    """A module with `run(description) -> Iterable[Result]`, and what the cluster must have."""
 
     module: str
     services: tuple[Service, ...]
@@ -44,6 +44,7 @@ _ASIDE: Final = frozenset({"observer", "detectors", "projector", "gateway"})
 _SIGNING: Final = tuple(each for each in PROCESSES if each.name not in _ASIDE)
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
+    "startup": Benchmark("tests.bench.startup", ()),
     "engine": Benchmark("tests.bench.window.benchmark", ("kafka",)),
     "desk": Benchmark("tests.bench.desk.benchmark", ("kafka", "postgres")),
     "restart": Benchmark("tests.bench.restart.benchmark", ("kafka",)),
@@ -59,18 +60,32 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
 def main(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}, or what several begin with; else all.")] = "",
 ) -> None:
-    """Ours beside a floor and beside peers, all in one run; a table, and a line of JSON each in .runtime/bench.jsonl."""
+    """Measure ours beside a floor and beside peers; print each figure and keep it in .runtime/bench.jsonl as it is measured.
+
+    A benchmark that fails is reported and the others go on; then the exit status is 1.
+    """
     chosen = [each for each in BENCHMARKS if not name or each == name or each.startswith(f"{name}-")]
     if not chosen:
         raise typer.BadParameter(f"no such benchmark: {name}; there are {', '.join(BENCHMARKS)}")
     signal.signal(signal.SIGTERM, _interrupted)
-    results: list[Result] = []
-    for each in chosen:
-        benchmark = BENCHMARKS[each]
+    failed = [each for each in chosen if not _ran(each)]
+    if failed:
+        console.print(f"failed: {', '.join(failed)}; what was measured before stands in {LOG}")
+        raise typer.Exit(1)
+
+
+def _ran(name: str) -> bool:
+    """Run one benchmark, recording each result as it comes; False if it failed."""
+    benchmark = BENCHMARKS[name]
+    try:
         with _cluster(benchmark) as description:
-            console.print(f"{each}: running")
-            results += importlib.import_module(benchmark.module).run(description)
-    show(results, LOG)
+            console.print(f"{name}: running")
+            for result in importlib.import_module(benchmark.module).run(description):
+                record(result, LOG)
+    except Exception as failure:  # noqa: BLE001 - whatever it is, the other benchmarks are still to be run
+        console.print(f"{name}: failed: {type(failure).__name__}: {failure}", markup=False)
+        return False
+    return True
 
 
 @contextmanager

@@ -31,14 +31,14 @@ class Result:
 
     @classmethod
     def of(cls, name: str, unit: str, runs: Mapping[str, Sequence[float]], note: str = "") -> Result:
-        """From paired runs: `ours`, `floor` and any peers, each with as many figures.
+        """From paired runs: `ours`, `floor` and any peers. One that failed has fewer figures; its first pairs are compared.
 
         Raises:
             KeyError: `ours` or `floor` is missing.
         """
         medians = {who: median(figures) for who, figures in runs.items()}
         ratios = {
-            f"ours/{who}": round(median(a / b for a, b in zip(runs["ours"], figures, strict=True)), 3)
+            f"ours/{who}": round(median(a / b for a, b in zip(runs["ours"], figures, strict=False)), 3)
             for who, figures in runs.items()
             if who != "ours"
         }
@@ -46,17 +46,20 @@ class Result:
         return cls(name, unit, medians["ours"], medians["floor"], peers, ratios, runs, note)
 
 
-def show(results: Sequence[Result], log: Path) -> None:
-    """Print a table each, and append one JSON object a line to `log`."""
+def say(line: str) -> None:
+    """Print progress, such as the figure of one run, beside the results."""
+    Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
+
+
+def record(result: Result, log: Path) -> None:
+    """Print a result's table, and append it as one JSON object to `log`: at once, since what comes later may fail."""
     console = Console(highlight=False)
-    for result in results:
-        console.print(_table(result))
-        if result.note:
-            console.print(result.note, markup=False, soft_wrap=True)
+    console.print(_table(result))
+    if result.note:
+        console.print(result.note, markup=False, soft_wrap=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as out:
-        for result in results:
-            out.write(json.dumps(_plain(result)) + "\n")
+        out.write(json.dumps(_plain(result)) + "\n")
 
 
 def _table(result: Result) -> Table:

@@ -23,7 +23,7 @@ LEFT_OUT = {
     "streams.cosigning.__main__": (*WEB_SERVER, *DATABASE, "web3", "httpx", "typer"),
     "streams.custody.__main__": (*WEB_SERVER, *DATABASE, "web3", "httpx", "typer"),
     "streams.desk.__main__": (*WEB_SERVER, *DATABASE, "web3", "httpx", "typer"),
-    "streams.governance.process": (*WEB_SERVER, *DATABASE, "web3", "httpx", "typer"),
+    "streams.governance.__main__": (*WEB_SERVER, *DATABASE, "web3", "httpx", "typer"),
     "streams.execution.__main__": (*WEB_SERVER, *DATABASE, "typer"),
     "streams.broadcast.__main__": (*WEB_SERVER, *DATABASE, "typer"),
     "streams.settlement.__main__": (*WEB_SERVER, *DATABASE, "typer"),

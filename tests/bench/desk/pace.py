@@ -1,4 +1,8 @@
-"""How long a decision takes when commands come at a steady pace: from writing one to reading its answer back."""
+"""Measures how long a decision takes when commands come at a steady pace: from writing one to reading its answer back.
+
+Commands of a run are signed just before it, so that none is too old however slow the machine is. A run waits as long as answers
+keep coming, and fails when none has come for `QUIET_SECONDS_MAX`.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +19,18 @@ from schemas import wire
 from schemas.commands import Command
 from schemas.events.base import Event
 from schemas.topics import DESK_PARTITIONS
+from tests.bench.desk import workload
 from tests.bench.racing.contenders import Contender, ContenderFailed, running
-from tests.bench.racing.course import Course
+from tests.bench.racing.course import Course, last_of
 from tests.bench.racing.keyed import Keyed
 
 COMMANDS_PER_SECOND: Final = 200
 WARM_UP_COMMANDS: Final = 400
 RUNS: Final = 3
 RUN_COMMANDS: Final = 2_000
-ANSWER_SECONDS_MAX: Final = 60
+QUIET_SECONDS_MAX: Final = 60
+"""The longest without any answer; the first one comes after the worker's start."""
 LOOK_SECONDS: Final = 0.0005
-COMMANDS: Final = WARM_UP_COMMANDS + RUNS * RUN_COMMANDS
 MS_PER_SECOND: Final = 1_000
 
 
@@ -37,18 +42,27 @@ class Latency:
     p99: float
 
 
-def latencies(
-    course: Course, contender: Contender, description: ClusterDescription, commands: Sequence[Keyed]
-) -> list[Latency]:
-    """One worker under `COMMANDS_PER_SECOND`, `RUNS` times."""
+def latencies(course: Course, contender: Contender, description: ClusterDescription) -> Iterator[Latency]:
+    """One worker under `COMMANDS_PER_SECOND`, `RUNS` times; gives each run's figures as soon as it is over.
+
+    Raises:
+        ContenderFailed: answers stopped coming.
+    """
     course.lay([])
     answer = "policy-evaluated" if "policy-evaluated" in contender.events else contender.events[0]
     log = description.runtime / "logs" / f"{contender.name}-at-a-pace.log"
     with running(contender, description, log):
         pacing = _Pacing(description, answer)
-        pacing.run(commands[:WARM_UP_COMMANDS])
-        rest = commands[WARM_UP_COMMANDS:COMMANDS]
-        return [_latency(pacing.run(rest[start : start + RUN_COMMANDS])) for start in range(0, len(rest), RUN_COMMANDS)]
+        try:
+            pacing.run(_commands(0, WARM_UP_COMMANDS))
+            for number in range(RUNS):
+                yield _latency(pacing.run(_commands(WARM_UP_COMMANDS + number * RUN_COMMANDS, RUN_COMMANDS)))
+        except ContenderFailed as failure:
+            raise ContenderFailed(f"{contender.name}: {failure}:\n{last_of(log)}") from None
+
+
+def _commands(first: int, count: int) -> Sequence[Keyed]:
+    return list(workload.commands(count, time.time_ns() // 1_000, first))
 
 
 class _Pacing:
@@ -63,12 +77,12 @@ class _Pacing:
         """Milliseconds from writing each command to its answer.
 
         Raises:
-            ContenderFailed: an answer did not come.
+            ContenderFailed: no answer came for `QUIET_SECONDS_MAX`, and some are missing.
         """
         ids = [_id_of(command) for command in commands]
         sent: dict[str, float] = {}
         took: list[float] = []
-        begun = time.perf_counter()
+        begun = heard = time.perf_counter()
         while len(took) < len(commands):
             now = time.perf_counter()
             while len(sent) < len(commands) and now - begun >= len(sent) / COMMANDS_PER_SECOND:
@@ -76,9 +90,13 @@ class _Pacing:
                 sent[ids[len(sent)]] = time.perf_counter()
                 self._producer.produce("commands", command.value, command.key)
                 self._producer.poll(0)
-            took += [(at - sent[cause]) * MS_PER_SECOND for cause, at in self._answered()]
-            if now - begun > len(commands) / COMMANDS_PER_SECOND + ANSWER_SECONDS_MAX:
-                raise ContenderFailed(f"{len(took)} of {len(commands)} commands were answered")
+            for cause, at in self._answered():
+                took.append((at - sent[cause]) * MS_PER_SECOND)
+                heard = at
+            if now - heard > QUIET_SECONDS_MAX:
+                raise ContenderFailed(
+                    f"{len(took)} of {len(commands)} commands were answered, and none for {QUIET_SECONDS_MAX} s"
+                )
         return took
 
     def _answered(self) -> Iterator[tuple[str, float]]:

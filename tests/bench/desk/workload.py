@@ -82,11 +82,11 @@ def firm(decided_at: Instant) -> list[FirmEvent]:
     ]
 
 
-def commands(count: int, issued_at: Instant) -> Iterator[Keyed]:
-    """Signed commands, over all desks in turn. The same ones for the same `issued_at`."""
+def commands(count: int, issued_at: Instant, first: int = 0) -> Iterator[Keyed]:
+    """Signed commands number `first` and on, over all desks in turn. The same ones for the same `issued_at`."""
     key = MachineKey(TRADER)
     action = Swap(asset_id="USDC", amount=Decimal(10_000), buy_asset_id="WETH", venue=VENUE, pool_fee=100, max_slippage=100)
-    for number, desk in enumerate(islice(cycle(desks()), count)):
+    for number, desk in enumerate(islice(cycle(desks()), first, first + count), first):
         unsigned = Command(
             command_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{desk}/{number}")),
             desk_id=desk,

@@ -19,6 +19,7 @@ from typing import Final
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.setup.environment import make_environment
 from tests.bench import ROOT
+from tests.bench.report import say
 
 INSTANCE_VARIABLE: Final = "PROOFDESK_INSTANCE"
 STOP_SECONDS_MAX: Final = 20
@@ -45,11 +46,21 @@ class Contender:
     workers: int = 1
 
 
-def install(contenders: Sequence[Contender]) -> None:
-    """Make the environments that are missing, or older than their lock."""
+def install(contenders: Sequence[Contender]) -> list[Contender]:
+    """Make the environments that are missing, or older than their lock; give the contenders that can run.
+
+    One whose environment cannot be made is reported and left out.
+    """
+    ready = []
     for contender in contenders:
-        if contender.environment is not None:
-            _install(contender.environment)
+        try:
+            if contender.environment is not None:
+                _install(contender.environment)
+        except (subprocess.SubprocessError, OSError) as failure:
+            say(f"{contender.name} is left out: its environment cannot be made: {failure}")
+            continue
+        ready.append(contender)
+    return ready
 
 
 def _install(environment: str) -> None:

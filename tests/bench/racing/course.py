@@ -29,6 +29,7 @@ from schemas.topics import DESK_PARTITIONS, FIRM_KEY, TOPIC_OF, snapshots, writt
 from streams.engine.reading import check
 from tests.bench.racing.contenders import Contender, ContenderFailed, running
 from tests.bench.racing.keyed import Keyed
+from tests.bench.report import say
 
 COUNTED: Final = "limit-reserved"
 """The one small event that every contender writes for every command."""
@@ -58,12 +59,25 @@ class Course:
         producer.flush(REQUEST_SECONDS_MAX)
 
     def rounds(self, contenders: Sequence[Contender], commands: Sequence[Keyed], rounds: int) -> dict[str, list[float]]:
-        """Commands per second of each contender in each round; nobody is always first, when the broker is least warm."""
-        rates: dict[str, list[float]] = {each.name: [] for each in contenders}
+        """Commands per second of each contender in each round; nobody is always first, when the broker is least warm.
+
+        A contender that fails is reported and runs no more; what it reached before counts.
+        """
+        rates: dict[str, list[float]] = {}
+        running = list(contenders)
         for round_ in range(rounds):
             first = round_ % len(contenders)
             for each in (*contenders[first:], *contenders[:first]):
-                rates[each.name].append(self.run(each, commands[: each.records]))
+                if each not in running:
+                    continue
+                try:
+                    rate = self.run(each, commands[: each.records])
+                except ContenderFailed as failure:
+                    say(f"round {round_ + 1}: {each.name} failed and runs no more: {failure}")
+                    running.remove(each)
+                    continue
+                say(f"round {round_ + 1}: {each.name} {rate:,.0f} commands/s")
+                rates.setdefault(each.name, []).append(rate)
         return rates
 
     def processor_time(self) -> str:

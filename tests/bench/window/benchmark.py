@@ -29,12 +29,11 @@ def run(description: ClusterDescription) -> list[Result]:
     """All entrants in rounds, on a cluster whose Kafka is up and empty.
 
     Raises:
-        ContenderFailed: one of them did not write what it should.
-        subprocess.CalledProcessError: a peer's environment could not be made.
+        ContenderFailed: the floor did not write what it should.
     """
-    install(ENTRANTS)
+    entrants = install(ENTRANTS)
     commands = list(work.commands(max(each.records for each in ENTRANTS)))
     course = Course(description)
     course.run(FLOOR, commands[: FLOOR.records])  # does not count: the broker has just started
-    rates = course.rounds(ENTRANTS, commands, ROUNDS)
+    rates = course.rounds(entrants, commands, ROUNDS)
     return [Result.of("engine", "commands/s", rates, course.processor_time())]
