@@ -86,7 +86,8 @@ def _systems(folder: Path) -> Result:
     load, cores = os.getloadavg()[1], os.cpu_count()
     note = (
         "from an empty folder to ready; floor: services alone. "
-        f"Processor time of what then runs, median: {median(spent):.1f} s; load of the last five minutes {load:.1f} on {cores} cores"
+        f"Processor time of what then runs, median: {median(spent):.1f} s; "
+        f"load of the last five minutes {load:.1f} on {cores} cores"
     )
     return Result.of("startup-system", "s", runs, note)
 
