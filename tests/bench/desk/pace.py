@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
@@ -88,8 +88,8 @@ class _Pacing:
             while len(sent) < len(commands) and now - begun >= len(sent) / COMMANDS_PER_SECOND:
                 command = commands[len(sent)]
                 sent[ids[len(sent)]] = time.perf_counter()
-                self._producer.produce("commands", command.value, command.key)
-                self._producer.poll(0)
+                self._producer.produce("commands", command.value, command.key, on_delivery=_written)
+            self._producer.poll(0)
             for cause, at in self._answered():
                 took.append((at - sent[cause]) * MS_PER_SECOND)
                 heard = at
@@ -106,6 +106,11 @@ class _Pacing:
             event = wire.decode(str(message.topic()), message.value() or b"")
             assert isinstance(event, Event), "these topics hold events"
             yield event.causation_id, at
+
+
+def _written(error: KafkaError | None, _: Message) -> None:
+    if error is not None:
+        raise ContenderFailed(f"a command was not written: {error}")
 
 
 def _id_of(command: Keyed) -> str:
