@@ -14,11 +14,12 @@ TOOLCHAIN := .runtime/toolchain.stamp
 UV := .runtime/uv/proofdesk.stamp
 VENV := .venv/proofdesk.stamp
 JARS := .runtime/kafka-lib/proofdesk.stamp
+CLASSES := .runtime/kafka-lib/classes.stamp
 NODE := node_modules/proofdesk.stamp
 MPC := .runtime/mpc/proofdesk.stamp
 MODULE := .venv/threshold-keys.stamp
 GETH := .runtime/geth/proofdesk.stamp
-ALL := $(MODULE) $(JARS) $(NODE)
+ALL := $(MODULE) $(JARS) $(CLASSES) $(NODE)
 PART := $(PYTHON) -m infra.setup.part
 # Everything but the toolchain: `make test` adds go-ethereum.
 PARTS = $(ALL)
@@ -60,6 +61,11 @@ $(MODULE): $(VENV) $(MPC)
 
 $(JARS): infra/kafka/broker/pom.xml infra/kafka/broker/jars.sha256 | $(TOOLCHAIN)
 	@$(PART) jars $(PYTHON) -m infra.setup.jars
+	@touch $@
+
+# Brokers start a second earlier with it; Java goes without an archive that does not fit.
+$(CLASSES): $(JARS) infra/kafka/class_archive.py | $(VENV)
+	@$(PART) classes $(PY) -m infra.kafka.class_archive
 	@touch $@
 
 # Not `npm ci`: that refuses a lock without every platform's anvil, and mirrors need not carry them all.

@@ -51,6 +51,7 @@ class Broker:
             f"-Xmx{heap_mb}m",
             f"-Xms{heap_mb // 2}m",
             QUICK_COMPILER,
+            *_archived(self.jars),
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-cp",
@@ -85,7 +86,7 @@ class Broker:
         write_private(file, "\n".join(arguments).encode())
         try:
             subprocess.run(  # noqa: S603 - our own jars
-                [java(), QUICK_COMPILER, "-cp", f"{self.jars}/*", "kafka.tools.StorageTool", f"@{file}"],
+                [java(), QUICK_COMPILER, *_archived(self.jars), "-cp", f"{self.jars}/*", "kafka.tools.StorageTool", f"@{file}"],
                 check=True,
                 capture_output=True,
                 text=True,
@@ -93,6 +94,17 @@ class Broker:
             )
         finally:
             file.unlink()
+
+
+def archive_of(jars: Path) -> Path:
+    """Where `infra.kafka.class_archive` keeps the classes of these jars."""
+    return jars / "classes.jsa"
+
+
+def _archived(jars: Path) -> list[str]:
+    """Java's option to use the archive of classes, if there is one."""
+    archive = archive_of(jars)
+    return [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds*=off"] if archive.exists() else []
 
 
 def java() -> str:
