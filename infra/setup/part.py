@@ -30,9 +30,7 @@ PARTS: Final = {
     "uv": Part("uv, which installs Python packages", "20 MB", f"{NETWORK} (PIP_INDEX_URL), then run make setup again."),
     "python": Part("Python packages", "100 MB", f"{NETWORK} (PIP_INDEX_URL or UV_DEFAULT_INDEX), then run make setup again."),
     "jars": Part("Kafka's jars", "75 MB", f"{NETWORK} (~/.m2/settings.xml), then run make setup again."),
-    "classes": Part(
-        "Kafka's classes, archived", "", "Start a broker by hand to see what is wrong: make up ARGS='--only kafka'."
-    ),
+    "classes": Part("Kafka's classes, archived", "", "See whether a broker starts: make up ARGS='--only kafka'."),
     "npm": Part("anvil and contracts", "30 MB", f"{NETWORK} (~/.npmrc), then run make setup again."),
     "rust": Part(
         "threshold keys, in Rust", "20 MB", "Read the compiler's first error; crates come through ~/.cargo/config.toml."
