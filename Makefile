@@ -8,6 +8,8 @@ MINUTES ?= 5
 ONLY ?=
 ROOM ?= streams/desk
 ARGS ?=
+# Processes that share the tests, a file each; every one has systems of its own.
+WORKERS ?= 2
 
 # Stamps are newer than what they were made from, so that `make setup` does only what has changed.
 TOOLCHAIN := .runtime/toolchain.stamp
@@ -24,7 +26,7 @@ PART := $(PYTHON) -m infra.setup.part
 # Everything but the toolchain: `make test` adds go-ethereum.
 PARTS = $(ALL)
 
-.PHONY: help setup parts lock up down status demo test bench chaos mutation lint clean
+.PHONY: help setup parts lock up down status demo test check check-tests soak bench chaos mutation lint lint-code clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -42,7 +44,7 @@ $(TOOLCHAIN): infra/setup/toolchain.py
 	@$(PYTHON) -m infra.setup.toolchain
 	@touch $@
 
-$(UV): infra/setup/uv.lock | $(TOOLCHAIN)
+$(UV): infra/setup/uv.lock | $(if $(PYTHON_ALONE),,$(TOOLCHAIN))
 	@$(PART) uv $(PYTHON) -m infra.setup.environment
 	@touch $@
 
@@ -99,7 +101,19 @@ demo: setup ## the NewSwap scenario on the whole system, which stays up
 
 test: PARTS = $(ALL) $(GETH)
 test: setup ## every test, on real components of its own
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+check: ## lint and every test that needs Python alone, in under 90 s
+	@$(MAKE) --no-print-directory parts PARTS=$(VENV) PYTHON_ALONE=1
+	@$(MAKE) --no-print-directory --output-sync -j2 lint-code check-tests PYTHON_ALONE=1
+
+check-tests:
+	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) -m "pure and not slow" $(ARGS)
+
+soak: setup ## the long runs: all thousand seeds, both kinds of chaos (SEED=1 MINUTES=5)
+	@$(PY) -m pytest tests/streams/pipeline --seeds 1000
+	@$(PY) -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
+	@$(PY) -m tests.chaos --seed $(SEED) --minutes $(MINUTES) --signing
 
 bench: setup ## benchmarks beside their peers (ONLY=name for one)
 	@$(PY) -m tests.bench $(ONLY)
@@ -110,7 +124,9 @@ chaos: setup ## faults under load (SEED=1 MINUTES=5; ARGS=--signing: of signers)
 mutation: setup ## what the tests of a room notice when its code is changed (ROOM=streams/desk)
 	@$(PY) -m tests.mutation $(ROOM)
 
-lint: setup ## ruff, mypy, import-linter, deptry, schemas, documents
+lint: setup lint-code ## ruff, mypy, import-linter, deptry, schemas, documents
+
+lint-code:
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaException
 from infra.chain.node import Node
 from infra.chain.rpc import NodeError
 from infra.chain.world import deploy
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.errors import ClusterError, NotReady
 from infra.cluster.runtime import KAFKA_PRINCIPALS, LOOPBACK, POSTGRES_ROLES, ROOT, Runtime, controller_of, is_free
@@ -161,9 +162,9 @@ class Services:
 
 def await_answer(name: str, answers: Callable[[], bool], runtime: Runtime) -> None:
     """Wait until `answers` says so. Raises NotReady with the end of the log of `name`."""
-    deadline = time.monotonic() + READY_SECONDS_MAX
+    deadline = Deadline(READY_SECONDS_MAX)
     while not answers():
-        if time.monotonic() > deadline:
+        if deadline.passed:
             raise NotReady(name, READY_SECONDS_MAX, runtime.logs / f"{name}.log")
         time.sleep(PROBE_SECONDS)
 

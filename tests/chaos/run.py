@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from infra.cluster.deadline import Deadline
 from infra.cluster.local import Cluster
 from tests.chaos.faults import Faults
 from tests.chaos.load import Load
@@ -66,9 +67,9 @@ def run(cluster: Cluster, plan: Plan, progress: Callable[[str], None] = lambda _
 
 
 def _await_answers(load: Load, watch: Watch) -> None:
-    deadline = time.monotonic() + READY_SECONDS_MAX
+    deadline = Deadline(READY_SECONDS_MAX)
     while not watch.everywhere:
-        if time.monotonic() > deadline:
+        if deadline.passed:
             raise NotReady(f"only partitions {sorted(set(watch.answered.values()))} answer after {READY_SECONDS_MAX:g} s")
         load.tend()
         watch.look(LOOK_SECONDS)
@@ -94,6 +95,6 @@ def _under_faults(plan: Plan, load: Load, watch: Watch, faults: Faults, progress
 
 def _drain(load: Load, watch: Watch) -> None:
     """No more commands: wait until every one is answered, and the log has been quiet for a while."""
-    deadline, quiet = time.monotonic() + DRAIN_SECONDS_MAX, 0
-    while time.monotonic() < deadline and quiet < QUIET_LOOKS:
+    deadline, quiet = Deadline(DRAIN_SECONDS_MAX), 0
+    while not deadline.passed and quiet < QUIET_LOOKS:
         quiet = 0 if watch.look(0.2) or load.unanswered(watch.answered) else quiet + 1

@@ -10,6 +10,8 @@ from tests.chaos.__main__ import chaos
 from tests.chaos.findings import is_sound
 from tests.chaos.run import Plan
 
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
 FAULTS_MIN = 20
 
 

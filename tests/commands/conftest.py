@@ -5,23 +5,19 @@ A cluster of its own, since a firm is founded in it: governance topics have one 
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import httpx
 import pytest
-from tenacity import retry, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
 from commands.client import ProofdeskClient
 from infra.cluster.description import ClusterDescription
 from infra.cluster.local import Cluster
 from infra.cluster.processes import PROCESSES
-from infra.cluster.runtime import ROOT
-from infra.cluster.supervision import alive
 from tests.commands.firm import SYSTEM, Firm, establish, firm_of
+from tests.world.systems import own_folder, within
 
 RUNNING: Final = ("governance", "desk", "projector", "gateway")
 READY_SECONDS_MAX: Final = 60
@@ -43,43 +39,32 @@ class Door:
 
     def await_ready(self) -> None:
         """Until a command sent now would be answered."""
+        assert within(READY_SECONDS_MAX, self._is_ready), "the gateway is not ready"
 
-        @retry(
-            retry=retry_if_exception_type(httpx.HTTPError) | retry_if_result(lambda status: status != 200),
-            stop=stop_after_delay(READY_SECONDS_MAX),
-            wait=wait_fixed(0.1),
-        )
-        def look() -> int:
-            return httpx.get(f"{self.description.http}/readyz", timeout=5).status_code
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.description.http}/readyz", timeout=5).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
 
-        look()
+    def shows_the_firm(self) -> bool:
+        """Whether the read side shows the firm's policy, which governance publishes last."""
+        try:
+            return bool(self.system().read("/v1/policies")["policies"])
+        except Exception:  # noqa: BLE001 - whatever is not there yet
+            return False
 
 
 @pytest.fixture(scope="session")
 def door() -> Iterator[Door]:
-    _remove_leftovers()
-    folder = ROOT / ".runtime" / f"test-commands-{os.getpid()}"
+    folder = own_folder("commands")
     processes = [process for process in PROCESSES if process.name in RUNNING]
     cluster = Cluster(folder, ["kafka", "postgres", "token"], processes, found=establish)
     try:
         description = cluster.start()
         started = Door(cluster, description, firm_of(description))
         started.await_ready()
-        _await_firm(started)
+        assert within(READY_SECONDS_MAX, started.shows_the_firm), "the firm is not shown"
         yield started
     finally:
         cluster.stop(delete=True)
-
-
-@retry(stop=stop_after_delay(READY_SECONDS_MAX), wait=wait_fixed(0.2))
-def _await_firm(door: Door) -> None:
-    """The read side shows the firm's policy, which governance said last."""
-    assert door.system().read("/v1/policies")["policies"]
-
-
-def _remove_leftovers() -> None:
-    """Clusters of runs that were killed."""
-    for folder in (ROOT / ".runtime").glob("test-commands-*"):
-        if not alive(int(folder.name.rpartition("-")[2])):
-            Cluster(folder).stop(delete=True)
-            shutil.rmtree(folder, ignore_errors=True)

@@ -20,12 +20,15 @@ from commands.answers import Problem
 from commands.client.signing import Signer, signed
 from commands.gateway.protection import BODY_BYTES_MAX
 from commands.intake.requests import content_of
+from infra.cluster.deadline import Deadline
 from infra.kafka import clients
 from schemas import wire
 from schemas.commands import InitiateOrder
 from schemas.events.answers import RequestRefused
 from tests.commands.conftest import Door
 from tests.commands.firm import DESK, OTHER_DESK, SYSTEM, WALLET, transfer
+
+pytestmark = pytest.mark.cluster
 
 Json = dict[str, Any]
 
@@ -285,9 +288,9 @@ def refused_request(door: Door, body_sha256: str, check: str) -> RequestRefused:
     """The newest event for that body on `request-refused`."""
     consumer = clients.consumer(door.description, "client")
     consumer.assign([TopicPartition("request-refused", 0, 0)])
-    deadline = time.monotonic() + 10
+    deadline = Deadline(10)
     try:
-        while time.monotonic() < deadline:
+        while not deadline.passed:
             message = consumer.poll(0.5)
             if message is None or message.error() is not None:
                 continue

@@ -52,6 +52,7 @@ def door_only() -> Protection:
     return Protection(application(), {"desk.test"})
 
 
+@pytest.mark.slow
 def test_every_answer_has_the_security_headers_and_none_allows_another_origin(door_only: Protection) -> None:
     for path in ("/framed", "/bug", "/nothing"):
         headers = asked(door_only, "GET", path, headers={"Origin": "http://elsewhere.test"}).headers
@@ -61,6 +62,7 @@ def test_every_answer_has_the_security_headers_and_none_allows_another_origin(do
     assert "default-src 'none'" in asked(door_only, "GET", "/bug").headers["content-security-policy"]
 
 
+@pytest.mark.slow
 def test_a_bug_is_a_problem_that_tells_nothing(door_only: Protection) -> None:
     response = asked(door_only, "GET", "/bug")
 

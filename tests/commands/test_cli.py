@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.cluster.deadline import Deadline
 from tests.commands.conftest import Door
 from tests.commands.firm import DESK, PAYEE, WALLET, transfer
+
+pytestmark = pytest.mark.cluster
 
 PROGRAM = Path(sys.executable).parent / "proofdesk"
 
@@ -41,9 +43,9 @@ def submitted(door: Door, amount: str) -> dict[str, Any]:
     done = run(door, "order", "submit", "-", "--key", key, "--json", stdin=order(amount))
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
-    deadline = time.monotonic() + 20
+    deadline = Deadline(20)
     while run(door, "order", "show", answer["order_id"]).returncode != 0:
-        assert time.monotonic() < deadline
+        assert not deadline.passed
     return answer
 
 

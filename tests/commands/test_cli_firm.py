@@ -13,6 +13,8 @@ from tests.commands.firm import OTHER_DESK
 from tests.commands.test_cli import order, run, submitted
 from tests.commands.test_firm import seen
 
+pytestmark = pytest.mark.cluster
+
 
 def printed(door: Door, *arguments: str | Path, status: int = 0, stdin: str = "") -> Any:
     """What a command prints for programs."""

@@ -11,9 +11,12 @@ import pytest
 
 from commands.client import ApprovalMismatch, CommandRefused, PolicyDraft, ProofdeskClient, wanted_agreement
 from commands.client.shapes import ShownProposal
+from infra.cluster.deadline import Deadline
 from schemas.firm_commands import ProposeReset, TripBreaker
 from tests.commands.conftest import Door
 from tests.commands.firm import DESK, OTHER_DESK, WALLET, transfer
+
+pytestmark = pytest.mark.cluster
 
 SEEN_SECONDS_MAX = 20
 
@@ -22,14 +25,14 @@ V = TypeVar("V")
 
 def seen(look: Callable[[], V], holds: Callable[[V], bool] = bool) -> V:
     """What the read side shows, once it has come so far."""
-    deadline = time.monotonic() + SEEN_SECONDS_MAX
+    deadline = Deadline(SEEN_SECONDS_MAX)
     while True:
         try:
             if holds(found := look()):
                 return found
         except CommandRefused:
             pass
-        assert time.monotonic() < deadline, "the read side never showed it"
+        assert not deadline.passed, "the read side never showed it"
         time.sleep(0.05)
 
 

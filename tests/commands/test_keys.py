@@ -22,6 +22,8 @@ from tests.commands.test_cli import run
 from tests.commands.test_cli_firm import key, printed
 from tests.commands.test_firm import agree, seen
 
+pytestmark = pytest.mark.cluster
+
 Shown = dict[str, Any]
 
 

@@ -16,6 +16,7 @@ from commands.client import ApprovalMismatch, CommandRefused, NotDecidedYet, Pro
 from commands.client.kafka import KafkaCommander
 from commands.idempotency import command_id_of
 from commands.intake.requests import content_of, path_of
+from infra.cluster.deadline import Deadline
 from infra.kafka import clients
 from schemas import canonical, wire
 from schemas.commands import Command, InitiateOrder, TryOrder
@@ -23,6 +24,8 @@ from schemas.partitioning import desk_partition
 from schemas.topics import TOPICS
 from tests.commands.conftest import Door
 from tests.commands.firm import DESK, SYSTEM, WALLET, transfer
+
+pytestmark = pytest.mark.cluster
 
 APPROVAL_NEEDED = "30000"
 
@@ -205,9 +208,9 @@ def found_command(door: Door, command_id: str) -> tuple[int, Command, dict[str, 
     """The record on `commands`, read from its beginning."""
     consumer = clients.consumer(door.description, "client")
     consumer.assign([TopicPartition("commands", number, 0) for number in range(TOPICS["commands"].partitions)])
-    deadline = time.monotonic() + 20
+    deadline = Deadline(20)
     try:
-        while time.monotonic() < deadline:
+        while not deadline.passed:
             message = consumer.poll(1)
             if message is None or message.error() is not None:
                 continue

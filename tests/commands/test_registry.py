@@ -81,12 +81,14 @@ def test_a_registry_of_ones_own_answers_instead() -> None:
     assert response.headers["location"] == "http://registry.example:8081/schemas/ids/7?deleted=true"
 
 
+@pytest.mark.cluster
 def test_nothing_can_be_registered(door: Door) -> None:
     response = httpx.post(f"{door.description.registry}/subjects/commands-value/versions", json={"schema": "{}"})
 
     assert response.status_code == 405
 
 
+@pytest.mark.cluster
 def test_confluents_own_client_reads_an_orders_events(door: Door) -> None:
     answer = door.system().submit(DESK, WALLET, transfer("4"))
     with SchemaRegistryClient({"url": door.description.registry}) as client:
@@ -103,6 +105,7 @@ def test_confluents_own_client_reads_an_orders_events(door: Door) -> None:
     assert answer.order_id in [record["order_id"] for record in records if isinstance(record, dict)]
 
 
+@pytest.mark.cluster
 def test_kcat_prints_an_orders_events(door: Door, tmp_path: Path) -> None:
     kcat = shutil.which("kcat")
     if kcat is None or "Avro" not in subprocess.run([kcat, "-V"], capture_output=True, text=True, check=False).stdout:

@@ -78,6 +78,7 @@ def test_owners_stand_in_the_order_in_which_they_were_named() -> None:
     assert (safe.owners[0].key_backend, safe.executor) == ("mpc", safe.owners[2])
 
 
+@pytest.mark.cluster
 def test_a_safe_is_planned_as_an_order_and_as_what_a_quorum_activates(door: Door, tmp_path: Path) -> None:
     for name in ("safe-anna", "safe-bruno"):
         made(door, name)
@@ -108,6 +109,7 @@ def test_a_safe_is_planned_as_an_order_and_as_what_a_quorum_activates(door: Door
     assert (tried.returncode, "contract-not-listed" in tried.stderr + tried.stdout) == (3, True), tried
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize(
     ("changes", "status", "words"),
     [

@@ -66,6 +66,7 @@ def test_who_has_stopped_waiting_harms_nobody() -> None:
             gone.result(0)
 
 
+@pytest.mark.slow
 def test_only_the_last_commands_are_remembered_but_none_that_is_waited_for_is_forgotten() -> None:
     stories, waited = Stories(), renamed(0)
     with stories.following(sent_command(waited)) as outcome:

@@ -20,6 +20,8 @@ from tests.projections import story
 from tests.projections.memory_log import Stage
 from tests.projections.story import Story, life, made, order_id_of
 
+pytestmark = pytest.mark.cluster
+
 REJECTED_COMMAND = "0b9f4f0e-5b0c-5d3f-9c7e-2f1f3f0a9d12"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PAGES = ("/", "/keys", "/limits", "/breakers", "/policies", "/proposals", f"/proposals/{UNKNOWN}")

@@ -18,6 +18,8 @@ from schemas.examples import example
 from tests.projections import story
 from tests.projections.story import Story, life, order_id_of
 
+pytestmark = pytest.mark.cluster
+
 CHANGE_SECONDS_MAX = 10
 
 

@@ -17,6 +17,8 @@ from projections.storage.versions import Version
 from tests.projections.rows import rows_of
 from tests.projections.test_projection import EVERYTHING, opened, projected
 
+pytestmark = pytest.mark.cluster
+
 STATEMENTS_MAX = 60
 
 

@@ -17,6 +17,8 @@ from schemas.firm_commands import FirmCommand, ProposePolicy, TripBreaker
 from schemas.orders import ApprovalSubject
 from schemas.values import Record
 
+pytestmark = pytest.mark.browser
+
 SECONDS_MAX = 30
 HOSTILE = '\u00fcml\u00e4ut "quoted" \\ </script> \n\t \U0001f5dd \u2028'
 

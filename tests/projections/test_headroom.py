@@ -151,6 +151,7 @@ def test_what_is_posted_is_what_the_desks_own_ledger_says(postings: list[tuple[i
     assert all(freed.at > NOW for freed in found[0].frees)
 
 
+@pytest.mark.cluster
 def test_reservations_stand_in_the_tables_with_what_they_count(connect: Callable[[], Writer]) -> None:
     with connect() as connection:
         versions.prepare(connection)

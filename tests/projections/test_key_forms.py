@@ -26,6 +26,8 @@ from schemas.keys import (
 from tests.projections import key_story
 from tests.projections.key_story import ADDRESS
 
+pytestmark = pytest.mark.browser
+
 SECONDS_MAX = 30
 KEY = {"key": "k"}
 MADE = {"key_id": "k", "rotate_after_days": "30", "threshold": "3", "sites_min": "2", "holder-cosigner-1": "on"}

@@ -21,6 +21,8 @@ from tests.projections.memory_log import Stage
 from tests.projections.story import Story, life, made, order_id_of
 from tests.projections.test_api import HOSTILE, client_of, get
 
+pytestmark = pytest.mark.cluster
+
 SIGNED, OTHER = order_id_of(31), order_id_of(32)
 OPEN_PROPOSAL = order_id_of(33)
 

@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from psycopg.conninfo import make_conninfo
 from structlog.testing import capture_logs
 
+from infra.cluster.deadline import Deadline
 from infra.cluster.local import Cluster
 from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
@@ -34,6 +35,8 @@ from tests.projections.conftest import NUMBERS
 from tests.projections.publishing import abort, publish
 from tests.projections.rows import one, rows_of
 from tests.projections.story import Story, life
+
+pytestmark = pytest.mark.cluster
 
 WAIT_SECONDS_MAX = 60
 REQUEST_SECONDS_MAX = 20
@@ -125,9 +128,9 @@ def projecting(place: Beginning) -> Iterator[list[BaseException]]:
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    deadline = Deadline(WAIT_SECONDS_MAX)
     while not condition():
-        assert time.monotonic() < deadline, f"never came: {what}"
+        assert not deadline.passed, f"never came: {what}"
         time.sleep(0.05)
 
 

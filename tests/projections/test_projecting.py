@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
+from infra.cluster.deadline import Deadline
 from projections.projector.projecting import Stopped, project, rebuild
 from projections.storage import versions
 from projections.storage.tables import Writer
@@ -18,6 +19,8 @@ from tests.projections import story
 from tests.projections.memory_log import Stage
 from tests.projections.rows import one, rows_of
 from tests.projections.story import life, order_id_of
+
+pytestmark = pytest.mark.cluster
 
 WAIT_SECONDS_MAX = 20
 
@@ -52,9 +55,9 @@ def projecting(stage: Stage) -> Iterator[threading.Thread]:
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    deadline = Deadline(WAIT_SECONDS_MAX)
     while not condition():
-        assert time.monotonic() < deadline, f"never came: {what}"
+        assert not deadline.passed, f"never came: {what}"
         time.sleep(0.02)
 
 

@@ -23,6 +23,8 @@ from tests.projections.conftest import fresh_database
 from tests.projections.rows import Rows, one, rows_of
 from tests.projections.story import Story, life, made, order_id_of
 
+pytestmark = pytest.mark.cluster
+
 EVERYTHING = life(
     story.confirmed(order_id_of(1)),
     story.flagged_and_split(order_id_of(2), [order_id_of(3), order_id_of(4)]),

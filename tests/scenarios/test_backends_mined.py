@@ -15,6 +15,7 @@ import pytest
 from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
 from infra.chain.world.artefacts import SAFE_PROXY_FACTORY, SAFE_SINGLETON
+from infra.cluster.deadline import Deadline
 from infra.ethereum.answers import Receipt
 from infra.ethereum.safe import transaction as safe_transaction
 from infra.ethereum.safe.signatures import packed
@@ -37,6 +38,8 @@ from tests.infra.chain.geth import geth, why_not
 from tests.infra.chain.local_chain import anvil
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, SafeScene, deployed
 from tests.infra.keys.ring import generated, refreshed, signed
+
+pytestmark = [pytest.mark.chain, pytest.mark.cluster, pytest.mark.shares, pytest.mark.token]
 
 KEY_ID: Final = "treasury-1"
 RECEIVER: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -141,9 +144,9 @@ def node(request: pytest.FixtureRequest) -> Node:
 
 
 def mined(node: Node, transaction_hash: str) -> None:
-    deadline = time.monotonic() + MINED_SECONDS_MAX
+    deadline = Deadline(MINED_SECONDS_MAX)
     while (receipt := receipt_of(node, transaction_hash)) is None:
-        assert time.monotonic() < deadline, f"{transaction_hash} is not mined"
+        assert not deadline.passed, f"{transaction_hash} is not mined"
         time.sleep(0.02)
     assert receipt.succeeded
 

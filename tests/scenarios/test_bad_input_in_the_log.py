@@ -20,7 +20,10 @@ from schemas.hash_chain import digest_of
 from schemas.partitioning import desk_partition
 from schemas.topics import TOPIC_OF
 from tests.scenarios.newswap.institution import DESK, PAYEE, SYSTEM_KEY
-from tests.scenarios.whole_system import PARTITION, WholeSystem, order_of, within
+from tests.scenarios.whole_system import PARTITION, WholeSystem, order_of
+from tests.world.systems import within
+
+pytestmark = pytest.mark.cluster
 
 DECIDED_SECONDS_MAX: Final = 30
 OTHER_DESK: Final = next(

@@ -24,6 +24,8 @@ from tests.streams.signing.forgery import examined
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import SECOND, pay
 
+pytestmark = [pytest.mark.cluster, pytest.mark.shares]
+
 DIGEST: Final = bytes(range(32))
 KEY: Final = "treasury-1"
 

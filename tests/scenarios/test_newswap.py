@@ -14,6 +14,8 @@ from tests.scenarios.newswap.joint import THRESHOLD
 from tests.scenarios.newswap.steps import Script
 from tests.scenarios.whole_system import WholeSystem, verified
 
+pytestmark = pytest.mark.cluster
+
 PAYMENTS = 2
 
 

@@ -6,7 +6,10 @@ import secrets
 
 import pytest
 
-from tests.scenarios.whole_system import EVENT_TOPICS, WholeSystem, Written, order_of, within
+from tests.scenarios.whole_system import EVENT_TOPICS, WholeSystem, Written, order_of
+from tests.world.systems import within
+
+pytestmark = pytest.mark.cluster
 
 RECORDING = {"gateway", "desk", "execution", "broadcast", "settlement"}
 """Who sends spans. The enclave reaches nothing but Kafka, so the trace passes through it in the headers alone."""

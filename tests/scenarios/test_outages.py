@@ -8,20 +8,15 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from commands.client.kafka import KafkaCommander
 from infra.cluster.processes import PROCESSES
 from tests.scenarios.newswap.institution import SYSTEM
-from tests.scenarios.whole_system import (
-    RECOVERY_SECONDS_MAX,
-    WholeSystem,
-    Written,
-    nonces,
-    order_of,
-    transfer,
-    verified,
-    within,
-)
+from tests.scenarios.whole_system import RECOVERY_SECONDS_MAX, WholeSystem, Written, nonces, order_of, transfer, verified
+from tests.world.systems import within
+
+pytestmark = pytest.mark.cluster
 
 Record = Callable[[str, object], None]
 

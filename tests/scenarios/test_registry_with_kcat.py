@@ -17,6 +17,8 @@ from infra.kafka import clients
 from tests.scenarios.newswap.institution import DESK
 from tests.scenarios.whole_system import WholeSystem, order_of
 
+pytestmark = pytest.mark.cluster
+
 AMOUNT = "1234.56"
 CAUSE = "custody fee"
 

@@ -37,6 +37,8 @@ from tests.streams.rules.governance import firm
 from tests.streams.signing.line import Feed, Line
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
 
+pytestmark = [pytest.mark.cluster, pytest.mark.shares]
+
 COSIGNER: Final = "cosigner-1"
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +14,7 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from commands.client import Ed25519KeyFile, ProofdeskClient
 from commands.intake.requests import content_of, path_of
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import ClusterDescription
 from infra.cluster.local import Cluster
 from infra.kafka import clients
@@ -31,6 +31,7 @@ from streams.engine.reading import headers_of
 from tests.infra.telemetry.collector import Collector
 from tests.scenarios.newswap.cast import Cast
 from tests.scenarios.newswap.institution import DESK, PAYEE, SYSTEM, SYSTEM_KEY, WALLET, institution_of
+from tests.world.systems import within
 
 READY_SECONDS_MAX: Final = 60
 RECOVERY_SECONDS_MAX: Final = 45
@@ -149,10 +150,10 @@ class WholeSystem:
         unread = {(topic, PARTITION) for topic in topics}
         consumer.assign([TopicPartition(*place, 0) for place in unread])
         found = []
-        deadline = time.monotonic() + READ_SECONDS_MAX
+        deadline = Deadline(READ_SECONDS_MAX)
         try:
             while unread:
-                assert time.monotonic() < deadline, f"cannot read {sorted(unread)}"
+                assert not deadline.passed, f"cannot read {sorted(unread)}"
                 for message in consumer.consume(500, LOOK_SECONDS):
                     topic, error = str(message.topic()), message.error()
                     if error is not None:
@@ -198,13 +199,3 @@ def transfer(amount: str) -> Transfer:
 def order_of(command: Command) -> str:
     """The id of the order that a command initiates."""
     return order_id_of(command.desk_id, command_digest(command))
-
-
-def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Whether something comes to hold within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(LOOK_SECONDS)
-    return True

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from infra.chain.node import Node
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import ClusterDescription
 from infra.cluster.local import Cluster
 from infra.cluster.processes import PROCESSES
@@ -61,17 +62,17 @@ def _run(cluster: Cluster, plan: Plan, say: Callable[[str], None]) -> tuple[Load
         faults.end()
     _await_recovery(load, watch)
     load.finish()
-    deadline = time.monotonic() + DRAIN_SECONDS_MAX
-    while not watch.is_done and time.monotonic() < deadline:
+    deadline = Deadline(DRAIN_SECONDS_MAX)
+    while not watch.is_done and not deadline.passed:
         watch.look(LOOK_SECONDS)
     return load, watch, faults
 
 
 def _await_both(load: Load, watch: Watch) -> None:
     """Until each wallet has signed something."""
-    deadline = time.monotonic() + READY_SECONDS_MAX
+    deadline = Deadline(READY_SECONDS_MAX)
     while {load.sent[each].wallet_id for each in watch.signed} != set(load.wallets):
-        if time.monotonic() > deadline:
+        if deadline.passed:
             raise NotReady(f"not every wallet has signed after {READY_SECONDS_MAX:g} s")
         load.tend()
         watch.look(LOOK_SECONDS)
@@ -79,8 +80,8 @@ def _await_both(load: Load, watch: Watch) -> None:
 
 def _await_recovery(load: Load, watch: Watch) -> None:
     """Go on sending, without new faults, until every wallet has signed what was sent after the last one."""
-    deadline = time.monotonic() + RECOVERED_SECONDS_MAX
-    while any(each.seconds is None for each in watch.recoveries) and time.monotonic() < deadline:
+    deadline = Deadline(RECOVERED_SECONDS_MAX)
+    while any(each.seconds is None for each in watch.recoveries) and not deadline.passed:
         load.tend()
         watch.look(LOOK_SECONDS)
 

@@ -9,6 +9,7 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import ClusterDescription
 from projections.storage.roles import READER, conninfo
 from schemas.events.answers import CommandRejected
@@ -72,9 +73,9 @@ class ExpectedTables:
             return sum(len(rows ^ set(connection.execute(query))) for query, rows in expected)
 
     def _await(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-        deadline = time.monotonic() + CAUGHT_UP_SECONDS_MAX
+        deadline = Deadline(CAUGHT_UP_SECONDS_MAX)
         while behind := self._behind(connection):
-            if time.monotonic() > deadline:
+            if deadline.passed:
                 raise TimeoutError(f"the tables are behind the log on {behind} partitions after {CAUGHT_UP_SECONDS_MAX} s")
             time.sleep(LOOK_SECONDS)
 

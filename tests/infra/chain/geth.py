@@ -11,6 +11,7 @@ from pathlib import Path
 
 from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
+from infra.cluster.deadline import Deadline
 from tests.infra.chain.local_chain import BOOT_SECONDS_MAX, free_port
 
 BINARY = Path(__file__).parents[3] / ".runtime" / "geth" / "bin" / "geth"
@@ -50,14 +51,14 @@ def geth(folder: Path) -> Iterator[str]:
 
 
 def _await(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + BOOT_SECONDS_MAX
+    deadline = Deadline(BOOT_SECONDS_MAX)
     with Node(url) as node:
         while True:
             try:
                 node.chain_id()
             except NodeUnavailable:
                 assert process.poll() is None, "geth exited"
-                assert time.monotonic() < deadline, "geth did not come up"
+                assert not deadline.passed, "geth did not come up"
                 time.sleep(0.05)
             else:
                 return

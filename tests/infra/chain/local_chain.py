@@ -18,6 +18,7 @@ from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
 from infra.chain.world import Market
 from infra.chain.world.accounts import WorldAccount
+from infra.cluster.deadline import Deadline
 from infra.ethereum.answers import Receipt
 from infra.ethereum.calldata import ExactInputSingle, encode
 from infra.ethereum.trace import Effects, effects
@@ -60,7 +61,7 @@ def anvil(port: int | None = None) -> Iterator[str]:
     process = subprocess.Popen([anvil_binary(), "--port", str(port), "--quiet"], stdin=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + BOOT_SECONDS_MAX
+        deadline = Deadline(BOOT_SECONDS_MAX)
         with Node(url) as node:
             while True:
                 try:
@@ -68,7 +69,7 @@ def anvil(port: int | None = None) -> Iterator[str]:
                     break
                 except NodeUnavailable:
                     assert process.poll() is None, "anvil exited"
-                    assert time.monotonic() < deadline, "anvil did not come up"
+                    assert not deadline.passed, "anvil did not come up"
                     time.sleep(0.02)
         yield url
     finally:
@@ -121,8 +122,8 @@ class Trader:
     def execute(self, transaction: Transaction) -> Receipt:
         node = self.market.node
         transaction_hash = node.send_raw(self.account.sign(transaction).raw)
-        deadline = time.monotonic() + INCLUSION_SECONDS_MAX
+        deadline = Deadline(INCLUSION_SECONDS_MAX)
         while (receipt := node.receipt(transaction_hash)) is None:
-            assert time.monotonic() < deadline, "not included"
+            assert not deadline.passed, "not included"
             time.sleep(0.005)
         return receipt

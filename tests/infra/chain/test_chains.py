@@ -21,6 +21,7 @@ def test_nodes_are_told_apart_by_what_they_say(monkeypatch: pytest.MonkeyPatch) 
     }
 
 
+@pytest.mark.chain
 def test_a_node_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     ask = Node.chain_id
     refusals = [2]

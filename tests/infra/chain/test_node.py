@@ -18,6 +18,8 @@ from infra.ethereum.transaction import signing_payload
 from tests.infra.chain.faulty_node import faulty_node
 from tests.infra.chain.local_chain import ETHER, anvil, free_port
 
+pytestmark = pytest.mark.chain
+
 if TYPE_CHECKING:
     from pydantic import JsonValue
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from infra.chain.prices import VenueEmpty, reference_price, usd_per_unit
 from infra.chain.rpc import NodeUnavailable
 
+pytestmark = pytest.mark.chain
+
 if TYPE_CHECKING:
     from tests.infra.chain.local_chain import Trader
 

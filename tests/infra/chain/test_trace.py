@@ -213,6 +213,7 @@ def test_no_asset_appears_or_disappears(moves: list[tuple[str, str, int]]) -> No
         assert sum(each.change for each in seen.balance_changes if each.token == token) == 0
 
 
+@pytest.mark.chain
 def test_an_unlimited_approval_of_real_usdc_is_flagged(trader: Trader) -> None:
     world = trader.market.world
     unlimited = trader.simulate(trader.transaction(world.usdc.address, encode(Approve(EVE, UINT256_MAX))))
@@ -223,6 +224,7 @@ def test_an_unlimited_approval_of_real_usdc_is_flagged(trader: Trader) -> None:
     assert exact.unlimited_allowances == ()
 
 
+@pytest.mark.chain
 def test_real_usdc_says_why_it_reverts(trader: Trader) -> None:
     world = trader.market.world
     too_much = trader.simulate(trader.transaction(world.usdc.address, encode(Transfer(EVE, 10**18))))
@@ -231,12 +233,14 @@ def test_real_usdc_says_why_it_reverts(trader: Trader) -> None:
     assert too_much.balance_changes == ()
 
 
+@pytest.mark.chain
 def test_a_contract_creation_is_seen(trader: Trader) -> None:
     creation = replace(trader.transaction(EVE, bytes.fromhex("00")), to=None)
     (created,) = trader.simulate(creation).creations
     assert created == created_address(trader.address, creation.nonce)
 
 
+@pytest.mark.chain
 def test_wrapping_ether_on_real_weth_moves_both_sides(trader: Trader) -> None:
     weth = trader.market.world.weth.address
     wrapped = trader.simulate(trader.transaction(weth, keccak(text="deposit()")[:4], value=10**18))

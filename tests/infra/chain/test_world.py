@@ -25,6 +25,8 @@ from infra.ethereum.calldata import Transfer, encode
 from infra.ethereum.trace import Effects, effects
 from tests.infra.chain.local_chain import USDC_FIRST, WETH_FIRST, free_port
 
+pytestmark = pytest.mark.chain
+
 if TYPE_CHECKING:
     from pydantic import JsonValue
 

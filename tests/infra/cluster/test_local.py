@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from infra.chain.node import Node
 from infra.cluster import report
 from infra.cluster.__main__ import app
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import load
 from infra.cluster.errors import ClusterError, last_error
 from infra.cluster.local import Cluster
@@ -25,6 +26,8 @@ from infra.cluster.processes import PROCESSES, Process
 from infra.cluster.runtime import PORT_MAX, PORT_MIN, Runtime
 from infra.cluster.supervision import alive
 from tests.infra.postgres.test_roles import connect
+
+pytestmark = pytest.mark.cluster
 
 LONE = Process("lone", "tests.infra.cluster.lone_process", "desk")
 REFUSING = Process("refusing", "tests.infra.cluster.refusing_process", "signer")
@@ -46,9 +49,9 @@ def small(folder: Path) -> Cluster:
 
 
 def within_seconds(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + SECONDS
+    deadline = Deadline(SECONDS)
     while not holds():
-        if time.monotonic() > deadline:
+        if deadline.passed:
             return False
         time.sleep(0.05)
     return True

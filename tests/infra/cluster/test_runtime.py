@@ -10,6 +10,8 @@ from infra.cluster.errors import ClusterError
 from infra.cluster.runtime import Runtime
 from schemas.catalogue import GENERATION
 
+pytestmark = pytest.mark.cluster
+
 
 def test_a_folder_is_prepared_once_and_again(tmp_path: Path) -> None:
     runtime = Runtime(tmp_path / "cluster")

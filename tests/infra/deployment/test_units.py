@@ -63,6 +63,7 @@ def test_cosigners_and_the_custodian_are_shut_in_as_the_enclave_is() -> None:
     assert f"RestartPreventExitStatus={EXIT_REFUSED}" in signer
 
 
+@pytest.mark.cluster
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")
 @pytest.mark.parametrize("unit", UNITS)
 def test_systemd_knows_every_setting_and_finds_little_exposed(tmp_path: Path, unit: str) -> None:

@@ -20,6 +20,8 @@ from infra.hsm.module import loaded
 from infra.hsm.settings import TokenSettings
 from infra.hsm.token import Token
 
+pytestmark = pytest.mark.token
+
 ROOT = Path(__file__).parents[3]
 DIGEST = bytes(range(32))
 

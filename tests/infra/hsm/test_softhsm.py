@@ -19,6 +19,8 @@ from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from infra.identity.private_file import PrivateFileRefused
 
+pytestmark = pytest.mark.token
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -39,6 +39,8 @@ from infra.hsm.settings import TokenSettings
 from infra.hsm.token import Token
 from infra.identity.private_file import PrivateFileRefused, write_private
 
+pytestmark = pytest.mark.token
+
 if TYPE_CHECKING:
     import pkcs11
     from pkcs11._pkcs11 import lib as Library  # noqa: N812 - a class that its authors wrote in lower case

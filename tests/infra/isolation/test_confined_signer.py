@@ -11,6 +11,8 @@ from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from infra.isolation import landlock, syscall_filter
 
+pytestmark = pytest.mark.token
+
 ROOT = Path(__file__).parents[3]
 
 SIGNER = """

@@ -59,6 +59,7 @@ def probe(folder: Path, doors: tuple[int, int]) -> dict[str, str]:
     return outcomes
 
 
+@pytest.mark.cluster
 @needs_whole_sandbox
 def test_a_confined_process_works_with_what_is_listed_and_is_refused_all_else(tmp_path: Path, doors: tuple[int, int]) -> None:
     outcomes = probe(tmp_path, doors)
@@ -67,6 +68,7 @@ def test_a_confined_process_works_with_what_is_listed_and_is_refused_all_else(tm
     assert outcomes.keys() > DONE
 
 
+@pytest.mark.cluster
 def test_everything_the_sandbox_refuses_is_possible_without_it(tmp_path: Path, doors: tuple[int, int]) -> None:
     """Otherwise a refusal would show nothing: it might be the machine that refuses."""
     (tmp_path / "hidden").write_bytes(b"x")

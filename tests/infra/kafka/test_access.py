@@ -13,6 +13,8 @@ from infra.cluster.local import Cluster
 from infra.kafka import clients, topics
 from schemas.topics import TOPICS, Principal
 
+pytestmark = pytest.mark.cluster
+
 SECONDS = 15
 SILENT = logging.getLogger("librdkafka-of-this-test")
 SILENT.disabled = True

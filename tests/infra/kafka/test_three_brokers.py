@@ -15,6 +15,8 @@ from infra.kafka import clients, topics
 from infra.kafka.properties import in_sync_min, replicas
 from schemas.topics import TOPICS
 
+pytestmark = pytest.mark.cluster
+
 SECONDS = 60
 TOPIC = "price-observed"
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")

@@ -16,6 +16,8 @@ from infra.keys.vault import ShareVault
 from tests.infra.keys.reconstruction import reconstructed, remembered, secret_of
 from tests.infra.keys.ring import refreshed
 
+pytestmark = pytest.mark.shares
+
 ROOT = Path(__file__).parents[3]
 Shares = Mapping[int, Share]
 

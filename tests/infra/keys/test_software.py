@@ -13,6 +13,8 @@ from infra.hsm.errors import DigestLength, KeyExists, KeyIdInvalid, KeyUnfit, Ke
 from infra.identity.private_file import PrivateFileRefused, write_private
 from infra.keys.software import SoftwareKeys
 
+pytestmark = pytest.mark.shares
+
 
 @pytest.fixture
 def keys(tmp_path: Path) -> SoftwareKeys:

@@ -23,6 +23,8 @@ from infra.keys.threshold import (
 )
 from tests.infra.keys.ring import generated, play, refreshed, signed, signing
 
+pytestmark = pytest.mark.shares
+
 DIGEST = bytes(range(32))
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 Shares = Mapping[int, Share]

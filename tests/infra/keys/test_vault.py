@@ -19,6 +19,8 @@ from infra.keys.vault import ShareExists, ShareUnknown, ShareVault, VaultDamaged
 from infra.proofs.envelope import EnvelopeRefused
 from tests.infra.keys.ring import signed
 
+pytestmark = [pytest.mark.shares, pytest.mark.token]
+
 DIGEST: Final = bytes(range(32))
 Shares = Mapping[int, Share]
 

@@ -7,6 +7,8 @@ import pytest
 
 from infra.cluster.local import Cluster
 
+pytestmark = pytest.mark.cluster
+
 SECONDS = 5
 
 

@@ -20,6 +20,8 @@ import pytest
 from infra.setup.environment import ROOT, SetupFailed, locked, make_environment, settings, uv
 from tests.infra.setup.local_index import serving, sha256, wheel
 
+pytestmark = pytest.mark.cluster
+
 LOCKS = [
     *(
         "requirements-dev.lock",

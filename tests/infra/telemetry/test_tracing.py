@@ -135,6 +135,7 @@ def run_two_steps(endpoint: str) -> tuple[list[list[str]], str, float]:
     return headers, finished.stderr, seconds
 
 
+@pytest.mark.cluster
 def test_spans_arrive_at_the_collector_as_one_trace_even_when_the_process_ends_at_once(collector: Collector) -> None:
     headers, logged, _ = run_two_steps(collector.url)
     sent = [resource for request in collector.requests for resource in request.resource_spans]

@@ -19,6 +19,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.kafka import clients
 from infra.telemetry import metrics
@@ -72,9 +73,9 @@ class Answers:
 
     def until(self, names: Collection[str]) -> None:
         """Wait until all of these orders are answered, each once."""
-        deadline = time.monotonic() + ANSWER_SECONDS_MAX
+        deadline = Deadline(ANSWER_SECONDS_MAX)
         while missing := [name for name in names if self.of(name) is None]:
-            assert time.monotonic() < deadline, f"no answer to {missing}"
+            assert not deadline.passed, f"no answer to {missing}"
             for received in self._references.poll():
                 assert isinstance(received.record, Signed | SigningRefused)
                 assert received.record.order_id not in self.received, "answered twice"

@@ -29,6 +29,8 @@ from tests.streams.signing.forgery import Change, everywhere, rewritten, transac
 from tests.streams.signing.line import Line, simulated_of
 from tests.streams.signing.scenery import STRANGER, genesis, pay, wallet
 
+pytestmark = pytest.mark.cluster
+
 AMOUNT: Final = "30000"
 BASE_UNITS: Final = 30_000 * 10**6
 STALE_MICROS: Final = 90 * 1_000_000

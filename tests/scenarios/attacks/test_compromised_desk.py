@@ -35,7 +35,10 @@ from schemas.hash_chain import Link, digest_of
 from schemas.topics import written_by
 from tests.scenarios.attacks.stolen_credentials import StolenProcess
 from tests.scenarios.newswap.institution import DESK, WALLET
-from tests.scenarios.whole_system import PARTITION, RECOVERY_SECONDS_MAX, WholeSystem, Written, transfer, within
+from tests.scenarios.whole_system import PARTITION, RECOVERY_SECONDS_MAX, WholeSystem, Written, transfer
+from tests.world.systems import within
+
+pytestmark = pytest.mark.cluster
 
 AGREED, CLAIMED, REPLAYED, UNAPPROVED, INVENTED = "30001", "30002", "30003", "30004", "30005"
 """Orders by their dollars: one that people agreed to, three that wait for approval when the desk is taken over, and one that

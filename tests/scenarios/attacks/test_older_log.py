@@ -24,6 +24,8 @@ from tests.streams.signing.forgery import examined
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import genesis, pay, wallet
 
+pytestmark = pytest.mark.cluster
+
 BEFORE, HERS = "signed before", "placed by her"
 WALLETS: Final = {BEFORE: "treasury-1", HERS: "treasury-2"}
 HOLDER: Final = "paula"

@@ -31,6 +31,8 @@ from tests.streams.signing.forgery import Change, examined, facts, fields, rewri
 from tests.streams.signing.line import Line, simulated_of
 from tests.streams.signing.scenery import STRANGER, pay
 
+pytestmark = [pytest.mark.cluster, pytest.mark.shares]
+
 DIGEST: Final = bytes(range(32))
 HONEST, ROBBERY = "o1", "o2"
 INSIDERS: Final = ("sven", "cora")

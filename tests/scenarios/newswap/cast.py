@@ -17,6 +17,7 @@ from commands.client import (
 from infra.chain.node import Node
 from infra.chain.world import Market, World, WorldAccounts
 from infra.chain.world import load as load_world
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import ClusterDescription
 from infra.hsm.token import Token
 from infra.identity.private_file import read_private
@@ -111,8 +112,8 @@ class Cast:
 
 def wait(condition: Callable[[], bool], seconds: float = WAIT_SECONDS_MAX) -> bool:
     """Whether `condition` came true within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    deadline = Deadline(seconds)
+    while not deadline.passed:
         if condition():
             return True
         time.sleep(LOOK_SECONDS)

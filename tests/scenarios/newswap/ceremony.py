@@ -19,6 +19,7 @@ from commands.client.signing import AuthenticatorFile, signed_for_firm
 from infra.chain.node import Node
 from infra.chain.world import Market, WorldAccounts
 from infra.chain.world import load as load_world
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import ClusterDescription
 from infra.identity.private_file import read_private
 from infra.kafka import clients
@@ -138,8 +139,8 @@ class Ceremony:
         raise CeremonyFailed(f"no {kind.__name__} within {ANSWER_SECONDS_MAX:g} s")
 
     def _arriving(self) -> Iterator[FirmEvent]:
-        deadline = time.monotonic() + ANSWER_SECONDS_MAX
-        while time.monotonic() < deadline:
+        deadline = Deadline(ANSWER_SECONDS_MAX)
+        while not deadline.passed:
             message = self._events.poll(LOOK_SECONDS)
             if message is not None and check(message) is not None:
                 event = wire.decode(str(message.topic()), message.value() or b"")

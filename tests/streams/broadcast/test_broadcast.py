@@ -24,6 +24,8 @@ from streams.rules.transactions.pending import WATCHED_AFTER_SECONDS
 from tests.streams.execution.chain_scene import ChainScene, References, received
 from tests.streams.execution.scene import CHAIN, NOW, SECOND, firm_events
 
+pytestmark = pytest.mark.chain
+
 MS = 1_000
 E = TypeVar("E", bound=OrderEvent)
 

@@ -97,6 +97,7 @@ def of_scene(scene: ChainScene, transaction: Signed) -> Signed:
     )
 
 
+@pytest.mark.chain
 def test_it_waits_in_sight_of_people_and_goes_as_soon_as_the_breaker_is_reset(scene: ChainScene) -> None:
     at_work, transaction = sender(scene.node), of_scene(scene, raw(scene))
     *known, stop, go = numbered([*firm_events(scene.places), tripped(), reset()])
@@ -112,6 +113,7 @@ def test_it_waits_in_sight_of_people_and_goes_as_soon_as_the_breaker_is_reset(sc
     assert scene.node.receipt(scene.included(transaction.transaction_hash)) is not None
 
 
+@pytest.mark.chain
 def test_what_the_chain_has_lost_is_not_sent_again_against_a_breaker(scene: ChainScene) -> None:
     transaction = of_scene(scene, sent_and_lost(scene))
     at_work = sender(scene.node)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import ClusterDescription
 from infra.cluster.processes import PROCESSES
 from infra.kafka import clients
@@ -36,9 +37,9 @@ class Patient:
 
     def sign(self, task: Task) -> Made:
         self.table.publish()
-        began = time.monotonic()
+        began, deadline = time.monotonic(), Deadline(ANSWER_SECONDS_MAX)
         while isinstance(made := self.signer.sign(task), Pending):
-            assert time.monotonic() < began + ANSWER_SECONDS_MAX, made.waits_for
+            assert not deadline.passed, made.waits_for
             time.sleep(LOOK_SECONDS)
         self.seconds.append(time.monotonic() - began)
         return made
@@ -60,11 +61,11 @@ class Processes(Table):
     def await_ready(self, *names: Slug) -> None:
         """Wait until cosigners say in their logs that they read."""
         assert self.description is not None
-        deadline = time.monotonic() + ANSWER_SECONDS_MAX
+        deadline = Deadline(ANSWER_SECONDS_MAX)
         for name in names or COSIGNERS:
             log = self.description.runtime / "logs" / f"{name}.log"
             while not (log.exists() and READY in log.read_text()):
-                assert time.monotonic() < deadline, f"{name} is not ready"
+                assert not deadline.passed, f"{name} is not ready"
                 time.sleep(LOOK_SECONDS)
 
     def seat(self, name: Slug, keys: str = "") -> None:
@@ -96,9 +97,9 @@ class Processes(Table):
         self.publish()
         time.sleep(1.1)
         self.say(opened)
-        deadline = time.monotonic() + ANSWER_SECONDS_MAX
+        deadline = Deadline(ANSWER_SECONDS_MAX)
         while len(self.ended(opened)) < len(opened.participants):
-            assert time.monotonic() < deadline, f"only {sorted(self.ended(opened))} have said how it ended"
+            assert not deadline.passed, f"only {sorted(self.ended(opened))} have said how it ended"
             self.settle()
         return opened
 

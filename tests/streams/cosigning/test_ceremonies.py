@@ -21,6 +21,8 @@ from tests.streams.cosigning.table import KEY, RECOVERY_KEY, Table, enrolled, id
 from tests.streams.cosigning.test_signing import patiently, signs, simulated, to_sign
 from tests.streams.signing.scenery import pay
 
+pytestmark = pytest.mark.shares
+
 LOST = "cosigner-3"
 
 

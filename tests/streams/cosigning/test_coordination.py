@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,8 @@ from schemas.topics import COSIGNERS
 from streams.cosigning.installation import SITES
 from streams.sessions.coordination import PASSED_OVER_MICROS, CosignerStandings, Quorum, chosen
 from tests.streams.cosigning.table import enrolled
+
+pytestmark = pytest.mark.shares
 
 FIVE: dict[str, Cosigner] = {name: enrolled(name) for name in COSIGNERS}
 THREE_OF_TWO_SITES = Quorum(FIVE, 3, 2)

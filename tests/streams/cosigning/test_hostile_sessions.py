@@ -26,6 +26,8 @@ from tests.streams.cosigning.table import KEY, Table, enrolled
 from tests.streams.cosigning.test_ceremonies import all_hold, epochs
 from tests.streams.cosigning.test_signing import SECOND, signs, simulated, to_sign
 
+pytestmark = pytest.mark.shares
+
 HELD = "cosigner-2"
 
 

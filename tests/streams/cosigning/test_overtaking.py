@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
+
 from schemas.events.lifecycle import Claim, Signed, SigningRefused, Simulated
 from schemas.firm_commands import ProposeReset, TripBreaker
 from schemas.sessions import CosignerMessage, SessionOpened
@@ -16,6 +18,8 @@ from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.line import Feed, signer, simulated_of
 from tests.streams.signing.paper_memory import PaperJournal, memory_on
 from tests.streams.signing.scenery import pay
+
+pytestmark = pytest.mark.shares
 
 SECOND = 1_000_000
 

@@ -23,6 +23,8 @@ from tests.streams.cosigning.table import KEY, Table, enrolled
 from tests.streams.cosigning.test_signing import SECOND, patiently, simulated, to_sign
 from tests.streams.signing.scenery import pay
 
+pytestmark = pytest.mark.shares
+
 INSTANT = SECOND // 20
 NOWHERE = "0" * 64
 BINDING_BYTE = 10

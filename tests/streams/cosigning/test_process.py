@@ -37,6 +37,8 @@ from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import pay
 from tests.streams.signing.test_isolation import installed, listening
 
+pytestmark = [pytest.mark.cluster, pytest.mark.shares]
+
 ROOT = Path(__file__).parents[3]
 ORDERS_DURING_A_LOOK = 3
 

@@ -20,6 +20,8 @@ from streams.sessions.signed_messages import MessageSigner
 from tests.infra.cluster.unreached import unreached
 from tests.streams.cosigning.table import KEY, RECOVERY_KEY, Table
 
+pytestmark = pytest.mark.shares
+
 LOST = "cosigner-3"
 
 

@@ -27,6 +27,8 @@ from tests.streams.signing.line import KeyInMemory, simulated_of
 from tests.streams.signing.paper_safe import SAFE, PaperSafeChain
 from tests.streams.signing.scenery import DESK, SECOND, address_of, pay, private_key
 
+pytestmark = pytest.mark.shares
+
 EXECUTOR = "executor"
 WALLET = "vault-safe"
 TRIES_MAX = 60

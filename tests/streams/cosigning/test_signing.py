@@ -24,6 +24,8 @@ from tests.streams.cosigning.table import KEY, Table, enrolled
 from tests.streams.signing.line import simulated_of
 from tests.streams.signing.scenery import DESK, NEVER_ORDERED, NUMBER, pay
 
+pytestmark = pytest.mark.shares
+
 SECOND = 1_000_000
 OTHER_BYTES = "ab" * 32
 

@@ -50,6 +50,7 @@ def test_nothing_is_done_before_a_quorum_has_agreed(tmp_path: Path) -> None:
     assert len(scene.act()) == 1
 
 
+@pytest.mark.slow
 @forall(st.lists(st.sampled_from(STEPS), max_size=6), st.integers(0, 2))
 @settings(max_examples=12, deadline=None)
 def test_each_order_is_carried_out_once_wherever_it_crashes(

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.local import Cluster
 from infra.cluster.processes import Process
@@ -41,6 +42,8 @@ from tests.streams.governance.test_on_kafka import WAIT_SECONDS_MAX, Running, ap
 from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.keys.ceremonies import generate, in_token
 from tests.streams.rules.orders.firm import MachineKey
+
+pytestmark = [pytest.mark.cluster, pytest.mark.shares, pytest.mark.token]
 
 THREE: Final = COSIGNERS[:3]
 LOST: Final = "cosigner-3"
@@ -126,9 +129,9 @@ def test_a_key_in_shares_is_made_refreshed_and_destroyed_by_all_its_cosigners(ru
 
 
 def await_true(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    deadline = Deadline(WAIT_SECONDS_MAX)
     while not holds():
-        assert time.monotonic() < deadline, what
+        assert not deadline.passed, what
         time.sleep(LOOK_SECONDS)
 
 

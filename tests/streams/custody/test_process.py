@@ -16,6 +16,8 @@ from streams.engine.process import EXIT_RESTART
 from tests.infra.cluster.unreached import unreached
 from tests.streams.rules.governance import firm
 
+pytestmark = pytest.mark.token
+
 
 @pytest.fixture
 def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDescription:

@@ -34,6 +34,8 @@ from streams.rules.decider import Processor, Received, Recorded
 from streams.rules.pages import Page
 from tests.streams.engine.counting_desk import command
 
+pytestmark = pytest.mark.cluster
+
 DESK = "newswap"
 PARTITION = desk_partition(DESK.encode())
 IDS_A_PAGE = 4

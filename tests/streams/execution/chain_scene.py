@@ -11,6 +11,7 @@ from pathlib import Path
 from infra.chain.node import Node
 from infra.chain.prices import reference_price
 from infra.chain.world import Market, WorldAccounts, deploy
+from infra.cluster.deadline import Deadline
 from infra.ethereum import calldata
 from infra.ethereum.transaction import from_record
 from schemas.events.base import Event
@@ -94,9 +95,9 @@ class ChainScene:
 
     def included(self, transaction_hash: str) -> str:
         """Wait for a transaction's block, where blocks come by themselves: a node answers before it has mined."""
-        deadline = time.monotonic() + INCLUDED_SECONDS_MAX
+        deadline = Deadline(INCLUDED_SECONDS_MAX)
         while self.node.rpc.request("anvil_getAutomine") and self.node.receipt(transaction_hash) is None:
-            assert time.monotonic() < deadline, "the node mined nothing"
+            assert not deadline.passed, "the node mined nothing"
             time.sleep(0.005)
         return transaction_hash
 

@@ -1,4 +1,4 @@
-"""One real chain for these tests, put back after each."""
+"""Runs execution's tests on both orders of the pool's tokens."""
 
 from __future__ import annotations
 
@@ -14,10 +14,3 @@ from tests.streams.execution.chain_scene import ChainScene, chain_scene
 def world_scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChainScene]:
     with chain_scene(request.param, tmp_path_factory.mktemp("world")) as scene:
         yield scene
-
-
-@pytest.fixture
-def scene(world_scene: ChainScene) -> Iterator[ChainScene]:
-    snapshot = world_scene.node.rpc.request("evm_snapshot")
-    yield world_scene
-    assert world_scene.node.rpc.request("evm_revert", snapshot) is True

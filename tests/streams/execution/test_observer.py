@@ -48,6 +48,7 @@ def test_a_chain_without_a_node_waits() -> None:
     assert reason(execution(firm_events())) == f"no node of chain {CHAIN} is configured"
 
 
+@pytest.mark.chain
 def test_a_refusal_to_trace_is_told_and_waited_for(scene: ChainScene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A node without the debug namespace: nothing that time alone mends."""
     rpc = scene.node.rpc

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 
+import pytest
+
 from infra.chain.node import Node
 from infra.ethereum import calldata
 from infra.ethereum.transaction import from_record
@@ -13,6 +15,8 @@ from streams.rules.decider import Later
 from tests.infra.chain.local_chain import USDC
 from tests.streams.execution.chain_scene import ChainScene
 from tests.streams.execution.scene import NOW, PRICE_MAX_AGE_SECONDS, SECOND, allow, approved, pay, swap
+
+pytestmark = pytest.mark.chain
 
 
 def chain_now() -> int:

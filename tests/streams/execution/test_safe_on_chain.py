@@ -21,6 +21,8 @@ from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, SafeScene, acc
 from tests.streams.execution.chain_scene import ChainScene
 from tests.streams.execution.scene import CHAIN, NOW, SECOND, allow, approved, pay, swap
 
+pytestmark = pytest.mark.chain
+
 THRESHOLDS = {"1 of 1": account([ANNA], 1), "2 of 3": account(), "3 of 3": account(threshold=3)}
 
 

@@ -21,6 +21,8 @@ from tests.infra.chain.geth import geth, why_not
 from tests.infra.chain.local_chain import ETHER, anvil
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, Owner, SafeScene, account, founded
 
+pytestmark = pytest.mark.chain
+
 GAS_APART_MAX: Final = 1_500
 """By which the trace is above what is used, for each signature."""
 RECEIVER: Final = Owner("receiver").address

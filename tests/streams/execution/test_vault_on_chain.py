@@ -16,6 +16,8 @@ from tests.streams.execution.chain_scene import ChainScene
 from tests.streams.execution.scene import approved, call, deposit, withdraw
 from tests.streams.execution.test_on_chain import codes
 
+pytestmark = pytest.mark.chain
+
 
 @pytest.fixture
 def invested(scene: ChainScene) -> ChainScene:

@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import ClusterDescription
 from infra.cluster.local import Cluster
 from infra.cluster.processes import Process
@@ -32,6 +33,8 @@ from streams.rules.governance.root import RootedGovernance
 from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import Specification
 from tests.streams.rules.orders.firm import MachineKey
+
+pytestmark = pytest.mark.cluster
 
 PROCESSES: Final = (
     Process("governance", "streams.governance", "governance"),
@@ -77,8 +80,8 @@ class Running:
 
     def until(self, what: Callable[[FirmEvent], bool]) -> FirmEvent:
         """The first event of a kind, once it is there."""
-        deadline = time.monotonic() + WAIT_SECONDS_MAX
-        while time.monotonic() < deadline:
+        deadline = Deadline(WAIT_SECONDS_MAX)
+        while not deadline.passed:
             for event in self.events.values():
                 if what(event):
                     return event

@@ -26,6 +26,7 @@ def observed(usd: str, asset_id: str = "WETH") -> PriceObserved:
     return example(PriceObserved).model_copy(update={"asset_id": asset_id, "usd": Decimal(usd), "observed_at": NOW})
 
 
+@pytest.mark.chain
 def test_the_reference_venues_price_is_published_for_wrapped_and_native_ether(scene: ChainScene) -> None:
     said: list[PriceObserved] = []
     publisher = PricePublisher(scene.node, sources(scene.trader.market.world), said.append)
@@ -39,6 +40,7 @@ def test_the_reference_venues_price_is_published_for_wrapped_and_native_ether(sc
     assert said[0].source == f"uniswap-v2:{scene.trader.market.world.reference.pair}"
 
 
+@pytest.mark.chain
 def test_a_price_is_published_at_every_block_and_when_a_second_has_passed(scene: ChainScene) -> None:
     source = PriceSource("WETH", scene.trader.market.world.reference_venue)
     publisher = PricePublisher(scene.node, [source], lambda _: None)
@@ -47,6 +49,7 @@ def test_a_price_is_published_at_every_block_and_when_a_second_has_passed(scene:
     assert publisher.step(NOW + 1_201 * MS) == 1
 
 
+@pytest.mark.chain
 def test_a_node_that_is_away_gives_no_price(scene: ChainScene) -> None:
     source = PriceSource("WETH", scene.trader.market.world.reference_venue)
     with Node("http://127.0.0.1:9") as away, capture_logs() as lines:
@@ -55,6 +58,7 @@ def test_a_node_that_is_away_gives_no_price(scene: ChainScene) -> None:
     assert [line["event"] for line in lines] == ["no prices: the node is away"]
 
 
+@pytest.mark.chain
 def test_a_venue_without_a_price_does_not_keep_others_from_theirs(scene: ChainScene) -> None:
     world = scene.trader.market.world
     venue = world.reference_venue

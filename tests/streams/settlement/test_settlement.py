@@ -100,6 +100,7 @@ def mine(scene: ChainScene, blocks: int = 1) -> None:
     scene.node.rpc.request("anvil_mine", hex(blocks))
 
 
+@pytest.mark.chain
 def test_a_transaction_that_succeeded_is_confirmed_at_once_where_one_block_is_enough(scene: ChainScene) -> None:
     sent = send(scene)
     at_work = Settlement({CHAIN: scene.node})
@@ -111,6 +112,7 @@ def test_a_transaction_that_succeeded_is_confirmed_at_once_where_one_block_is_en
     assert at_work.step(sent) == [()], "delivered again"
 
 
+@pytest.mark.chain
 @pytest.mark.parametrize(("fails", "kind"), [(False, Confirmed), (True, Reverted)])
 def test_success_and_failure_both_wait_for_their_depth(scene: ChainScene, fails: bool, kind: type) -> None:  # noqa: FBT001 - parametrized
     sent = send(scene, fails=fails)
@@ -124,6 +126,7 @@ def test_success_and_failure_both_wait_for_their_depth(scene: ChainScene, fails:
     assert said.depth == 3  # type: ignore[attr-defined]
 
 
+@pytest.mark.chain
 @pytest.mark.usefixtures("manual")
 def test_absence_is_asked_about_again_at_growing_intervals_and_told_in_the_end(scene: ChainScene) -> None:
     sent = send(scene)
@@ -140,6 +143,7 @@ def test_absence_is_asked_about_again_at_growing_intervals_and_told_in_the_end(s
         assert isinstance(at_work.step(sent, now=NOW + 3 * MISSING_AFTER_MS * MS)[0], tuple)
 
 
+@pytest.mark.chain
 @pytest.mark.usefixtures("manual")
 def test_all_that_wait_are_asked_about_in_one_exchange(scene: ChainScene) -> None:
     sent = [send(scene, number) for number in range(1, 30)]
@@ -153,6 +157,7 @@ def test_all_that_wait_are_asked_about_in_one_exchange(scene: ChainScene) -> Non
         assert node.asked == [29]
 
 
+@pytest.mark.chain
 def test_a_block_that_was_reorganised_away_counts_for_nothing(scene: ChainScene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the receipt and the look at its block, another block takes its place."""
     sent = send(scene)
@@ -162,6 +167,7 @@ def test_a_block_that_was_reorganised_away_counts_for_nothing(scene: ChainScene,
     assert Settlement({CHAIN: scene.node}).step(sent) == [Later("no receipt yet")]
 
 
+@pytest.mark.chain
 def test_a_block_that_the_node_no_longer_has_counts_for_nothing(scene: ChainScene, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = send(scene)
     receipt = scene.node.receipt(sent.transaction_hash)
@@ -170,6 +176,7 @@ def test_a_block_that_the_node_no_longer_has_counts_for_nothing(scene: ChainScen
     assert Settlement({CHAIN: scene.node}).step(sent) == [Later("no receipt yet")]
 
 
+@pytest.mark.chain
 def test_a_node_that_is_away_is_asked_again_at_intervals_for_all_who_wait(scene: ChainScene) -> None:
     sent, other = send(scene, 1), send(scene, 2)
     with Node("http://127.0.0.1:9") as away:

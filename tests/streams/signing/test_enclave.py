@@ -182,6 +182,7 @@ def token(tmp_path: Path) -> Any:
         yield opened
 
 
+@pytest.mark.token
 def test_a_real_token_signs_for_its_own_wallets_and_refuses_others_one_by_one(token: Token) -> None:
     held = wallet(address=token.generate_key("treasury-1"))
     elsewhere = wallet("treasury-2", key_backend="mpc")

@@ -48,6 +48,7 @@ def place(folder: Path) -> TokenPlace:
     return TokenPlace(module=token.module, label=token.label, pin_file=token.pin_file, config_file=token.config_file)
 
 
+@pytest.mark.token
 def test_of_its_token_it_goes_on_reading_all_but_the_pins(tmp_path: Path) -> None:
     token = place(tmp_path)
     assert token.config_file is not None
@@ -57,6 +58,7 @@ def test_of_its_token_it_goes_on_reading_all_but_the_pins(tmp_path: Path) -> Non
     assert token_paths(token.model_copy(update={"config_file": None})) == []
 
 
+@pytest.mark.token
 def test_its_folder_is_for_nobody_else(tmp_path: Path) -> None:
     description = ClusterDescription(
         runtime=tmp_path, http="", node="", postgres="", kafka_bootstrap="", token=place(tmp_path / "token")

@@ -53,10 +53,14 @@ REFUSED: Final = (
     "become somebody else's child",
 )
 
-pytestmark = pytest.mark.skipif(
-    landlock.abi() < landlock.ABI_TCP or not syscall_filter.available(),
-    reason="this kernel lacks Landlock's TCP rules, or libseccomp2 is not installed",
-)
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.token,
+    pytest.mark.skipif(
+        landlock.abi() < landlock.ABI_TCP or not syscall_filter.available(),
+        reason="this kernel lacks Landlock's TCP rules, or libseccomp2 is not installed",
+    ),
+]
 
 
 def installed(folder: Path, port: int) -> ClusterDescription:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.cluster.deadline import Deadline
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.local import Cluster
 from infra.cluster.processes import EXIT_REFUSED
@@ -109,10 +110,10 @@ def raw_of(received: Received) -> bytes:
 
 def awaited(references: References, *names: str) -> dict[str, Received]:
     """What the enclave says of these orders, each once."""
-    deadline = time.monotonic() + ANSWER_SECONDS_MAX
+    deadline = Deadline(ANSWER_SECONDS_MAX)
     answers: dict[str, Received] = {}
     while len(answers) < len(names):
-        assert time.monotonic() < deadline, f"no answer in time; so far {answers}"
+        assert not deadline.passed, f"no answer in time; so far {answers}"
         for received in references.poll():
             assert isinstance(received.record, Signed | SigningRefused)
             assert received.record.order_id not in answers, "answered twice"
@@ -121,6 +122,7 @@ def awaited(references: References, *names: str) -> dict[str, Received]:
     return {name: answers[each] for name in names for each in orders_named(name) if each in answers}
 
 
+@pytest.mark.cluster
 def test_it_signs_what_it_could_derive_refuses_what_it_could_not_and_goes_on_after_a_crash(
     log: ClusterDescription, tmp_path: Path
 ) -> None:
@@ -153,6 +155,7 @@ def test_it_signs_what_it_could_derive_refuses_what_it_could_not_and_goes_on_aft
     assert second == first + 1, "the nonces of a first life are not folded by the second"
 
 
+@pytest.mark.cluster
 def test_forged_governance_stops_it(log: ClusterDescription, tmp_path: Path) -> None:
     """On the log of the test before: one event more than the signed document gives."""
     last = next(r for r in reversed(Line().records) if r.topic == "wallet-assigned")

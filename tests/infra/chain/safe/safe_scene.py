@@ -17,6 +17,7 @@ from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
 from infra.chain.world.accounts import created_address
 from infra.chain.world.artefacts import SAFE_PROXY_FACTORY, SAFE_SINGLETON, artefact
+from infra.cluster.deadline import Deadline
 from infra.ethereum.answers import Receipt
 from infra.ethereum.safe.deployment import creation
 from infra.ethereum.transaction import Signature, Transaction, assemble, digest
@@ -114,8 +115,8 @@ def fund(node: Node, *owners: Owner) -> None:
 
 def included(node: Node, transaction_hash: str) -> Receipt:
     """Wait for a receipt: a node answers before it has mined, and one that is just up indexes its transactions first."""
-    deadline = time.monotonic() + INCLUSION_SECONDS_MAX
-    while time.monotonic() < deadline:
+    deadline = Deadline(INCLUSION_SECONDS_MAX)
+    while not deadline.passed:
         with suppress(NodeUnavailable):
             if (receipt := node.receipt(transaction_hash)) is not None:
                 return receipt

@@ -18,6 +18,8 @@ from schemas.keys import SafeAccount
 from tests.infra.chain.local_chain import ETHER
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, Owner, SafeScene, account, deployed, fund
 
+pytestmark = pytest.mark.chain
+
 README: Final = Path(next(iter(infra.ethereum.safe.__path__))) / "README.md"
 GAS_APART_MAX: Final = 150
 """Bytes that are zero cost less, and addresses, signatures and nonces have more or fewer of them."""

@@ -17,6 +17,8 @@ from schemas.keys import SafeAccount
 from tests.infra.chain.local_chain import ETHER
 from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, GAS_LIMIT, Owner, SafeScene, account, deployed
 
+pytestmark = pytest.mark.chain
+
 STRANGER = Owner("stranger")
 FULL = account()
 

@@ -29,6 +29,8 @@ from tests.streams.rules.limits.reference import Place, ReferenceLedger
 from tests.streams.rules.limits.table import SUBJECTS, at
 from tests.streams.rules.orders.firm import CUSTODIAN, SECOND, VENUE, limit
 
+pytestmark = pytest.mark.slow
+
 BEGUN: Final = at("2026-03-27T09:00")
 """Two days before clocks are put forward in Zurich, five before the month ends."""
 STEPS_A_LIFE: Final = 100

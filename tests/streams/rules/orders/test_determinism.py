@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -73,6 +74,7 @@ FIRMS = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @drawn(
     st.lists(

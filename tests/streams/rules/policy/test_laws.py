@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,6 +117,7 @@ def test_every_condition_here_fits_what_is_told() -> None:
     assert len(fitting(whole.cedar, whole.cedar_schema, "UTC").rules) == len(EVERY_CONDITION)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(POLICIES, ACTIONS, FACTS)
 def test_telling_only_what_is_looked_at_says_the_same_as_telling_everything(
@@ -168,6 +170,7 @@ def test_what_needs_approval_is_allowed_once_every_quorum_is_met(rules: list[Rul
         assert said(lifting, action, approved).outcome == "allowed"
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(POLICIES, ACTIONS, FACTS)
 def test_the_initiators_own_approval_changes_nothing(rules: list[Rule], action: Action, given_facts: Facts) -> None:

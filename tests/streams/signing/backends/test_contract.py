@@ -38,6 +38,8 @@ from tests.streams.signing.line import KeyInMemory, Line, simulated_of
 from tests.streams.signing.paper_safe import SAFE, PaperSafeChain
 from tests.streams.signing.scenery import genesis, pay, wallet
 
+pytestmark = [pytest.mark.shares, pytest.mark.token]
+
 ASKED_MAX: Final = 100
 WALLET: Final = "kept"
 DEVELOPMENT: Final = EnclaveSettings.model_validate({"PROOFDESK_DEVELOPMENT": True})

@@ -26,6 +26,8 @@ from tests.infra.chain.safe.safe_scene import CLARA, SafeScene, safe_scene
 from tests.streams.execution.chain_scene import Execution, References, received
 from tests.streams.execution.scene import CHAIN, NOW, PLACES, SECOND, Places, approved, firm, firm_events, pay
 
+pytestmark = [pytest.mark.chain, pytest.mark.token]
+
 OWNERS = ("owner-1", "owner-2", "owner-3")
 SALTS = itertools.count()
 

@@ -130,6 +130,7 @@ def check_resets(seed: int, events: list[FirmEvent]) -> None:
             assert len(agreed) >= 2, f"seed {seed}"
 
 
+@pytest.mark.slow
 def test_the_stories_have_all_that_can_happen_in_them() -> None:
     seen: set[type[FirmEvent]] = set()
     reasons: set[str] = set()

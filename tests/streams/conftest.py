@@ -1,4 +1,4 @@
-"""One real chain for these tests, put back after each."""
+"""Gives the processes that talk to a chain one real chain a file, put back after each test."""
 
 from __future__ import annotations
 
