@@ -173,6 +173,7 @@ DER = encode_dss_signature(R, S)
         b"\x00",
         b"\x30\x80" + DER[2:] + b"\x00\x00",
     ],
+    ids=itertools.count(),
 )
 def test_signatures_that_other_verifiers_were_known_to_accept_are_refused(signature: bytes) -> None:
     """The kinds of Wycheproof's ecdsa_secp256r1_sha256_test.json: zero, one, over the order, other encodings."""
