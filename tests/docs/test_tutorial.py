@@ -17,6 +17,8 @@ from infra.cluster.local import Cluster
 from infra.cluster.runtime import ROOT
 from infra.cluster.supervision import alive
 
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
 TUTORIAL: Final = ROOT / "docs" / "tutorial.md"
 SECONDS_MAX: Final = 600
 BLOCKS: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

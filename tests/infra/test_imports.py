@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 WEB_SERVER = ("fastapi", "starlette", "uvicorn", "jinja2")
 DATABASE = ("psycopg", "psycopg_pool")
 KAFKA = ("confluent_kafka",)

@@ -22,6 +22,8 @@ from schemas.examples import example
 from schemas.topics import TOPIC_OF
 from schemas.values import Record
 
+pytestmark = pytest.mark.slow
+
 LONGS = st.integers(-(2**63), 2**63 - 1) | st.integers(-200, 200)
 TEXTS = st.text(max_size=12) | st.text("a", min_size=60, max_size=140)
 DOLLARS = st.decimals(0, 10**15, places=6) | st.sampled_from([Decimal(0), Decimal("1.5"), Decimal(10) ** 14])

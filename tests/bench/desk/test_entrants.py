@@ -13,6 +13,8 @@ import pytest
 from tests.bench import ROOT
 from tests.bench.desk.entrants import ENTRANTS
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENTS = [each.environment for each in ENTRANTS if each.environment is not None]
 IMPORTED = "import json, sys, tests.bench.desk.peer; print(json.dumps(sorted({n.partition('.')[0] for n in sys.modules})))"
 OPTIONAL = {"attrs", "rich", "pygments", "setuptools"}

@@ -1,5 +1,6 @@
 """An approval is believed only when every rule of WebAuthn Level 3, section 7.2 holds."""
 
+import itertools
 import json
 from dataclasses import replace
 

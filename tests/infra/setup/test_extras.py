@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 
 from infra.setup.environment import ROOT, locked
 
+pytestmark = pytest.mark.slow
+
 OURS = ("schemas", "infra", "streams", "commands", "projections")
 BUILT_HERE = {"proofdesk_mpc"}
 PROCESSES = {

@@ -17,6 +17,8 @@ from streams.engine.simulated import Entry, SimulatedLog
 from tests.streams.engine.counting_desk import command, processor
 from tests.streams.engine.ledger_check import SOUND, audit
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(200)
 COMMANDS = 60
 DESKS = 9

@@ -22,6 +22,8 @@ from streams.rules.transactions.nonces import Wallets
 from tests.streams.execution.scene import CHAIN, PLACES, approved, firm, pay
 from tests.streams.execution.specification import FIRST_NONCE, REVERTED, paid, simulation
 
+pytestmark = pytest.mark.slow
+
 DESKS = 3
 FIRM = firm(
     PLACES,
