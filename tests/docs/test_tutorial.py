@@ -15,7 +15,7 @@ import pytest
 
 from infra.cluster.local import Cluster
 from infra.cluster.runtime import ROOT
-from infra.cluster.supervision import alive
+from tests.world.systems import own_folder
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -59,12 +59,8 @@ def missing(printed: tuple[str, ...], output: str) -> list[str]:
 
 @pytest.fixture
 def runtime() -> Iterator[Path]:
-    """A folder for a cluster; what was started in it is stopped, and that of runs that were killed, too."""
-    for folder in (ROOT / ".runtime").glob("test-tutorial-*"):
-        if not alive(int(folder.name.rpartition("-")[2])):
-            Cluster(folder).stop(delete=True)
-            shutil.rmtree(folder, ignore_errors=True)
-    folder = ROOT / ".runtime" / f"test-tutorial-{os.getpid()}"
+    """A folder for a cluster; what was started in it is stopped."""
+    folder = own_folder("tutorial")
     try:
         yield folder
     finally:
