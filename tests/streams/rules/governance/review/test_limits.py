@@ -49,7 +49,12 @@ SOUND = [
     limit(**CALENDAR, zone="Europe/Zurich"),
     limit(kind="calendar-month", window_seconds=0, zone="America/New_York"),
     limit(**COUNT),
-    *(limit(scope=scope, subject=name, trips="reducing") for scope in KNOWN if scope != "trader" for name in KNOWN[scope]),
+    *(
+        limit(scope=scope, subject=name, trips="reducing")
+        for scope in KNOWN
+        if scope != "trader"
+        for name in sorted(KNOWN[scope])
+    ),
     limit(scope="contract", subject=VENUE.lower()),
     firm(("d1", 60, 0), ("d2", 40, 0)),
     firm(("d1", 10, 0)),
