@@ -151,19 +151,19 @@ def _address(text: object) -> object:
     if not isinstance(text, str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
         message = "must be an address: 0x and 40 hexadecimal digits"
         raise ValueError(message)
-    if text != (checksummed := _checksummed(text)):
+    if text != (right := checksummed(text)):
         message = (
             "has a wrong EIP-55 checksum, so it may be mistyped; check it at its source "
-            f"(these digits would be written {checksummed})"
+            f"(these digits would be written {right})"
         )
         raise ValueError(message)
     return text
 
 
-def _checksummed(address: str) -> str:
+def checksummed(address: str) -> str:
     """The address in EIP-55's form: a letter is upper case where the hash of the lower-case digits has 8 or more.
 
-    As `eth_utils.to_checksum_address`, whose import takes 0.13 s.
+    Expects 0x and 40 hexadecimal digits. As `eth_utils.to_checksum_address`, whose import takes 0.13 s.
     """
     digits = address[2:].lower()
     hashed = keccak(digits.encode("ascii")).hex()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeVar
 
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 from infra.chain.rpc import CALL_TIMEOUT_MS_MAX, JsonRpc, NodeRefused, NodeUnavailable
 from infra.ethereum import answers

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING, Final
 
-from eth_abi.abi import decode as abi_decode
-from eth_abi.exceptions import DecodingError
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 from infra.chain.rpc import NodeUnavailable
+from infra.ethereum.abi import DecodingError
+from infra.ethereum.abi import decode as abi_decode
 
 if TYPE_CHECKING:
     from infra.chain.node import Node
     from infra.ethereum.answers import BlockHeader
 
 USD_QUANTUM: Final = Decimal("0.000001")
-GET_RESERVES: Final = keccak(text="getReserves()")[:4]
+GET_RESERVES: Final = keccak(b"getReserves()")[:4]
 _EXACT: Final = Context(prec=80, rounding=ROUND_HALF_EVEN)
 """Enough digits for two reserves of 112 bits (34 digits each) and six decimals."""
 

@@ -12,13 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from eth_abi.abi import decode as abi_decode
-from eth_abi.abi import encode as abi_encode
-from eth_abi.exceptions import DecodingError
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 from infra.ethereum import answers
+from infra.ethereum.abi import DecodingError
+from infra.ethereum.abi import decode as abi_decode
+from infra.ethereum.addresses import checksummed
 from infra.ethereum.answers import AnswerUnreadable
 
 if TYPE_CHECKING:
@@ -42,13 +41,12 @@ SINGLETON_CODES: Final = frozenset(
 FALLBACK_CODE: Final = "7c6007a5d711cea8dfd5d91f5940ec29c7f200fe511eb1fc1397b367af3c42f9"
 """CompatibilityFallbackHandler: it asks the owners."""
 SINGLETON_SLOT: Final = "0x" + "00" * 32
-GUARD_SLOT: Final = "0x" + keccak(text="guard_manager.guard.address").hex()
-FALLBACK_SLOT: Final = "0x" + keccak(text="fallback_manager.handler.address").hex()
+GUARD_SLOT: Final = "0x" + keccak(b"guard_manager.guard.address").hex()
+FALLBACK_SLOT: Final = "0x" + keccak(b"fallback_manager.handler.address").hex()
 THRESHOLD_SLOT: Final = "0x" + (4).to_bytes(32, "big").hex()
 """Of SafeStorage: singleton, modules, owners, ownerCount, threshold."""
-FIRST_MODULE: Final = keccak(text="getModulesPaginated(address,uint256)")[:4] + abi_encode(
-    ("address", "uint256"), ("0x" + "00" * 19 + "01", 1)
-)
+FIRST_MODULE: Final = keccak(b"getModulesPaginated(address,uint256)")[:4] + 2 * (1).to_bytes(32, "big")
+"""From the list's own first entry, address 1, one module."""
 _NOWHERE: Final = "0x" + "00" * 20
 
 
@@ -70,7 +68,7 @@ def standing_of(node: Node, safe: Address, meant: SafeAccount, at: BlockHeader) 
 
 def _standing(node: Node, safe: Address, meant: SafeAccount, at: BlockHeader, held: list[Address]) -> SafeStanding:
     guard, fallback = held
-    calls = [keccak(text=f"{name}()")[:4] for name in ("nonce", "getThreshold", "getOwners")]
+    calls = [keccak(f"{name}()".encode())[:4] for name in ("nonce", "getThreshold", "getOwners")]
     try:
         (nonce,), (threshold,), (owners,), (modules, _) = (
             abi_decode(types, answer)
@@ -83,12 +81,12 @@ def _standing(node: Node, safe: Address, meant: SafeAccount, at: BlockHeader, he
     except DecodingError as error:
         raise AnswerUnreadable(f"the Safe at {safe} answered what no Safe does: {error}") from error
     reason = None
-    if {to_checksum_address(owner) for owner in owners} != {owner.address for owner in meant.owners}:
-        reason = f"the Safe's owners on the chain are not those of governance: {', '.join(map(to_checksum_address, owners))}"
+    if {checksummed(owner) for owner in owners} != {owner.address for owner in meant.owners}:
+        reason = f"the Safe's owners on the chain are not those of governance: {', '.join(map(checksummed, owners))}"
     elif threshold != meant.threshold:
         reason = f"{threshold} of the Safe's owners must sign on the chain, {meant.threshold} by governance"
     elif modules:
-        reason = f"module {to_checksum_address(modules[0])} may move everything without the Safe's owners"
+        reason = f"module {checksummed(modules[0])} may move everything without the Safe's owners"
     elif guard != _NOWHERE:
         reason = f"guard {guard} may stop whatever the Safe's owners sign"
     elif fallback != _NOWHERE and _code(node, fallback, at) != FALLBACK_CODE:
@@ -104,7 +102,7 @@ def _slots(node: Node, safe: Address, at: BlockHeader) -> list[Address]:
     """The addresses of singleton, guard and fallback handler."""
     slots = (SINGLETON_SLOT, GUARD_SLOT, FALLBACK_SLOT)
     words = node.rpc.batch([("eth_getStorageAt", (safe, slot, _at(at))) for slot in slots])
-    return [to_checksum_address(answers.octets(word)[-20:].rjust(20, b"\0")) for word in words]
+    return [checksummed(answers.octets(word)[-20:].rjust(20, b"\0")) for word in words]
 
 
 def _called(node: Node, safe: Address, calls: list[bytes], at: BlockHeader) -> list[bytes]:

@@ -24,7 +24,7 @@ import psycopg
 from confluent_kafka import KafkaException
 
 from infra.chain.rpc import NodeError
-from infra.chain.world import WorldBroken
+from infra.chain.world.outbox import WorldBroken
 from infra.cluster.description import FILE, RUNTIME_VARIABLE, ClusterDescription, TokenPlace
 from infra.cluster.errors import ClusterError
 from infra.cluster.processes import PROCESSES, Process

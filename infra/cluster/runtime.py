@@ -18,9 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
-from eth_account.hdaccount import generate_mnemonic
-from eth_account.types import Language
-
 from infra.cluster.errors import ClusterError
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, create_private, read_private
 from infra.kafka.server import new_cluster_id
@@ -96,6 +93,9 @@ class Runtime:
             self._credentials(f"postgres-{role}.json", role)
         self._credentials("supervisor.json", "proofdesk")
         if not self.secret("chain-mnemonic").exists():
+            from eth_account.hdaccount import generate_mnemonic  # noqa: PLC0415 - 0.3 s, once in a cluster's life
+            from eth_account.types import Language  # noqa: PLC0415 - as above
+
             create_private(self.secret("chain-mnemonic"), generate_mnemonic(MNEMONIC_WORDS, Language.ENGLISH).encode())
 
     def _check_generation(self) -> None:

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException
 
 from infra.chain.node import Node
 from infra.chain.rpc import NodeError
-from infra.chain.world import deploy
+from infra.chain.world.deploy import deploy
 from infra.cluster.deadline import Deadline
 from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.cluster.errors import ClusterError, NotReady

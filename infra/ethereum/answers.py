@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eth_utils.address import to_checksum_address
+from infra.ethereum.addresses import checksummed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +96,7 @@ def address(value: JsonValue) -> str:
     """Return an EIP-55 checksummed address; the node's own spelling is not checked, nodes write lowercase."""
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         raise AnswerUnreadable(f"an address was expected, not {value!r:.80}")
-    return to_checksum_address(value)
+    return checksummed(value)
 
 
 def mapping(value: JsonValue) -> Mapping[str, JsonValue]:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from typing import Any, ClassVar, Final
 
-from eth_abi.abi import decode as abi_decode
-from eth_abi.abi import encode as abi_encode
-from eth_abi.exceptions import DecodingError, EncodingError
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
+from infra.ethereum.abi import DecodingError, EncodingError
+from infra.ethereum.abi import decode as abi_decode
+from infra.ethereum.abi import encode as abi_encode
 from infra.ethereum.addresses import checksummed, is_checksummed
 
 SELECTOR_BYTES: Final = 4
@@ -111,7 +111,7 @@ class Withdraw:
 
 Call = Transfer | Approve | ExactInputSingle | Deposit | Withdraw
 CALLS: Final[tuple[type[Call], ...]] = (Transfer, Approve, ExactInputSingle, Deposit, Withdraw)
-_SELECTORS: Final = {call: keccak(text=call.SIGNATURE)[:SELECTOR_BYTES] for call in CALLS}
+_SELECTORS: Final = {call: keccak(call.SIGNATURE.encode())[:SELECTOR_BYTES] for call in CALLS}
 _BY_SELECTOR: Final = {selector: call for call, selector in _SELECTORS.items()}
 
 

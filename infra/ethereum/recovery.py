@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from coincurve import PublicKey
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
+
+from infra.ethereum.addresses import checksummed
 
 CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 DIGEST_BYTES: Final = 32
@@ -35,7 +36,7 @@ class RecoverableSignature:
 
 def address_of(point: bytes) -> str:
     """Return the checksummed address of an uncompressed public key (65 bytes, 0x04 first)."""
-    return to_checksum_address(keccak(point[1:])[-20:])
+    return checksummed(keccak(point[1:])[-20:])
 
 
 def normalise(raw: bytes, digest: bytes, point: bytes) -> RecoverableSignature | None:

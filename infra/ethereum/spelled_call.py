@@ -12,12 +12,12 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from eth_abi.abi import decode as abi_decode
-from eth_abi.abi import encode as abi_encode
-from eth_abi.exceptions import DecodingError, EncodingError
-from eth_utils.address import is_checksum_address, to_checksum_address
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
+from infra.ethereum.abi import DecodingError, EncodingError
+from infra.ethereum.abi import decode as abi_decode
+from infra.ethereum.abi import encode as abi_encode
+from infra.ethereum.addresses import checksummed, is_checksummed
 from infra.ethereum.calldata import SELECTOR_BYTES, MalformedCalldata
 
 _SIGNATURE: Final = re.compile(r"(?P<name>[A-Za-z_$][A-Za-z0-9_$]{0,99})\((?P<types>[a-z0-9,]*)\)")
@@ -60,7 +60,7 @@ def decode(signature: str, calldata: bytes) -> list[str]:
 
 def selector(signature: str) -> bytes:
     """Return the four bytes by which a contract knows the function."""
-    return keccak(text=signature)[:SELECTOR_BYTES]
+    return keccak(signature.encode())[:SELECTOR_BYTES]
 
 
 def types_of(signature: str) -> list[str]:
@@ -81,7 +81,7 @@ def _value(kind: str, text: str) -> Any:
         return text
     if kind == "bool" and text in {"true", "false"}:
         return text == "true"
-    if kind == "address" and is_checksum_address(text):
+    if kind == "address" and is_checksummed(text):
         return text
     if kind.startswith("bytes") and _OCTETS.fullmatch(text):
         octets = bytes.fromhex(text[2:])
@@ -97,5 +97,5 @@ def _text(kind: str, value: Any) -> str:
     if kind == "bool":
         return "true" if value else "false"
     if kind == "address":
-        return to_checksum_address(value)
+        return checksummed(value)
     return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)

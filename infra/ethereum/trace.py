@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from eth_abi.abi import decode as abi_decode
-from eth_abi.exceptions import DecodingError
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 from infra.ethereum import answers
+from infra.ethereum.abi import DecodingError
+from infra.ethereum.abi import decode as abi_decode
+from infra.ethereum.addresses import checksummed
 from infra.ethereum.answers import AnswerUnreadable, Log
 from schemas.events.lifecycle import AllowanceGranted, BalanceChange
 from schemas.values import Address, BaseUnits, Record, Text
@@ -35,14 +35,14 @@ PRECOMPILE_ADDRESS_MAX: Final = 0x1FF
 """Addresses up to here are the chain's own code (EIP-7587), not contracts that somebody deployed."""
 REVERT_REASON_CHARACTERS_MAX: Final = 300
 
-TRANSFER: Final = "0x" + keccak(text="Transfer(address,address,uint256)").hex()
-APPROVAL: Final = "0x" + keccak(text="Approval(address,address,uint256)").hex()
-APPROVAL_FOR_ALL: Final = "0x" + keccak(text="ApprovalForAll(address,address,bool)").hex()
-DEPOSIT: Final = "0x" + keccak(text="Deposit(address,uint256)").hex()
-WITHDRAWAL: Final = "0x" + keccak(text="Withdrawal(address,uint256)").hex()
+TRANSFER: Final = "0x" + keccak(b"Transfer(address,address,uint256)").hex()
+APPROVAL: Final = "0x" + keccak(b"Approval(address,address,uint256)").hex()
+APPROVAL_FOR_ALL: Final = "0x" + keccak(b"ApprovalForAll(address,address,bool)").hex()
+DEPOSIT: Final = "0x" + keccak(b"Deposit(address,uint256)").hex()
+WITHDRAWAL: Final = "0x" + keccak(b"Withdrawal(address,uint256)").hex()
 
-_ERROR_SELECTOR: Final = keccak(text="Error(string)")[:4]
-_PANIC_SELECTOR: Final = keccak(text="Panic(uint256)")[:4]
+_ERROR_SELECTOR: Final = keccak(b"Error(string)")[:4]
+_PANIC_SELECTOR: Final = keccak(b"Panic(uint256)")[:4]
 _CREATIONS: Final = frozenset({"CREATE", "CREATE2"})
 _VALUE_MOVES: Final = frozenset({"CALL", "SELFDESTRUCT"}) | _CREATIONS
 
@@ -218,7 +218,7 @@ def _frame(fields: Mapping[str, JsonValue], *, live: bool) -> _Frame:
 
 
 def _account(topic: str) -> str:
-    return to_checksum_address("0x" + topic[-40:])
+    return checksummed("0x" + topic[-40:])
 
 
 def _number(log: Log) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import rlp  # type: ignore[import-untyped]  # ships no types
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 from rlp.codec import encode_raw  # type: ignore[import-untyped]  # as rlp
 
 from infra.ethereum.addresses import ADDRESS_BYTES, checksummed, is_checksummed

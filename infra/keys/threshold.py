@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
 
 import proofdesk_mpc
-from eth_utils.address import to_checksum_address
+
+from infra.ethereum.addresses import checksummed
 
 SESSION_ID_BYTES: Final = 32
 DIGEST_BYTES: Final = 32
@@ -215,11 +216,11 @@ class _Holding(_Rounds):
 
     def _explained(self, aborted: SessionAborted, messages: Sequence[Incoming]) -> SessionAborted:
         """The same abort, in words that say which of two shares is of what, if that is why."""
-        own = to_checksum_address(self._account)
+        own = checksummed(self._account)
         for sender, payload, _ in () if self._has_compared else messages:
             named = payload[:ACCOUNT_BYTES]
             if len(named) == ACCOUNT_BYTES and named != self._account:
-                reason = f"the share of party {sender} is of another key, {to_checksum_address(named)}, and ours of {own}"
+                reason = f"the share of party {sender} is of another key, {checksummed(named)}, and ours of {own}"
                 return ShareUnfit(f"{reason}; {ANOTHER_KEY}", aborted.banned, sender)
         if not isinstance(aborted, ShareUnfit) or aborted.blamed is None:
             return aborted

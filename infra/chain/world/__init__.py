@@ -5,11 +5,3 @@ reference for prices, and Safe 1.4.1 for wallets of several owners. It mints mon
 development node (anvil) and nowhere else.
 `python -m infra.chain.world --help`.
 """
-
-from infra.chain.world.accounts import WorldAccounts
-from infra.chain.world.deploy import deploy
-from infra.chain.world.description import World, load
-from infra.chain.world.market import Market
-from infra.chain.world.outbox import WorldBroken
-
-__all__ = ["Market", "World", "WorldAccounts", "WorldBroken", "deploy", "load"]

@@ -19,9 +19,13 @@ from rich.console import Console
 
 from infra.chain.node import Node
 from infra.chain.rpc import NodeError
-from infra.chain.world import Market, WorldAccounts, WorldBroken, deploy, load
+from infra.chain.world.accounts import WorldAccounts
 from infra.chain.world.artefacts import ArtefactMissing
+from infra.chain.world.deploy import deploy
+from infra.chain.world.description import load
 from infra.chain.world.liquidity import USDC_BASE_UNITS, WETH_BASE_UNITS
+from infra.chain.world.market import Market
+from infra.chain.world.outbox import WorldBroken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

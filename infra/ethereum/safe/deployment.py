@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from eth_abi.abi import encode as abi_encode
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
+from infra.ethereum.abi import encode as abi_encode
+from infra.ethereum.addresses import checksummed
 from infra.ethereum.safe.proxy_code import PROXY_CREATION_CODE
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def creation(safe: SafeAccount, salt: int, *, factory: Address = PROXY_FACTORY, 
     init_code = PROXY_CREATION_CODE + abi_encode(("address",), (singleton,))
     salted = keccak(keccak(setup) + salt.to_bytes(32, "big"))
     address = keccak(b"\xff" + bytes.fromhex(factory[2:]) + salted + keccak(init_code))[-20:]
-    return Creation(to_checksum_address(address), factory, singleton, setup, salt)
+    return Creation(checksummed(address), factory, singleton, setup, salt)
 
 
 def _selected(signature: str, *arguments: object) -> bytes:
     types = signature[signature.index("(") + 1 : -1].split(",")
-    return keccak(text=signature)[:4] + abi_encode(types, arguments)
+    return keccak(signature.encode())[:4] + abi_encode(types, arguments)

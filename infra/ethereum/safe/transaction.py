@@ -13,18 +13,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eth_abi.abi import decode as abi_decode
-from eth_abi.abi import encode as abi_encode
-from eth_abi.exceptions import DecodingError, EncodingError
-from eth_utils.address import is_checksum_address, to_checksum_address
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
+from infra.ethereum.abi import DecodingError, EncodingError
+from infra.ethereum.abi import decode as abi_decode
+from infra.ethereum.abi import encode as abi_encode
+from infra.ethereum.addresses import checksummed, is_checksummed
 from infra.ethereum.calldata import SELECTOR_BYTES, MalformedCalldata, UnknownSelector
 
-DOMAIN_TYPE_HASH: Final = keccak(text="EIP712Domain(uint256 chainId,address verifyingContract)")
+DOMAIN_TYPE_HASH: Final = keccak(b"EIP712Domain(uint256 chainId,address verifyingContract)")
 TRANSACTION_TYPE_HASH: Final = keccak(
-    text="SafeTx(address to,uint256 value,bytes data,uint8 operation,uint256 safeTxGas,uint256 baseGas,"
-    "uint256 gasPrice,address gasToken,address refundReceiver,uint256 nonce)"
+    b"SafeTx(address to,uint256 value,bytes data,uint8 operation,uint256 safeTxGas,uint256 baseGas,"
+    b"uint256 gasPrice,address gasToken,address refundReceiver,uint256 nonce)"
 )
 EXECUTE: Final = "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes)"
 EXECUTE_TYPES: Final = (
@@ -39,7 +39,7 @@ EXECUTE_TYPES: Final = (
     "address",
     "bytes",
 )
-EXECUTE_SELECTOR: Final = keccak(text=EXECUTE)[:SELECTOR_BYTES]
+EXECUTE_SELECTOR: Final = keccak(EXECUTE.encode())[:SELECTOR_BYTES]
 NOBODY: Final = "0x" + "00" * 20
 CALL: Final = 0
 """Enum.Operation: the other one, DELEGATECALL, would run foreign code with the Safe's own storage and money."""
@@ -78,7 +78,7 @@ def decode(calldata: bytes) -> tuple[SafeCall, bytes]:
         values = abi_decode(EXECUTE_TYPES, calldata[SELECTOR_BYTES:])
     except (DecodingError, OverflowError) as error:
         raise MalformedCalldata(str(error)) from error
-    call = SafeCall(to_checksum_address(values[0]), values[1], values[2], executor_nonce=values[5])
+    call = SafeCall(checksummed(values[0]), values[1], values[2], executor_nonce=values[5])
     if encode(call, values[9]) != calldata:
         raise MalformedCalldata("execTransaction is not a plain call without a refund, in its canonical form")
     return call, values[9]
@@ -100,7 +100,7 @@ def without_signatures(calldata: bytes) -> bytes:
 
 def _fields(call: SafeCall) -> tuple[Any, ...]:
     """All that an owner signs but the Safe's nonce, in the contract's order."""
-    if not is_checksum_address(call.to):
+    if not is_checksummed(call.to):
         raise MalformedCalldata(f"not a checksummed address: {call.to!r:.60}")
     return (call.to, call.value, call.data, CALL, 0, call.executor_nonce, 0, NOBODY, NOBODY)
 

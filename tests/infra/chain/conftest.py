@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from infra.chain.node import Node
-from infra.chain.world import Market, WorldAccounts, deploy
+from infra.chain.world.accounts import WorldAccounts
+from infra.chain.world.deploy import deploy
+from infra.chain.world.market import Market
 from infra.ethereum.calldata import Approve, encode
 from tests.infra.chain.local_chain import ETHER, TRADER, USDC, USDC_FIRST, WETH_FIRST, Trader, anvil
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
-from infra.chain.world import Market
 from infra.chain.world.accounts import WorldAccount
+from infra.chain.world.market import Market
 from infra.cluster.deadline import Deadline
 from infra.ethereum.answers import Receipt
 from infra.ethereum.calldata import ExactInputSingle, encode

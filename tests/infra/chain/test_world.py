@@ -15,11 +15,13 @@ from typer.testing import CliRunner
 
 from infra.chain.node import Node
 from infra.chain.prices import reference_price
-from infra.chain.world import Market, WorldAccounts, WorldBroken, deploy, load
 from infra.chain.world.__main__ import app
+from infra.chain.world.accounts import WorldAccounts
 from infra.chain.world.artefacts import ArtefactMissing, artefact
-from infra.chain.world.description import save
-from infra.chain.world.outbox import send_together, signed
+from infra.chain.world.deploy import deploy
+from infra.chain.world.description import load, save
+from infra.chain.world.market import Market
+from infra.chain.world.outbox import WorldBroken, send_together, signed
 from infra.chain.world.plan import plan
 from infra.ethereum.calldata import Transfer, encode
 from infra.ethereum.trace import Effects, effects

@@ -15,8 +15,10 @@ from commands.client import (
     ShownOrder,
 )
 from infra.chain.node import Node
-from infra.chain.world import Market, World, WorldAccounts
-from infra.chain.world import load as load_world
+from infra.chain.world.accounts import WorldAccounts
+from infra.chain.world.description import World
+from infra.chain.world.description import load as load_world
+from infra.chain.world.market import Market
 from infra.cluster.deadline import Deadline
 from infra.cluster.description import ClusterDescription
 from infra.hsm.token import Token

@@ -17,8 +17,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from commands.client.signing import AuthenticatorFile, signed_for_firm
 from infra.chain.node import Node
-from infra.chain.world import Market, WorldAccounts
-from infra.chain.world import load as load_world
+from infra.chain.world.accounts import WorldAccounts
+from infra.chain.world.description import load as load_world
+from infra.chain.world.market import Market
 from infra.cluster.deadline import Deadline
 from infra.cluster.description import ClusterDescription
 from infra.identity.private_file import read_private

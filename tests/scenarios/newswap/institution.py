@@ -16,8 +16,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from infra.chain.node import Node
-from infra.chain.world import Market, World, WorldAccounts
-from infra.chain.world import load as load_world
+from infra.chain.world.accounts import WorldAccounts
+from infra.chain.world.description import World
+from infra.chain.world.description import load as load_world
+from infra.chain.world.market import Market
 from infra.cluster.description import ClusterDescription, current
 from infra.ethereum.safe.deployment import PROXY_FACTORY, SINGLETON
 from infra.hsm.token import Token

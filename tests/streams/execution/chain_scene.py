@@ -10,7 +10,9 @@ from pathlib import Path
 
 from infra.chain.node import Node
 from infra.chain.prices import reference_price
-from infra.chain.world import Market, WorldAccounts, deploy
+from infra.chain.world.accounts import WorldAccounts
+from infra.chain.world.deploy import deploy
+from infra.chain.world.market import Market
 from infra.cluster.deadline import Deadline
 from infra.ethereum import calldata
 from infra.ethereum.transaction import from_record

@@ -1,0 +1,49 @@
+"""Encodes and decodes values in contracts' own form (Solidity ABI specification), by `eth_abi`, imported at the first use.
+
+Importing it takes 0.1 s, with a parser of grammars among what it brings; most processes start without ever meeting a contract's
+call. Raises errors of its own, so that who uses it need not import the library to name them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class DecodingError(ValueError):
+    """Bytes that are no values of the types."""
+
+
+class EncodingError(ValueError):
+    """Values that do not fit the types."""
+
+
+def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
+    """The values' bytes.
+
+    Raises:
+        EncodingError: a value does not fit its type.
+    """
+    from eth_abi.abi import encode as library_encode  # noqa: PLC0415 - see above
+    from eth_abi.exceptions import EncodingError as LibraryError  # noqa: PLC0415 - see above
+
+    try:
+        return library_encode(types, values)
+    except LibraryError as error:
+        raise EncodingError(str(error)) from error
+
+
+def decode(types: Sequence[str], content: bytes) -> tuple[Any, ...]:
+    """The values that stand in `content`.
+
+    Raises:
+        DecodingError: it does not hold values of these types.
+        UnicodeDecodeError, OverflowError: as the library does of texts that are not UTF-8 and of sizes beyond all bounds.
+    """
+    from eth_abi.abi import decode as library_decode  # noqa: PLC0415 - see above
+    from eth_abi.exceptions import DecodingError as LibraryError  # noqa: PLC0415 - see above
+
+    try:
+        return tuple(library_decode(types, content))
+    except LibraryError as error:
+        raise DecodingError(str(error)) from error
