@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 UINT256_MAX: Final = 2**256 - 1
 UNLIMITED_AMOUNT_MIN: Final = 2**96 - 1
-"""No holding of a listed asset comes near it, and tokens that keep allowances in 96 bits use it for "unlimited"."""
+"""An allowance of this many base units or more is unlimited: no holding of a listed asset comes near it, and tokens that keep
+allowances in 96 bits (UNI, COMP) use it for "unlimited"."""
 PRECOMPILE_ADDRESS_MAX: Final = 0x1FF
 """Addresses up to here are the chain's own code (EIP-7587), not contracts that somebody deployed."""
 REVERT_REASON_CHARACTERS_MAX: Final = 300

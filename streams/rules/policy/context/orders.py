@@ -12,18 +12,15 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from infra.ethereum.trace import UNLIMITED_AMOUNT_MIN
 from schemas.events.facts import Facts, LimitFact
 from schemas.firm import BreakerState, Zone
 from schemas.orders import ApproveToken, Call, Order, Swap, Transfer
-from schemas.values import BaseUnits, Usd
+from schemas.values import Usd
 from streams.rules.policy.cedar.asking import Numbers, Scene, Thing, Uid, Value, Vocabulary
 from streams.rules.policy.context.hours import local_hour, local_weekday
 from streams.rules.policy.quorum import Tally
 
-UNLIMITED_ALLOWANCE_MIN: Final = 2**128
-"""In base units: no token has so many, so an allowance of as much or more has no bound in practice."""
-UNLIMITED_ALLOWANCE_96_BITS: Final = 2**96 - 1
-"""What tokens that count in 96 bits (UNI, COMP) take as an allowance without bound."""
 DAY_MICROS: Final = 24 * 60 * 60 * 1_000_000
 
 
@@ -92,12 +89,7 @@ def _function(proposal: Proposal) -> Value:
 
 
 def _unlimited(proposal: Proposal) -> Value:
-    return isinstance(proposal.order.action, ApproveToken) and is_unlimited(proposal.facts.amount)
-
-
-def is_unlimited(allowance: BaseUnits) -> bool:
-    """Whether an allowance has no bound in practice."""
-    return allowance >= UNLIMITED_ALLOWANCE_MIN or allowance == UNLIMITED_ALLOWANCE_96_BITS
+    return isinstance(proposal.order.action, ApproveToken) and proposal.facts.amount >= UNLIMITED_AMOUNT_MIN
 
 
 def _exceeded(proposal: Proposal) -> Value:
