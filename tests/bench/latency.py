@@ -1,4 +1,4 @@
-"""`order-latency`: one order at a time that needs nobody, on an idle system with instant mining, from the command on.
+"""`order-latency`: times one order at a time that needs no approval, on an idle system with instant mining, from its command.
 
 Ours is the time to `confirmed`; beside it the time to `policy-evaluated`, and as the floor a record that is written and read
 back without any transaction. Milliseconds: lower is better. A whole system is expected.

@@ -1,4 +1,4 @@
-"""What a run showed, as one JSON object: what was sent and struck, what the log says, how soon things worked again."""
+"""Sums up a run as one JSON object: commands sent, faults struck, the log's contents, and the time to recover."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One chaos run: load throughout, faults from a seed, then silence until everything is answered and shown."""
+"""Makes one chaos run: load throughout, faults from a seed, then a pause until every command is answered and projected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A verdict that finds nothing must be one that would have found something: faults planted in a sound log are named."""
+"""The verdict names each fault planted in a sound log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How soon after each fault the system is as before: on every partition a command sent since is answered, and to be read.
+"""Measures recovery after each fault: on every partition, a command sent since is answered and can be read.
 
 Two moments of each fault: when the last partition's answer is committed (`decided`), and when it stands in PostgreSQL
 (`shown`). A fault of the read side has no first moment of its own.

@@ -1,4 +1,4 @@
-"""A real door before a real desk: Kafka, PostgreSQL, governance, desk, projector and gateway, each its own process.
+"""Starts a real gateway with a real desk: Kafka, PostgreSQL, governance, desk and projector, each its own process.
 
 A cluster of its own, since a firm is founded in it: governance topics have one history.
 """

@@ -1,4 +1,4 @@
-"""What a desk would answer, made by hand, for tests in which the desk is not the point."""
+"""Makes a desk's answers by hand, for tests that need no desk."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A small firm for the door's tests: a system that trades, people who propose and approve, two desks,
-and whoever keeps keys. It needs no chain.
-"""
+"""A small firm for the gateway's tests: a trading system, people who propose and approve, two desks, a custodian; no chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A custodian that keeps keys nowhere: it reports on the log what a real one would. Whether it is believed, governance says."""
+"""A custodian without keys: it writes a real custodian's reports to the log; governance decides whether to believe them."""
 
 from __future__ import annotations
 

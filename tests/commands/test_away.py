@@ -1,4 +1,4 @@
-"""Kafka or PostgreSQL away: a clear error in bounded time, and work goes on when they are back."""
+"""Without Kafka or PostgreSQL, requests get a clear error in bounded time; work goes on when they are back."""
 
 from __future__ import annotations
 

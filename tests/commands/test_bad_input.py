@@ -1,4 +1,4 @@
-"""A table of what is wrong with requests: each gets a clear problem, and an event in the log; nothing is lost behind it."""
+"""Each malformed request gets a clear problem and an event in the log; later requests are served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps the door standing: bounds on requests, bodies, time and events, and headers on every answer."""
+"""The gateway bounds requests, bodies, time and events, and sets headers on every answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`proofdesk` as people and programs run it: what it prints, and its exit status."""
+"""`proofdesk` for people and programs: its output and its exit status."""
 
 from __future__ import annotations
 

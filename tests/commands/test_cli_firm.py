@@ -1,4 +1,4 @@
-"""`proofdesk` on the firm: what is stopped and proposed, policies tried before they are proposed, and its exit status."""
+"""`proofdesk` on the firm: breakers, proposals, policies tried before they are proposed, and exit statuses."""
 
 from __future__ import annotations
 

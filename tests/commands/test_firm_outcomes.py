@@ -1,4 +1,4 @@
-"""What a command to governance led to, from its events in whatever order they come, and from nobody else's."""
+"""The outcome of a command to governance comes from its own events, in any order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One key of one principal, one id."""
+"""One idempotency key of one principal gives one command id."""
 
 from __future__ import annotations
 

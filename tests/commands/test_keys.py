@@ -1,4 +1,4 @@
-"""Keys over HTTP and on the command line, decided by the real governance; what a custodian reports is seen at once."""
+"""Keys over HTTP and on the command line, decided by the real governance; a custodian's reports are shown at once."""
 
 from __future__ import annotations
 

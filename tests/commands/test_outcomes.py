@@ -1,4 +1,4 @@
-"""What a command led to, from its events in whatever order they come, and from nobody else's."""
+"""The outcome of a command to the desk comes from its own events, in any order."""
 
 from __future__ import annotations
 

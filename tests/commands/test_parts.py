@@ -1,4 +1,4 @@
-"""An amount in equal parts."""
+"""Splits an amount into equal parts."""
 
 from __future__ import annotations
 

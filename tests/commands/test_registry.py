@@ -1,4 +1,4 @@
-"""The registry's routes, read by the clients that people use: Confluent's own, and kcat."""
+"""The registry's routes, read by common clients: Confluent's own, and kcat."""
 
 from __future__ import annotations
 

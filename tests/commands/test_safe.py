@@ -1,4 +1,4 @@
-"""`proofdesk safe plan`: what it says, and what it says instead when a Safe cannot be set up so."""
+"""`proofdesk safe plan` prints a plan, or the reason why a Safe cannot be set up."""
 
 from __future__ import annotations
 

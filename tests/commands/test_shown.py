@@ -1,4 +1,4 @@
-"""How keys and attestations read on the command line."""
+"""The command line shows keys and attestations."""
 
 from __future__ import annotations
 

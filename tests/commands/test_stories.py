@@ -1,4 +1,4 @@
-"""Who waits for an answer gets it once, from any thread; what is remembered is bounded."""
+"""A request that waits for an answer gets it once, from any thread; the memory of answers is bounded."""
 
 from __future__ import annotations
 

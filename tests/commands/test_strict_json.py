@@ -1,4 +1,4 @@
-"""JSON with one meaning, or a fault that names the place."""
+"""JSON has one meaning, or is refused with the position of the fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What starting each program imports: a signer no web server, the command line no database driver, help almost nothing.
+"""Bounds the imports of each program's start: a signer no web server, the command line no database driver.
 
 Each import is made by a fresh interpreter. Times are measured by `make bench ONLY=startup`, not here.
 """

@@ -1,1 +1,1 @@
-"""Whether the tests notice when the product is wrong: `make mutation ROOM=streams/desk`."""
+"""Mutation testing: checks that the tests notice changes to the product (`make mutation ROOM=streams/desk`)."""

@@ -1,4 +1,4 @@
-"""`python -m tests.mutation [ROOM]`: change the room's code one small thing at a time, and count the changes its tests notice.
+"""`python -m tests.mutation [ROOM]`: makes one small change to the room's code at a time, and counts those its tests notice.
 
 mutmut makes the changes (DeMillo, Lipton, Sayward: "Hints on Test Data Selection", 1978). It works on a copy under `.runtime/`,
 with an environment of its own beside the product's. The score is noticed changes of all; what survived is listed, to be read.

@@ -1,4 +1,4 @@
-"""A key in shares from its proposal to its destruction, as governance would say it, beside one that failed."""
+"""Tells governance's events of a key in shares from its proposal to its destruction, beside a key that failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A log in memory that is read like Kafka's, so that what happens around the reading can be tested."""
+"""A log in memory that is read like Kafka's, to test what happens around the reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A story put onto a real log: each record by the principal that may write its topic, in transactions."""
+"""Writes a story to a real log: each record by the principal that may write its topic, in transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a version of the tables holds, so that two can be compared."""
+"""Reads the rows of a version of the tables, so that two can be compared."""
 
 from __future__ import annotations
 

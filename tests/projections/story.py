@@ -1,4 +1,4 @@
-"""Orders' whole lives as they would stand on the log: sealed links, offsets, writers' positions, from nothing but counters."""
+"""Makes orders' whole histories as on the log: sealed links, offsets and writers' positions, from counters alone."""
 
 from __future__ import annotations
 

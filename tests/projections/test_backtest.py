@@ -1,4 +1,4 @@
-"""Which orders another policy would have decided otherwise: the desk's own history, judged again."""
+"""Judges the desk's history again under another policy, and lists the orders that it would decide differently."""
 
 from __future__ import annotations
 

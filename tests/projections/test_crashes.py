@@ -1,4 +1,4 @@
-"""The connection dies after each statement of a batch in turn; what is in the tables must always be what the offsets say."""
+"""The connection dies after each statement of a batch in turn; the tables must always match the offsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a browser hashes is what we hash: the pages' own script beside `schemas.canonical`, on the same records."""
+"""A browser's hash equals ours: the pages' own script beside `schemas.canonical`, on the same records."""
 
 from __future__ import annotations
 

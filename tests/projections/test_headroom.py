@@ -1,4 +1,4 @@
-"""What is left of limits and what is free when, as tables: the read side's sums beside the desk's own ledger."""
+"""Compares the read side's sums of limits and the times they free up with the desk's own ledger, as tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a browser proposes for a key is what governance reads: the pages' own script beside `schemas.keys`, hashed alike."""
+"""Governance reads a browser's key proposal as sent: the pages' script and `schemas.keys` give equal hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How keys are put together from what governance said, from wallets and from signatures; and how each of it reads."""
+"""Builds keys from governance's events, wallets and signatures, and words each of them for people."""
 
 from __future__ import annotations
 

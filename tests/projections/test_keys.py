@@ -1,4 +1,4 @@
-"""Keys as they are read: over HTTP and on the dashboard, from the log through the tables."""
+"""Shows keys over HTTP and on the dashboard, from the log through the tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every kind of key signs is mined, on two kinds of node that nobody here wrote: anvil and go-ethereum."""
+"""Signatures of every kind of key are mined on two independent kinds of node: anvil and go-ethereum."""
 
 from __future__ import annotations
 

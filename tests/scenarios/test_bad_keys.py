@@ -1,4 +1,4 @@
-"""What can be wrong with keys, tokens, shares and clocks: each is told by name, and leaves nothing half done."""
+"""Faults of keys, tokens, shares and clocks: each is reported by name, and leaves nothing half done."""
 
 from __future__ import annotations
 

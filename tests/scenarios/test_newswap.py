@@ -1,4 +1,4 @@
-"""`make demo`'s story on a system of its own: every step of it holds; and what the log alone says of its Safe afterwards."""
+"""Runs `make demo`'s story on a system of its own: every step holds; then reads its Safe's history from the log alone."""
 
 from __future__ import annotations
 

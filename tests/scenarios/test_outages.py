@@ -1,4 +1,4 @@
-"""Whatever goes away, and whoever is killed: a clear error or a wait, then work goes on, and nothing is lost or done twice."""
+"""Any process may die and any service be away: requests get a clear error or wait; no work is lost or done twice."""
 
 from __future__ import annotations
 

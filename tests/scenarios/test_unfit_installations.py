@@ -1,4 +1,4 @@
-"""Each process that holds keys says what is wrong with its installation, and ends so that nothing starts it again."""
+"""Each process that holds keys reports a fault of its installation, and ends in a way that no supervisor restarts."""
 
 from __future__ import annotations
 

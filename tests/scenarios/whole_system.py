@@ -1,4 +1,4 @@
-"""The running system as scenarios use it: orders that need nobody, outages, and the log itself as the only witness."""
+"""Drives the running system for scenarios: orders that need no approval, outages, and the log as the only evidence."""
 
 from __future__ import annotations
 

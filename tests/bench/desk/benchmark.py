@@ -1,4 +1,4 @@
-"""`desk`: full decisions per second, of ours and of others who make the same ones; and how long one takes at a steady pace.
+"""`desk`: measures full decisions per second of our desk and of its peers, and the latency of one at a steady pace.
 
 A full decision: the command read from Kafka and from Avro, its Ed25519 signature verified, its order taken in, judged by
 twenty Cedar policies and six limits, reserved and handed over, and all four events written with the offsets in one

@@ -1,4 +1,4 @@
-"""Who decides: our engine with one worker and two, the same engine without a thought, the same desk on three libraries."""
+"""Lists the contenders: our engine with one worker and two, the engine without decisions, the desk on three libraries."""
 
 from __future__ import annotations
 

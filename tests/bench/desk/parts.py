@@ -1,4 +1,4 @@
-"""Where the time of a decision goes: a run in memory, in processor time, told by part; and a profile to read.
+"""Splits the processor time of a decision, run in memory, by part, and writes a profile.
 
 The parts are timed by a stopwatch around the functions that do them: a profiler makes our calls dearer than a library's, and
 would say that a signature costs a third of what it does. What Kafka and the loop cost is not in here: the difference

@@ -1,4 +1,4 @@
-"""The same pure desk for a library that drives it: our decider, our sealing, our Avro; theirs the loop and the transactions.
+"""Runs our pure desk in another library: decider, sealing and Avro are ours; the loop and the transactions are theirs.
 
 The peers are spared what our engine does besides: their state lies in memory and is written nowhere, they take no
 snapshots, write no headers, and would have to fold their own events again by themselves after a crash.

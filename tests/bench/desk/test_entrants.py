@@ -1,4 +1,4 @@
-"""The peers' environments hold whatever the desk imports: found out here, not ten minutes into a benchmark."""
+"""Checks that the peers' environments hold whatever the desk imports, before a benchmark spends ten minutes."""
 
 from __future__ import annotations
 

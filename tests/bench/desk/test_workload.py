@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: full decisions, allowed at once, under twenty policies and six limits."""
+"""The benchmark measures full decisions, allowed at once, under twenty policies and six limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The floor: the desk's loop, its inputs decoded and its transactions written, with one small event and no thought."""
+"""The floor: the desk's loop decodes its inputs and writes its transactions with one small event and decides nothing."""
 
 from __future__ import annotations
 

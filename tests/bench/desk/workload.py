@@ -1,4 +1,4 @@
-"""What every contender is given: the same firm, the same signed commands, byte for byte.
+"""Gives every contender the same firm and the same signed commands, byte for byte.
 
 A desk as issue-sized firms run it: two desks a partition, one system that trades on all of them, twenty policies and six
 limits. Each command is a swap that the policy allows at once, so each leads to four events: initiated, reserved, evaluated,

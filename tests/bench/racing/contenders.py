@@ -1,4 +1,4 @@
-"""Who runs: a program each, in the virtual environment it needs, with the repository on its path.
+"""Starts each contender as a program in the virtual environment it needs, with the repository on its path.
 
 The peers' libraries want other versions than the product does (quixstreams: pydantic before 2.14, confluent-kafka before
 2.13), so each has an environment of its own under `.runtime/`, made from a lock file with hashes when it is missing or old.

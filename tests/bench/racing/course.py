@@ -1,4 +1,4 @@
-"""The course that contenders run: fresh topics with the commands on them, a clock, and a look at what was written.
+"""The course that contenders run: fresh topics that hold the commands, a clock, and a reader of the output.
 
 The clock is the broker's (`LogAppendTime`), the same for everybody. A command counts when its reservation stands on the
 log in a committed transaction; the first `warm_up` of them do not, since processes and the broker are still getting warm.

@@ -1,4 +1,4 @@
-"""What contenders are given. On its own, since they run in environments that lack what the course needs."""
+"""Defines the contenders' input. A file of its own: contenders' environments lack the course's imports."""
 
 from __future__ import annotations
 

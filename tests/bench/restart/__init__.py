@@ -1,1 +1,1 @@
-"""How soon a partition is ready again after a million orders, and how much memory it takes."""
+"""Measures the time until a partition is ready again after a million orders, and the memory it takes."""

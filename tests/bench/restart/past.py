@@ -1,4 +1,4 @@
-"""A million past orders of one partition: the state that they leave behind, and the snapshots that were written on the way.
+"""Makes a million past orders of one partition: the state they leave behind and the snapshots written on the way.
 
 One order is decided for real, from its command to its confirmation; all others are its events again with ids and times of their
 own, folded as a restart would fold them. Only the snapshots are written to Kafka: a restart reads no event that one covers.

@@ -1,4 +1,4 @@
-"""C_Sign and nothing else: `python -m tests.bench.signing.bare_token KEY SIGNATURES` prints how many a second.
+"""Calls C_Sign alone: `python -m tests.bench.signing.bare_token KEY SIGNATURES` prints signatures per second.
 
 PKCS#11 3.0 called through ctypes: log in, find the key by its id, then C_SignInit and C_Sign with CKM_ECDSA on 32 bytes.
 """

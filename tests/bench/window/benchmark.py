@@ -1,4 +1,4 @@
-"""`engine`: a limit of 24 hours a key, Avro in and out, exactly once: what an engine costs where there is little to decide.
+"""`engine`: a limit of 24 hours per key, Avro in and out, exactly once: measures the engine's own cost with little to decide.
 
 Everybody calls the same pure functions (`tests.bench.window.work`) on the same commands. Ours keeps its state as the fold
 of its own events, which are positioned, chained by hash and traced; the floor keeps it in a dictionary that a crash would

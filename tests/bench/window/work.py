@@ -1,4 +1,4 @@
-"""The work: a limit a key over 24 hours. Avro in, Avro out; each command is reserved under its desk's cap. Pure.
+"""The work: a limit per key over 24 hours, Avro in and out; each command is reserved under its desk's cap. Pure.
 
 The same functions for everybody: whoever runs them decides how they are fed, where the state lies, and when all is committed.
 """

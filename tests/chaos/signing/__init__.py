@@ -1,1 +1,1 @@
-"""Chaos with signing on (`make chaos ARGS=--signing`): the whole line works while the enclave, cosigners and tokens die."""
+"""Chaos with signing on (`make chaos ARGS=--signing`): all processes run while the enclave, cosigners and tokens die."""

@@ -1,4 +1,4 @@
-"""What a verdict on signing finds when it is planted in a sound log, and that it finds nothing in that."""
+"""The signing verdict names each fault planted in a sound log, and finds none in the sound log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the whole log and the chain say about a run, reckoned from their bytes alone.
+"""Judges a run from the bytes of the whole log and of the chain alone.
 
 Signed twice: an order, or a nonce of a wallet, of which there are two different transactions. Lost: an order that was sent and
 never came to an end. A gap: a nonce that no transaction of its wallet has, below one that was signed; or fewer transactions on

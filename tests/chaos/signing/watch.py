@@ -1,4 +1,4 @@
-"""Everything the line says about orders as it is committed, and how soon after each fault every wallet signs again.
+"""Follows orders' events as they are committed, and measures how soon after each fault every wallet signs again.
 
 A wallet has recovered from a fault when an order that was sent after it is signed.
 """

@@ -1,1 +1,1 @@
-"""What the log must say after any faults: reckoned from its bytes alone, decided again, and compared with the tables."""
+"""Judges the log after any faults: from its bytes alone, decided again, and compared with the tables."""

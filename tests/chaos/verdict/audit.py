@@ -1,4 +1,4 @@
-"""Commands, positions, chains and limits, reckoned from the log's bytes by other code than the desk's."""
+"""Recomputes commands, positions, chains and limits from the log's bytes with code that is not the desk's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log, read again from its first record by somebody who took no part in writing it."""
+"""Reads the log again from its first record, independently of its writers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the enclave would sign what the desk approved: the real execution and the real enclave, on the log as it stands.
+"""Checks that the enclave would sign each approved order: runs the real execution and enclave on the log.
 
 The enclave believes nobody: it derives from the pinned root key, the log and the prices on it whatever the desk decided, and
 reckons every limit again. One order that it refuses is one that the desk decided wrongly, or that the faults bent. The chain

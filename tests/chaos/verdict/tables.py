@@ -1,4 +1,4 @@
-"""Whether PostgreSQL says what the log says: every link, every order's tail, every rejection, every reservation."""
+"""Compares PostgreSQL with the log: every link, every order's tail, every rejection, every reservation."""
 
 from __future__ import annotations
 

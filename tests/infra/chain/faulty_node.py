@@ -1,4 +1,4 @@
-"""An HTTP endpoint that answers as told: what a node, or a proxy before it, may do at its worst."""
+"""An HTTP endpoint that answers as told, to imitate a faulty node or a faulty proxy before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real go-ethereum of one's own, with its developer's account: the chain that most nodes run, beside anvil."""
+"""Starts a real go-ethereum with its developer's account: most nodes run it; anvil stands beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real anvil of one's own, and a trader in the local world on it."""
+"""Starts a real anvil, with a trader in the local world on it."""
 
 from __future__ import annotations
 

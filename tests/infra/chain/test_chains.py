@@ -1,4 +1,4 @@
-"""Which node serves which chain, told by the nodes, waited for while they are away."""
+"""Nodes tell which chain they serve; a node that is away is waited for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking a node: what it answers when it is well, and what is made of it when it is not."""
+"""Reads from a node: its answers when it is well, and the errors made of its faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames in, effects out: what fails is undone, what runs is seen."""
+"""Turns trace frames into effects: effects of a failed call are undone, all others are kept."""
 
 from __future__ import annotations
 

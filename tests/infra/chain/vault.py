@@ -1,4 +1,4 @@
-"""A real ERC-4626 vault on a chain of one's own: OpenZeppelin's, compiled here, since nobody publishes the bytes of one."""
+"""Deploys OpenZeppelin's real ERC-4626 vault, compiled here because its bytecode is not published."""
 
 from __future__ import annotations
 

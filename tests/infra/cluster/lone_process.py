@@ -1,4 +1,4 @@
-"""A process of a cluster for tests: it says what it was given, then waits to be stopped."""
+"""A process of a cluster for tests: it prints its arguments, then waits to be stopped."""
 
 from __future__ import annotations
 

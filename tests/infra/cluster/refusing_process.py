@@ -1,4 +1,4 @@
-"""A process of a cluster for tests: it notes that it was started, says what is wrong, and has a person look at it at once."""
+"""A process of a cluster for tests: it notes its start, prints a fault, and asks at once for a person."""
 
 from __future__ import annotations
 

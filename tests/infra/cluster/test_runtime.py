@@ -1,4 +1,4 @@
-"""The folder of a cluster, and whose logs it holds."""
+"""A cluster's folder names the owner of its logs."""
 
 from __future__ import annotations
 

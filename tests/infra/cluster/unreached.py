@@ -1,4 +1,4 @@
-"""A cluster's description with a real token, and nothing behind any of its addresses."""
+"""Describes a cluster with a real token, and with no process behind any of its addresses."""
 
 from __future__ import annotations
 

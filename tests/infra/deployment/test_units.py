@@ -1,4 +1,4 @@
-"""The units and the manifest say what the isolation rests on, and systemd understands the units."""
+"""The units and the manifest state what the isolation rests on, and systemd parses the units."""
 
 from __future__ import annotations
 

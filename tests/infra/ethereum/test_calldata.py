@@ -1,4 +1,4 @@
-"""Calldata means one thing or is refused."""
+"""Calldata has one meaning or is refused."""
 
 from __future__ import annotations
 

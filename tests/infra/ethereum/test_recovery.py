@@ -1,4 +1,4 @@
-"""A raw ECDSA signature becomes an Ethereum one, or is no signature of this key at all."""
+"""A raw ECDSA signature becomes an Ethereum one, or is refused as no signature of this key."""
 
 import pytest
 from coincurve import PrivateKey

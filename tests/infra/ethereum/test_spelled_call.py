@@ -1,4 +1,4 @@
-"""A call in text means one thing or is refused, and reads back as the text that was signed."""
+"""A call in text has one meaning or is refused, and reads back as the text that was signed."""
 
 from __future__ import annotations
 

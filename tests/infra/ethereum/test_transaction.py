@@ -1,4 +1,4 @@
-"""The bytes that are signed: against transactions from the outside, and strictly back."""
+"""Encodes transactions to the bytes of published ones, and decodes strictly."""
 
 from __future__ import annotations
 

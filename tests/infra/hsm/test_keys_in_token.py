@@ -1,4 +1,4 @@
-"""A key is made whole or not at all, seals for its context only, and is gone when it is destroyed."""
+"""A key is made whole or not at all, seals for its context only, and cannot be used once destroyed."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""A cluster's token is made once, found again, and its PINs are nowhere but in their files."""
+"""A cluster's token is made once and found again; its PINs are in their files alone."""
 
 import os
 import stat

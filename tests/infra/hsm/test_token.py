@@ -1,4 +1,4 @@
-"""Keys are made in the token, sign digests only, and cannot come out; every refusal says what to do."""
+"""Keys are made in the token, sign digests only, and cannot leave it; every refusal gives a remedy."""
 
 import os
 import subprocess

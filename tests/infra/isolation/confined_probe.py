@@ -1,4 +1,4 @@
-"""A process that confines itself and then tries what an attacker inside it would try; prints each outcome as JSON."""
+"""Confines itself, then tries an attacker's actions; prints each outcome as JSON."""
 
 import ctypes
 import json

@@ -1,4 +1,4 @@
-"""A confined process does its work and nothing else; a machine that cannot confine says so."""
+"""A confined process can do its work and no more; a machine that cannot confine reports it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The archive of a broker's classes: Java takes the one that is made, and goes without one that is broken."""
+"""Java uses the archive of a broker's classes, and starts without a broken one."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""A broker that died stays away until the others have replaced it; one that ended by itself, or is new, starts at once."""
+"""A broker that was killed waits until the others have replaced it; one that stopped, or is new, starts at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three brokers: every record is on all of them, written once it is on two, and any one may die."""
+"""With three brokers, each record is on all of them, is written once two have it, and survives the loss of any one."""
 
 from __future__ import annotations
 

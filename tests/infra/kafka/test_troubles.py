@@ -1,4 +1,4 @@
-"""A broker that is away is mentioned now and then, as a log line of ours, and not at each of the client's tries."""
+"""A broker that is away is logged now and then, as our own log line, not at each of the client's tries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shares that many tests read and none changes: made once, since a key generation takes seconds."""
+"""Makes the shares that many tests read and none changes once, since a key generation takes seconds."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

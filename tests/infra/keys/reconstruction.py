@@ -1,4 +1,4 @@
-"""The key that must never exist, put together from shares by who may open them all; and a look into another process's memory.
+"""Rebuilds the key that must never exist from all its shares, and searches another process's memory for it.
 
 The product has no way to take a share out. A test has: it seals the share itself, and so knows the key to what was sealed.
 """

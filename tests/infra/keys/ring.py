@@ -1,4 +1,4 @@
-"""Parties in one process: each message goes where it is for, in an order that the test chooses."""
+"""Runs the parties in one process: delivers each message in an order that the test chooses."""
 
 import random
 import secrets

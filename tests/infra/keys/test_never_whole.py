@@ -1,4 +1,4 @@
-"""The key exists nowhere: shares that could make it up lie in one process, sign in it, and it is still not there."""
+"""The whole key is never in memory, even in a process that holds and signs with enough shares for it."""
 
 import subprocess
 import sys

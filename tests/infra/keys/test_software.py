@@ -1,4 +1,4 @@
-"""A development key does what a token's key does, from a file that nobody else can read."""
+"""A development key does the work of a token's key, from a file that only its owner can read."""
 
 import hashlib
 from pathlib import Path

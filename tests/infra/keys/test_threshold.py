@@ -1,4 +1,4 @@
-"""Threshold ECDSA: any three of five sign, nobody else does, and shares of two epochs do not go together."""
+"""Threshold ECDSA: any three of five sign, fewer cannot, and shares of two epochs do not combine."""
 
 import copy
 import pickle

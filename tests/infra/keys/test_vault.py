@@ -1,4 +1,4 @@
-"""A vault's shares come back as they were, only for who holds the sealing key, and are gone when they are destroyed."""
+"""A vault returns its shares unchanged to the holder of the sealing key alone, and no longer once they are destroyed."""
 
 import hashlib
 import secrets

@@ -1,4 +1,4 @@
-"""Assertions taken apart and put together again, so that a test can break one part and sign the rest properly."""
+"""Takes assertions apart and rebuilds them, so that a test can break one part and sign the rest properly."""
 
 import hashlib
 import json

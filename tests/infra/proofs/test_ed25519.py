@@ -1,4 +1,4 @@
-"""Ed25519 is verified the strict way, where implementations are known to differ."""
+"""Ed25519 is verified strictly in the cases where implementations are known to differ."""
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -1,4 +1,4 @@
-"""An envelope opens for one receiver, in one context, unchanged; and for nobody else."""
+"""An envelope opens for its one receiver, in one context, unchanged; every other attempt fails."""
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey

@@ -1,4 +1,4 @@
-"""A package index on loopback, of tiny wheels made for one test: what a mirror will offer one day, without the network."""
+"""Serves a package index on loopback, of tiny wheels made for one test: a mirror's later releases, without the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log lines are JSON on stderr, say which service and when, and never show what a secret's name stands for."""
+"""Log lines are JSON on stderr, name their service and time, and never show a value under a secret's name."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The trace context reaches every topic, recorded or not; what is recorded arrives at a collector as one trace."""
+"""The trace context reaches every topic, recorded or not; recorded spans arrive at a collector as one trace."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The enclave as a process on a log and a token of its own, and everybody else in memory: what is written is up to the test.
+"""Runs the enclave as a process on its own log and token, all other processors in memory; the test chooses the records.
 
 Records are published with their own writers' Kafka credentials; so whoever "is" the desk here has exactly what a desk
 that was taken over has.

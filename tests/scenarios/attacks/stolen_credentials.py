@@ -1,4 +1,4 @@
-"""Who has taken a process over, with its real Kafka credentials: writes on its topics whatever its principal may write."""
+"""An attacker with a process's real Kafka credentials: writes on its topics whatever its principal may write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders that people agreed to, and what whoever holds the desk's and execution's credentials makes of them.
+"""Orders that people approved, altered by an attacker with the desk's and execution's credentials.
 
 The enclave's own process reads a real log and holds real keys. Beside the attacks stands an order of the same kind that nobody
 touched: that one is signed, so what is refused is the attack.

@@ -1,4 +1,4 @@
-"""A desk process that was taken over, on the whole running system: what it approves by itself is built, and never signed.
+"""An attacker holds the desk on the whole running system: orders that it alone approves are built, and never signed.
 
 It writes with the desk's own Kafka credentials, in its place, while the true desk is away: chains, positions and hashes all
 fit. Execution believes it and builds the transactions. The enclave derives everything again, and refuses.

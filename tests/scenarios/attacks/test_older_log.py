@@ -1,4 +1,4 @@
-"""An enclave is given a back-up of the log from before a person lost her rights; it remembers that the log had gone further.
+"""An enclave is given a back-up of the log from before a person lost her rights; it remembers the later position.
 
 The back-up is sound in itself: every signature and every hash in it holds, and a fresh enclave would sign by it.
 """

@@ -1,4 +1,4 @@
-"""Thieves of shares, alone and with insiders: two shares are nothing, and the third cosigner judges for itself.
+"""Thieves of shares, alone and with insiders: two shares are useless, and the third cosigner judges for itself.
 
 The cosigners are the real participants, with real shares, disks and memories; a list stands in for Kafka. The thieves have
 everything of one or two of them: folders, keys, shares, voices; and the enclave's and the desk's credentials besides.

@@ -1,4 +1,4 @@
-"""When a protocol looks like an exploit: a breaker stops it at once, funds may leave to safety, a quorum resumes."""
+"""A protocol looks like an exploit: a breaker stops it at once, funds may leave to safety, a quorum resumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who acts in the scenario, and what they can see: clients of the gateway, the market, and the chain itself."""
+"""The participants of the scenario and their views: clients of the gateway, the market, and the chain itself."""
 
 from __future__ import annotations
 

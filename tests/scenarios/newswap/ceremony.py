@@ -1,4 +1,4 @@
-"""Officers and keys: a change that one of them proposes and two others agree to, at different sites, up to what comes of it.
+"""Officers change keys: one proposes and two others agree, at different sites; follows the change to its end.
 
 Straight onto the log, so that a system without its gateway can be given keys, too. What comes of it is waited for: an event
 of governance's, after which the key is there, or is used.

@@ -1,4 +1,4 @@
-"""A wallet that is a contract: a Safe of three keys, created by an order, used while two of its owners sign, and not after."""
+"""A Safe of three keys is created by an order, used while two of its owners sign, and not after."""
 
 from __future__ import annotations
 

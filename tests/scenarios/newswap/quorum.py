@@ -1,4 +1,4 @@
-"""Changes of keys that one officer proposes and two others agree to, and what the read side shows of keys afterwards."""
+"""One officer proposes a change of keys and two others agree; shows the read side's keys afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scenario's steps: each is a sentence and what held, printed as it happens, counted at the end."""
+"""A scenario's steps: each is a sentence with the facts that held, printed as it happens, counted at the end."""
 
 from __future__ import annotations
 

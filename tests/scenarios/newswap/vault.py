@@ -1,4 +1,4 @@
-"""A key that nobody holds: ordered by a quorum, made in shares by five cosigners, used by three of them, renewed, destroyed."""
+"""A key in shares: ordered by a quorum, made by five cosigners, used by three of them, renewed, destroyed."""
 
 from __future__ import annotations
 

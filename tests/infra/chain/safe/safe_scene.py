@@ -1,4 +1,4 @@
-"""Real Safe 1.4.1 contracts on a chain of one's own, and owners whose keys the test holds."""
+"""Sets up real Safe 1.4.1 contracts on a chain of their own, with owners whose keys the test holds."""
 
 from __future__ import annotations
 

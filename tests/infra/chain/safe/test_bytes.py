@@ -1,4 +1,4 @@
-"""What a Safe's owners sign and what carries it, byte by byte; and that the code is known by its authors' own hashes."""
+"""Checks the bytes that a Safe's owners sign and the call that carries them; its authors' hashes identify the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Safe costs beside a plain transfer, measured on the real contracts: the table in the README holds."""
+"""Measures a Safe's cost beside a plain transfer on the real contracts: the table in the README holds."""
 
 from __future__ import annotations
 

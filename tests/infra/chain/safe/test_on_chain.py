@@ -1,4 +1,4 @@
-"""Safe transactions that the real contract executes, and all those that it refuses."""
+"""The real contract executes valid Safe transactions and refuses all others."""
 
 from __future__ import annotations
 
