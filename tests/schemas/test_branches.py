@@ -1,4 +1,4 @@
-"""Where one of several records may stand: written under its kind, read back as it was, and never as one of two."""
+"""A union of records is written under the kind of its record, read back unchanged, and never as another kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is signed is RFC 8785 to the byte, whatever stands in it."""
+"""Signed text is RFC 8785 to the byte, for any content."""
 
 from __future__ import annotations
 

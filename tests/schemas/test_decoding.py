@@ -1,4 +1,4 @@
-"""The quick decoder gives what the general one gives, or leaves it to that: on every record, damaged or not."""
+"""The fast decoder gives the general decoder's result or defers to it, on every record, damaged or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our encoder writes what fastavro writes, to the byte, for any content of any record; and remembering changes nothing."""
+"""Our encoder writes fastavro's bytes for any content of any record; caching does not change them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An order's events follow from one another, and any change to any byte of any of them shows."""
+"""An order's events are chained by hashes; a change to any byte of any of them is detected."""
 
 from __future__ import annotations
 

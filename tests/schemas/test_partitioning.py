@@ -1,4 +1,4 @@
-"""The hash is Kafka's own, to the bit: else a desk would be owned twice."""
+"""The partition hash is Kafka's, to the bit: otherwise a desk would have two owners."""
 
 from __future__ import annotations
 

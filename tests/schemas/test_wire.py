@@ -1,4 +1,4 @@
-"""Every record goes out and comes back the same, and nothing else comes in."""
+"""Every record survives encoding and decoding unchanged; anything else is refused."""
 
 from __future__ import annotations
 

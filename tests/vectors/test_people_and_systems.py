@@ -1,4 +1,4 @@
-"""Wycheproof's Ed25519 and ECDSA on P-256: what systems and people sign with is verified exactly as strictly as it says."""
+"""Wycheproof's Ed25519 and ECDSA on P-256: signatures of systems and people are verified exactly as strictly as it asks."""
 
 from __future__ import annotations
 

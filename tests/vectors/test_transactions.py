@@ -1,4 +1,4 @@
-"""Transactions that others signed: EIP-1559 is read and made byte for byte, everything else is refused, EIP-155 recovers."""
+"""Published transactions: EIP-1559 is read and written byte for byte, all others are refused, EIP-155 recovers."""
 
 from __future__ import annotations
 

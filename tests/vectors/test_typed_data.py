@@ -1,4 +1,4 @@
-"""EIP-712: what a Safe's owners sign is what a second implementation hashes, and that one agrees with everybody's vectors."""
+"""EIP-712: hashes of a Safe's messages equal a second implementation's, which agrees with published vectors."""
 
 from __future__ import annotations
 

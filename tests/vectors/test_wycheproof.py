@@ -1,4 +1,4 @@
-"""Wycheproof's ECDSA on secp256k1: a signature that came back from a token is taken exactly when it is one of this key."""
+"""Wycheproof's ECDSA on secp256k1: a token's signature is accepted exactly when it is one of this key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending, on a real node: once, again, to a node that is away, and to one that refuses."""
+"""Sends to a real node: once, again, to a node that is away, and to one that refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a breaker stops is not sent, nor sent again, until it is reset; what lowers exposure and evacuations go."""
+"""A breaker holds back sending and resending until it is reset; orders that lower exposure and evacuations pass."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Cosigners: at one table in one process, and as processes."""
+"""Tests cosigners in one process and as processes of their own."""

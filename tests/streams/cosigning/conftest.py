@@ -1,4 +1,4 @@
-"""A table whose key was made once: making one takes five seconds."""
+"""Makes the shared key of the cosigners once: a key generation takes five seconds."""
 
 from __future__ import annotations
 

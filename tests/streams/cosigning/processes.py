@@ -1,4 +1,4 @@
-"""The same table with five real processes around it, on a real log: what is said goes over Kafka."""
+"""Runs five cosigners as real processes on a real log: their messages go over Kafka."""
 
 from __future__ import annotations
 

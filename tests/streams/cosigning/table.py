@@ -1,4 +1,4 @@
-"""Five cosigners at one table: real participants, shares and memories, with a list in Kafka's place, over the whole line.
+"""Runs five cosigners in one process: real participants, shares and memories; a list replaces Kafka.
 
     table = Table(line, folder)
     table.make_key()                     # ordered by a quorum, generated, reported, and given to a wallet

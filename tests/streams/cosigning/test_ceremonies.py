@@ -1,4 +1,4 @@
-"""What is done to keys: only what a quorum ordered, by all who hold shares, and never half of it."""
+"""A key ceremony needs the order of a quorum and all holders of shares; it never completes in part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asked to sign, whoever refuses, is silent or accuses whom."""
+"""The coordinator chooses participants, and replaces those that refuse, stay silent or are accused."""
 
 from __future__ import annotations
 

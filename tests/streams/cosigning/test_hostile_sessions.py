@@ -1,4 +1,4 @@
-"""Who may open sessions is the attacker's (the enclave's or the custodian's credentials), and perhaps one cosigner, too.
+"""The attacker opens sessions with the enclave's or the custodian's credentials, and may own one cosigner too.
 
 It opens what it likes, as often as it likes, dated as it likes, and says again what was said before.
 """

@@ -1,4 +1,4 @@
-"""One or two cosigners are the attacker's own: their shares, their voices, their Kafka credentials. The others sign on.
+"""The attacker owns one or two cosigners: shares, message keys, Kafka credentials. The others sign on.
 
 Each attack is made of what such a cosigner may really write: any message, signed as itself.
 """

@@ -1,4 +1,4 @@
-"""Cosigners as processes: what each gives up, what they sign together over Kafka, and that the key is in no memory."""
+"""Cosigners as processes: they give up privileges, sign together over Kafka, and never hold the key in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new cosigner's machine: its keys, told to governance, and a share from its back-up, for who has the recovery key, once."""
+"""A new cosigner's machine: its keys are told to governance; the recovery key opens its backed-up share, once."""
 
 from __future__ import annotations
 

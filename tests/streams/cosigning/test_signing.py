@@ -1,4 +1,4 @@
-"""What three cosigners sign together, and what no three can be brought to sign."""
+"""Three cosigners sign a valid order together, and no three can be made to sign another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The custodian beside governance, a token of paper, and cosigners that say what they are told to."""
+"""Runs the custodian beside governance, with an in-memory token and cosigners that give scripted answers."""
 
 from __future__ import annotations
 

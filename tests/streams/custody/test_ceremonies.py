@@ -1,4 +1,4 @@
-"""A key in shares is reported when all its cosigners vouch for it in one session; else others try, up to a few times."""
+"""A key in shares is reported when all its cosigners vouch for it in one session; otherwise others retry, a few times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was ordered of a token is done once and reported, wherever the custodian crashes; what cannot be done is said."""
+"""A token's ceremony is done once and reported, wherever the custodian crashes; an impossible one is reported too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The custodian's process says what is wrong with its installation, and does nothing then."""
+"""The custodian's process reports a fault of its installation, and then does no work."""
 
 from __future__ import annotations
 

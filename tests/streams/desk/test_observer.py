@@ -1,4 +1,4 @@
-"""What the desk sees outside, and the desk among crashes: duplicates, zombies and restarts on the simulated log."""
+"""The desk reads its outside facts, and survives crashes: duplicates, zombies and restarts on the simulated log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be true of a counting desk's log, whatever happened to the workers that wrote it."""
+"""Checks the invariants of a counting desk's log, whatever happened to the workers that wrote it."""
 
 from __future__ import annotations
 

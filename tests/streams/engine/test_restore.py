@@ -1,4 +1,4 @@
-"""On a real Kafka: a worker that starts again stands where the last one stood, and reads no more of the log than it must."""
+"""On a real Kafka: a restarted worker has its predecessor's state, and reads no more of the log than it must."""
 
 from __future__ import annotations
 

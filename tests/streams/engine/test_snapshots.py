@@ -1,4 +1,4 @@
-"""A snapshot is the partition as it stands, and nothing that another shape of state could be mistaken for."""
+"""A snapshot restores the partition's state, and is refused by a state of another shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends are believed only when every one is given and no transaction is open: else a fold would leave out what was decided."""
+"""End offsets count only when every one is known and no transaction is open; otherwise a fold would miss events."""
 
 from __future__ import annotations
 

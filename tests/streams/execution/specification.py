@@ -1,4 +1,4 @@
-"""Simulations as one would tell them: an order, and what the trace saw, all else as it should be."""
+"""Builds simulations for specifications: an order and its trace, with sound defaults for all else."""
 
 from __future__ import annotations
 

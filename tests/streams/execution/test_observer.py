@@ -1,4 +1,4 @@
-"""What the observer waits for before it asks a node anything, and that what cannot be simulated is told, not lost."""
+"""The observer waits for its facts before it asks a node, and reports orders that cannot be simulated."""
 
 from __future__ import annotations
 

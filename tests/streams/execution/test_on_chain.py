@@ -1,4 +1,4 @@
-"""Orders simulated on a real chain, against real bytecode: what passes, what is flagged, and that nothing else comes about."""
+"""Simulates orders on a real chain, against real bytecode: some pass, some are flagged, and no other effect occurs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders of a wallet that is a real Safe, simulated on a real chain and carried out there: what passes is what happens."""
+"""Simulates orders of a real Safe on a real chain, then executes them: those that pass have the simulated effect."""
 
 from __future__ import annotations
 

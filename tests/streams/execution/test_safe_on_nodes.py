@@ -1,4 +1,4 @@
-"""A Safe's payment traced, signed and mined on two kinds of node that nobody here wrote."""
+"""A Safe's payment is traced, signed and mined on two independent kinds of node."""
 
 from __future__ import annotations
 

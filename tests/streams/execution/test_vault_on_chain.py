@@ -1,4 +1,4 @@
-"""Deposits, withdrawals and calls against OpenZeppelin's own ERC-4626 vault: what passes, what is found in time."""
+"""Deposits, withdrawals and calls against OpenZeppelin's own ERC-4626 vault: some pass, faults are found before signing."""
 
 from __future__ import annotations
 

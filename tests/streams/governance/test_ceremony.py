@@ -1,4 +1,4 @@
-"""The root key signs only what governance would take."""
+"""The root key signs a genesis only if governance would accept it."""
 
 from __future__ import annotations
 

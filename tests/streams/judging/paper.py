@@ -1,4 +1,4 @@
-"""Payloads and signatures as small as a sentence needs them."""
+"""Makes minimal payloads and signatures for specifications."""
 
 from __future__ import annotations
 

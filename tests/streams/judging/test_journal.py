@@ -1,4 +1,4 @@
-"""The file: what was written is read again, and what somebody else wrote is not."""
+"""The journal file returns its own records, and refuses records of another writer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is offered, and whenever a signer dies: what left it for a nonce is one payload, and an order has one nonce."""
+"""For any offers and any deaths of a signer: one payload is signed per nonce, and an order has one nonce."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A memory as a whole: asked, written down, lost, learned again from the log."""
+"""The signer's memory: asked, written to disk, lost, and rebuilt from the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A nonce that others may have signed for goes to another order by one rule: as a table, and however it is asked."""
+"""One rule decides when an order may reuse a nonce that others may have signed for: as a table."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The whole line on a log that fails, from a seed: what must hold whatever dies, comes twice, or comes late."""
+"""Tests all processors on a log that fails, from a seed, against invariants that hold through deaths, duplicates and delays."""

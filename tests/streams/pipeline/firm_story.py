@@ -1,4 +1,4 @@
-"""What is asked of governance in a run: things stop and go on again, rights and limits change while orders are under way."""
+"""Scripts a run's commands to governance: breakers trip and reset, rights and limits change while orders are under way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold after any run, reckoned from the bytes of the log alone, in the slowest and most obvious way."""
+"""Checks a run's invariants from the bytes of the log alone, in the slowest and most obvious way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys of a run: one in a token, and one in shares, whose holders claim at once and answer late, or refuse after all.
+"""Keys of a run: one in a token, and one in shares, whose holders claim at once and answer late, or finally refuse.
 
 They stand for a quorum: one memory, never lost, which learns from the log and refuses by the rule of all signers.
 """

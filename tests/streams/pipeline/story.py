@@ -1,4 +1,4 @@
-"""What people and systems do in a run, by chance: honest orders, second thoughts, repetitions, mistakes and malice."""
+"""Draws the actions of people and systems in a run: honest orders, second thoughts, repetitions, mistakes and malice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lives of the whole line, each from a seed: every processor from the desk to settlement, on a log that fails.
+"""Runs all processors from the desk to settlement on a log that fails, once for each seed.
 
 `make test` runs `SEEDS_MIN` of them, and more while `BUDGET_SECONDS` last; `make soak` runs all thousand (`--seeds 1000`).
 """

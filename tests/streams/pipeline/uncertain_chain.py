@@ -1,4 +1,4 @@
-"""A chain that does as real ones do: it is away now and then, mines when it likes, forgets a block, lets a transaction fail."""
+"""A chain with the faults of real ones: outages, irregular blocks, reorganisations, failed transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The firm, its chain and every processor, on a simulated log. Nothing of a processor but the log survives its crash."""
+"""The firm, its chain and every processor, on a simulated log. A processor's crash leaves only the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A price that could not be written is noticed."""
+"""A failed write of a price is detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A snapshot of any size comes back as it was, or not at all."""
+"""A snapshot of any size is restored unchanged, or not at all."""
 
 from __future__ import annotations
 

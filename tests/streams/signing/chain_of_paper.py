@@ -1,4 +1,4 @@
-"""The chain as execution asks it about: transactions do what their input says, wallets are rich, one block stands."""
+"""A chain in memory for execution: transactions have the effect of their input, wallets are rich, one block stands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders as they stand before the enclave, made once: nobody changes a line, forgeries are new logs."""
+"""Makes orders ready for the enclave, once: tests do not change a log, forgeries are new logs."""
 
 from __future__ import annotations
 

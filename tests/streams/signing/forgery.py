@@ -1,4 +1,4 @@
-"""What whoever has a processor's own credentials can write: any event, well sealed, in any place of its topics.
+"""Forges as an attacker with a processor's own credentials: any event, well sealed, at any position of its topics.
 
 `rewritten` gives the log as it would be if some events had been others from the start: positions, sequences and hashes all fit
 again. `tampered` changes a record and nothing after it. `examined` shows a log to a fresh enclave.

@@ -1,4 +1,4 @@
-"""The enclave, up to where it would read the log: shut in as it shuts itself in, then whoever took it over tries things.
+"""Confines the enclave as it confines itself, up to its first read of the log, then tries an attacker's actions.
 
 Prints each outcome as JSON: `done`, or the kind of refusal. `python -m tests.streams.signing.isolation_probe <free port>`.
 """

@@ -1,4 +1,4 @@
-"""The whole line in memory: governance, desk, execution, enclave, broadcast and settlement, each by its own real decider.
+"""Runs all processors in memory: governance, desk, execution, enclave, broadcast, settlement, each by its real decider.
 
     line = Line()
     line.send("o1", initiate(pay("1000")))

@@ -1,4 +1,4 @@
-"""A signer's memory on paper: it survives whoever uses it, and costs no disk."""
+"""A signer's memory without a disk: it survives the signer."""
 
 from __future__ import annotations
 

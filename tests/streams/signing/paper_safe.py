@@ -1,4 +1,4 @@
-"""A Safe on the chain of paper: the contract's answers about itself, and its executor's transactions as its own calls."""
+"""A Safe on the chain in memory: answers for the contract, and runs its executor's transactions as the Safe's own calls."""
 
 from __future__ import annotations
 

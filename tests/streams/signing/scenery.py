@@ -1,4 +1,4 @@
-"""The firm behind the line, what it may ask for, and records as they come from their topics."""
+"""The firm of the signing tests, its possible orders, and records as their topics deliver them."""
 
 from __future__ import annotations
 

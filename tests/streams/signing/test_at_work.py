@@ -1,4 +1,4 @@
-"""While others sign one order: a verdict is good for the event that it was made on, and for nothing else."""
+"""While other backends sign one order, a verdict stays valid for its own event and for no other."""
 
 from __future__ import annotations
 

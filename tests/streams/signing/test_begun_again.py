@@ -1,4 +1,4 @@
-"""An order that was cancelled, ended on another desk's partition and begun again by whoever has all desks."""
+"""An attacker with all desks restarts a cancelled order that ended on another desk's partition: refused."""
 
 from __future__ import annotations
 

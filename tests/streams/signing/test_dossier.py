@@ -1,4 +1,4 @@
-"""The log as evidence: in any order, waited for where some is missing, and not believed where it contradicts itself."""
+"""The log as evidence: taken in any order, waited for where incomplete, refused where it contradicts itself."""
 
 from __future__ import annotations
 

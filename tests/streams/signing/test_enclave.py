@@ -1,4 +1,4 @@
-"""When the enclave waits, what it does not answer, and what it makes of keys that are not the wallet's."""
+"""The enclave waits for missing evidence, ignores foreign events, and refuses keys that are not the wallet's."""
 
 from __future__ import annotations
 

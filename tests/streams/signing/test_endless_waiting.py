@@ -1,4 +1,4 @@
-"""Simulations that could be waited for for ever: each would hold the enclave's place in its input back, at every start."""
+"""Simulations that could wait for ever are refused: each would hold back the enclave's input position at every start."""
 
 from __future__ import annotations
 

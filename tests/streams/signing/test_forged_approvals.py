@@ -1,4 +1,4 @@
-"""A desk that was taken over writes what it likes on its own topics; without people's signatures it moves nothing."""
+"""A compromised desk writes anything on its own topics; without people's signatures no order is signed."""
 
 from __future__ import annotations
 

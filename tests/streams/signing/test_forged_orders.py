@@ -1,4 +1,4 @@
-"""Orders that nobody asked for so, facts that are not those of the log, limits that only the desk reckons: all refused."""
+"""Refuses orders without a signed command, facts that differ from the log's, and limits that only the desk counted."""
 
 from __future__ import annotations
 

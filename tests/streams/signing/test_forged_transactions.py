@@ -1,4 +1,4 @@
-"""What an execution that was taken over could have signed: only the order's own call, on its chain, soon, for a bounded fee."""
+"""A compromised execution gets only the order's own call signed, on its chain, in time, for a bounded fee."""
 
 from __future__ import annotations
 

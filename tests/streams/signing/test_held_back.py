@@ -1,4 +1,4 @@
-"""An order that whoever has the desk holds back: all times after its initiator's own signature are the desk's word."""
+"""A compromised desk holds an order back: its times after the initiator's signature are not trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that no honest desk writes: one order is refused, and nobody's enclave ends for good over them."""
+"""Numbers that no honest desk writes: one order is refused, and no enclave stops for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the signer's own machine says: caps that nobody else may change, folders that nobody else may read."""
+"""The signer's own machine holds caps and folders that no other user may change or read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From inside: what whoever took the enclave over could still do."""
+"""An attacker inside the enclave tries to leave its isolation."""
 
 from __future__ import annotations
 

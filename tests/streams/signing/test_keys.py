@@ -1,4 +1,4 @@
-"""Which keys may sign, by what governance says of them: as a table over what was said."""
+"""A table of the keys that may sign, by governance's events about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a firm really does is signed, and signed once: every kind of order, approvals, splits, limits used and freed."""
+"""Honest orders are signed, and signed once: every kind of order, approvals, splits, limits used and freed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the enclave remembers beside the log: crashes, lost memories, older logs, second payloads, caps of its own."""
+"""The enclave's memory beside the log: crashes, lost memories, older logs, second payloads, caps of its own."""
 
 from __future__ import annotations
 

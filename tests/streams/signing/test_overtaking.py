@@ -1,4 +1,4 @@
-"""A wallet whose nonce others may have signed for goes on: from a claim over its refusal to the order that overtakes it."""
+"""A wallet whose nonce others may have signed for goes on: from a claim and its refusal to the order that overtakes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The enclave as a process: what it is told, what it gives up, and its work on a real log with a real token."""
+"""The enclave as a process: its settings, the privileges it gives up, and its work on a real log with a real token."""
 
 from __future__ import annotations
 

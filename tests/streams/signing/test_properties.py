@@ -1,4 +1,4 @@
-"""What holds for every byte and every order of events: nothing that was changed is signed, nothing is signed twice."""
+"""For every byte and every order of events: no altered order is signed, and none is signed twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An older log, put back by whoever has the brokers and written on by whoever has the desk."""
+"""An attacker with the brokers restores an older log, and continues it with the desk's credentials."""
 
 from __future__ import annotations
 

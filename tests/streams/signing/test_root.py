@@ -1,4 +1,4 @@
-"""Nobody has rights that do not come from the pinned root key, whoever can write governance topics."""
+"""All rights derive from the pinned root key, even if an attacker can write governance topics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders of a wallet that is a Safe, before the enclave: what it signs, and each thing that it refuses by name."""
+"""The enclave judges orders of a Safe: it signs valid ones and refuses each fault by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An approval that its giver took back, given again by whoever has the desk."""
+"""A compromised desk repeats an approval that its giver withdrew: refused."""
 
 from __future__ import annotations
 

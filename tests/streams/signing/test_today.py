@@ -1,4 +1,4 @@
-"""Between approval and signature the firm changes its mind: what no longer holds is refused, what still does is signed."""
+"""The firm changes between approval and signature: orders that are no longer valid are refused, others are signed."""
 
 from __future__ import annotations
 

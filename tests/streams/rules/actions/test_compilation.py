@@ -1,4 +1,4 @@
-"""The bytes of each kind of order, the same at every compilation, and never without what protects them."""
+"""Each kind of order compiles to the same bytes every time, and always with its protections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a deposit, a withdrawal and a call would do, and which calls are no calls but transfers in disguise."""
+"""The effects of deposits, withdrawals and calls; calls that are transfers in disguise are refused."""
 
 from __future__ import annotations
 

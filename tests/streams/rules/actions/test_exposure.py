@@ -1,4 +1,4 @@
-"""Which orders only lower exposure, and which bring funds home: the whole table."""
+"""A table of the orders that only lower exposure, and of those that bring funds home."""
 
 from __future__ import annotations
 

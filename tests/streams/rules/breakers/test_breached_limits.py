@@ -1,4 +1,4 @@
-"""A breach becomes one signed command that governance carries out; whatever is read again dies there."""
+"""A breach becomes one signed command that governance carries out; a repeated breach has no further effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Breakers: which concern an order, what passes them, and what they never stop."""
+"""Selects the breakers that concern an order, and the orders that pass them."""
 
 from __future__ import annotations
 

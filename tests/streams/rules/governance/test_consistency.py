@@ -1,4 +1,4 @@
-"""A genesis document that makes no sense is refused, with every reason at once."""
+"""An inconsistent genesis document is refused, with every reason at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever trusts only the root key believes what the same decider gives for the commands in the log, and nothing else."""
+"""With the root key alone, a reader derives the decider's results for the commands in the log, and no other event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first events come from a document that the pinned root key signed, and from nothing else."""
+"""The first events come only from a document that the pinned root key signed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limit ledger as plainly as it can be said: every entry there ever was, looked at one by one each time. Slow, and obvious.
+"""The reference ledger: scans every entry ever made, one by one, each time. Slow, and obvious.
 
 It knows no buckets' sums and no memory that is dropped. A posting counts on its own date, in its own month, or until the window
 has passed since the end of the bucket it was made in.

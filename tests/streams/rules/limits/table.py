@@ -1,4 +1,4 @@
-"""A ledger driven line by line: `verb  words  -> answer`. What is not said of an order is as in `SUBJECTS`."""
+"""A ledger driven line by line: `verb  words  -> answer`. `SUBJECTS` gives an order's defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an order would make of its limits: the facts, the words of a refusal, and the breakers that are asked for."""
+"""Assesses an order against its limits: facts, words of a refusal, and requested breakers."""
 
 from __future__ import annotations
 

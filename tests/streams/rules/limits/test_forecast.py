@@ -1,4 +1,4 @@
-"""When enough will be free for an order."""
+"""Forecasts the time at which an order has enough headroom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger as tables: what is held, what counts, until when, and what is remembered."""
+"""The ledger as tables: reservations, usage, expiry and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger against the obvious one, over random lives: they must agree on every number, at every instant.
+"""Compares the ledger with the reference over random histories: every number agrees, at every instant.
 
 One machine lives under limits of every kind, and agrees exactly. The other's limits are changed all the time, in window, unit,
 zone and cap: there the ledger may count a little longer than the last limit says, by a bucket, and never shorter.

@@ -1,4 +1,4 @@
-"""Whose an order is, and which limits it so falls under."""
+"""Maps an order to its limit subjects, and selects the limits that apply."""
 
 from __future__ import annotations
 

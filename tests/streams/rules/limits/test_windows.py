@@ -1,4 +1,4 @@
-"""Where windows begin and what leaves them when, in zones that put their clocks forward, back, and over whole days."""
+"""Windows start and release usage at the right instants, in zones that shift clocks forward, back, and by whole days."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A firm of two desks, with keys that really sign, and what governance has said of it."""
+"""A firm of two desks, with keys that really sign, and the governance events that founded it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids that were used: found again for thirty days, by what is in the table and by what is on the shelves."""
+"""Used command ids are found again for thirty days, in the table and in stored pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same inputs give the same bytes: whoever has the log can make every decision again."""
+"""The same inputs give the same bytes: every decision can be repeated from the log."""
 
 from __future__ import annotations
 

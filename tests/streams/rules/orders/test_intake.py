@@ -1,4 +1,4 @@
-"""What is taken from the commands topic, and how everything else is answered."""
+"""The desk accepts valid records of the commands topic, and answers every other one."""
 
 from __future__ import annotations
 

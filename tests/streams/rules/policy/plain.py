@@ -1,4 +1,4 @@
-"""Policy asked the slow and obvious way: all rules, the whole context, the schema, everything from text, each time."""
+"""Evaluates policy the slow and obvious way: all rules, the whole context, the schema, parsed from text each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders and the facts about them, as policy is asked about them: a base that the starter policy allows, and changes to it."""
+"""Orders and facts for policy: a base that the starter policy allows, and changes to it."""
 
 from __future__ import annotations
 

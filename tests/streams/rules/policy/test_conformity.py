@@ -1,4 +1,4 @@
-"""A policy is asked only once it is known to fit what it will be told."""
+"""A policy is evaluated only once it is known to fit its context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rules are told of an order and of the hour."""
+"""Rules get facts about the order and about the hour."""
 
 from __future__ import annotations
 

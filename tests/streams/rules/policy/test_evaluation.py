@@ -1,4 +1,4 @@
-"""Policy: nothing is allowed unless permitted, a forbid always wins, and what cannot be evaluated is refused."""
+"""Policy allows only permitted orders; a forbid always wins; a rule that cannot be evaluated refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rules look at is read from their conditions; whatever is not plain counts as looking at everything."""
+"""A rule's attributes are read from its conditions; a condition that is not plain counts as using all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for any policy, any order and any facts."""
+"""Laws that hold for any policy, any order and any facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A quorum counts distinct people, each in one role, at enough sites, and never whoever asked."""
+"""A quorum counts distinct people, each in one role, at enough sites, and never the proposer."""
 
 from __future__ import annotations
 

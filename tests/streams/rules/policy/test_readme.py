@@ -1,4 +1,4 @@
-"""What the README tells a risk officer to write can be put in force."""
+"""The rules that the README shows to a risk officer can be put in force."""
 
 from __future__ import annotations
 

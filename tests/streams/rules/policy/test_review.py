@@ -1,4 +1,4 @@
-"""A policy that could not be asked, that nobody could satisfy, that stops the firm or locks it in is not put in force."""
+"""A policy that cannot be evaluated or satisfied, that stops the firm or locks it in, is not put in force."""
 
 from __future__ import annotations
 

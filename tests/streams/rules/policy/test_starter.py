@@ -1,4 +1,4 @@
-"""The starter policy as its risk officers read it: what each rule lets through, asks for, and refuses."""
+"""The starter policy as its risk officers read it: each rule's permissions, conditions and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is still missing is said in words, with the people who could give it."""
+"""Missing approvals are listed in words, with the people who could give them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nonces have no gap, and none is on offer twice, in whatever order approvals and the signer's answers come."""
+"""Nonces have no gap, and none is offered twice, in any order of approvals and signer's answers."""
 
 from __future__ import annotations
 

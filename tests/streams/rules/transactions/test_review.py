@@ -1,4 +1,4 @@
-"""Every finding there is, each for what it is about, and nothing found where there is nothing."""
+"""Raises each finding for its cause, and none for a sound simulation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every backend must do, whoever keeps the key: one contract, and a scene for each backend.
+"""One contract for every signing backend, and a scene for each backend.
 
 A scene is the whole line with a wallet whose key the backend keeps, and another wallet whose key it does not have.
 """

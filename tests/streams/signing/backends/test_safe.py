@@ -1,4 +1,4 @@
-"""Who is asked to sign for a Safe, who takes another's place, and what is sent in the end."""
+"""Selects a Safe's signers, replaces missing ones, and builds the transaction to send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One payload for one nonce, but for recorded replacements: as a table."""
+"""A nonce has one payload, except for recorded replacements: as a table."""
 
 from __future__ import annotations
 

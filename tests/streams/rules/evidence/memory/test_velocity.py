@@ -1,4 +1,4 @@
-"""What may leave a wallet in a day."""
+"""Bounds the value that leaves a wallet in a day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A breaker is tripped at once by whom policy lets, only further, and only where it would stop something."""
+"""A permitted principal trips a breaker at once; trips only tighten, and only where they stop something."""
 
 from __future__ import annotations
 

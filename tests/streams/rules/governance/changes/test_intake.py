@@ -1,4 +1,4 @@
-"""A command is answered once, from whom it says, in its time; anything else is told so and uses up nobody's id."""
+"""A command from its real sender, in time, is answered once; any other is refused and uses up no id."""
 
 from __future__ import annotations
 

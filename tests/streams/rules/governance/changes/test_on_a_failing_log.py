@@ -1,4 +1,4 @@
-"""Governance on a log that fails: crashes, repetitions, zombies. What stands on the log at the end is judged from its bytes."""
+"""Governance on a log that fails: crashes, repetitions, zombies. The final log is judged from its bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The firm is changed by a quorum of others than its proposer, of exactly what they saw, in time, or not at all."""
+"""The firm changes only by a quorum of people other than the proposer, on the exact proposal they saw, in time."""
 
 from __future__ import annotations
 

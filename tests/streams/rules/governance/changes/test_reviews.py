@@ -1,4 +1,4 @@
-"""What would stop the firm, open it, or mean nothing is refused when it is proposed, with all that is wrong with it."""
+"""A proposal that would stop the firm, open it, or have no meaning is refused at once, with every reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits that would not hold what they seem to are refused before they are in force, with every reason at once."""
+"""Limits that would not hold as they seem to are refused before they are in force, with every reason at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trying an order: the whole answer, and nothing reserved, begun or tripped."""
+"""A dry run gives an order's whole answer, and reserves, begins or trips nothing."""
 
 from __future__ import annotations
 

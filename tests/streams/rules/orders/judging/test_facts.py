@@ -1,4 +1,4 @@
-"""What an order would do, what it is worth, and what policy is told about it."""
+"""Derives an order's effect, its value, and the facts that policy gets about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an approval is of, whose counts, and every way to get one that should not."""
+"""An approval counts for one exact order from an eligible person; every invalid approval is refused."""
 
 from __future__ import annotations
 

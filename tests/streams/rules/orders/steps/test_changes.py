@@ -1,4 +1,4 @@
-"""Splitting an order: the parts take over what it held, in one decision, and each is judged on its own."""
+"""Splitting an order: the parts take over its reservation in one decision, and each is judged on its own."""
 
 from __future__ import annotations
 

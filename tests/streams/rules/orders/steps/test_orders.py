@@ -1,4 +1,4 @@
-"""An order's way through the desk: taken in, judged, handed over, held, ended."""
+"""An order's course through the desk: intake, judgement, hand-over, hold, end."""
 
 from __future__ import annotations
 

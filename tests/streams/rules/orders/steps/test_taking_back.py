@@ -1,4 +1,4 @@
-"""Taking back: an approval before the order is signed, and an order that others have already."""
+"""An approval is withdrawn before the order is signed; an order already handed over is cancelled."""
 
 from __future__ import annotations
 

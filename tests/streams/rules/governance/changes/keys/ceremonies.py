@@ -1,4 +1,4 @@
-"""A firm whose keys are in shares of five cosigners at three sites, and what its custodian reports of them."""
+"""A firm whose keys are in shares of five cosigners at three sites, with its custodian's reports of them."""
 
 from __future__ import annotations
 

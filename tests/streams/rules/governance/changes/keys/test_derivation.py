@@ -1,4 +1,4 @@
-"""Whoever trusts only the root key believes of keys what signed words and quorums led to, and not one event more."""
+"""With the root key alone, a reader derives keys only from signed commands and quorums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is reported of a key is believed for what proves it; whatever does not hold is refused, and the order stays open."""
+"""A report of a key needs its proof; a report without one is refused, and the order stays open."""
 
 from __future__ import annotations
 

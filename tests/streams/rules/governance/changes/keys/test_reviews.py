@@ -1,4 +1,4 @@
-"""What is proposed for a key could be done; or nobody is asked to agree to it, and its proposer is told all that is wrong."""
+"""An impossible proposal for a key is refused before approvals, with every reason at once."""
 
 from __future__ import annotations
 
