@@ -48,7 +48,7 @@ def _append(topic: Topic, schema: dict[str, Any]) -> None:
         version=len(catalogue.versions(topic.subject)) + 1,
     )
     entry.path.parent.mkdir(exist_ok=True)
-    entry.path.write_text(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    entry.path.write_text(json.dumps(schema, ensure_ascii=False) + "\n", "utf-8")
     rows = [
         {"id": e.schema_id, "subject": e.subject, "version": e.version, "generation": e.generation}
         for e in (*everything, entry)
