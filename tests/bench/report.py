@@ -17,7 +17,7 @@ DECIMALS_BELOW = 100
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one benchmark found. Higher is better unless `unit` is a time."""
+    """The result of one benchmark. Higher is better unless `unit` is a time."""
 
     name: str
     unit: str
@@ -72,7 +72,7 @@ def _table(result: Result) -> Table:
 
 
 def _figure(figure: float) -> str:
-    """Whole numbers, but where decimals tell something."""
+    """Formats a figure as a whole number, with decimals where they matter."""
     return f"{figure:,.0f}" if figure >= DECIMALS_BELOW else f"{figure:.1f}"
 
 

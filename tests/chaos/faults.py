@@ -54,7 +54,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """What befalls one cluster."""
+    """Faults for one cluster."""
 
     cluster: Cluster
     random: Random

@@ -32,7 +32,7 @@ BROKEN: Final = (
 
 
 def is_sound(findings: dict[str, Any]) -> bool:
-    """Whether the log, what is decided from it and the tables are as if nothing had happened."""
+    """True if the log, the decisions made from it again and the tables agree."""
     return findings["commands"] > 0 and findings["events"] > 0 and not any(findings[name] for name in BROKEN)
 
 

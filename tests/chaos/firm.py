@@ -37,7 +37,7 @@ _ROLES: Final = ("risk-officer", "senior-risk-officer", "chief-risk-officer", "c
 
 
 def key_file(runtime: Path) -> Path:
-    """Where the load system's signing key is."""
+    """The file of the load system's signing key."""
     return runtime / "firm" / "load-bot.pem"
 
 

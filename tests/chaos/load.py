@@ -43,7 +43,7 @@ class _Clients:
 
 @dataclass
 class Load:
-    """What upstream systems and price sources send. `sent` holds every command's id with the moment it was first sent."""
+    """Commands of upstream systems and prices of sources. `sent` holds every command's id with the moment it was first sent."""
 
     description: ClusterDescription
     random: Random
@@ -83,7 +83,7 @@ class Load:
             raise TimeoutError(f"{left} records could not be written within {DELIVERY_SECONDS_MAX} s")
 
     def unanswered(self, answered: Mapping[str, object]) -> bool:
-        """Whether a command still waits for its answer."""
+        """True while a command waits for its answer."""
         return not self.sent.keys() <= answered.keys()
 
     def _put(self, command: Command) -> None:

@@ -22,7 +22,7 @@ LOOK_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long, how hard, and from which seed. The run goes on beyond `seconds` until `faults_min` have struck."""
+    """Length, intensity and seed of a run. It goes on beyond `seconds` until `faults_min` have struck."""
 
     seed: int
     seconds: float
@@ -40,7 +40,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What was sent, what was seen, what struck."""
+    """A run's commands, observations and faults."""
 
     plan: Plan
     load: Load

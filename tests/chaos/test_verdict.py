@@ -37,7 +37,7 @@ Change = Callable[[list[Stored]], list[Stored]]
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """What the desk wrote while it crashed over and over, with what it was told."""
+    """The log of a desk that crashed over and over, with its input."""
 
     own: list[Stored]
     inputs: dict[Source, Received]

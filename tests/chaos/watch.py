@@ -32,7 +32,7 @@ Place = tuple[str, int]
 
 @dataclass(slots=True)
 class Recovery:
-    """What a fault still owes, and when it was paid, in seconds after it struck."""
+    """The recoveries that a fault still owes, and the seconds after it at which each came."""
 
     fault: Fault
     unanswered: set[int] = field(default_factory=lambda: set(range(DESK_PARTITIONS)))
@@ -43,7 +43,7 @@ class Recovery:
 
     @property
     def seconds(self) -> float | None:
-        """When what the fault hit worked again; None: not yet."""
+        """Seconds until the part hit by the fault worked again; None: not yet."""
         return self.shown if self.fault.kind in READ_SIDE else self.decided
 
     def answered(self, sent_at: float, place: Place, offset: int) -> None:
@@ -81,7 +81,7 @@ class Watch:
 
     @property
     def everywhere(self) -> bool:
-        """Whether every partition has answered something."""
+        """True if every partition has answered a command."""
         return len(set(self.answered.values())) == DESK_PARTITIONS
 
     def struck(self, fault: Fault) -> None:

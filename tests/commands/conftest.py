@@ -48,7 +48,7 @@ class Door:
             return False
 
     def shows_the_firm(self) -> bool:
-        """Whether the read side shows the firm's policy, which governance publishes last."""
+        """True once the read side shows the firm's policy, which governance publishes last."""
         try:
             return bool(self.system().read("/v1/policies")["policies"])
         except Exception:  # noqa: BLE001 - whatever is not there yet

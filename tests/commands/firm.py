@@ -46,7 +46,7 @@ ORIGIN: Final = "http://localhost"
 
 @dataclass(frozen=True, slots=True)
 class Firm:
-    """Where keys are."""
+    """The firm's key files."""
 
     folder: Path
 

@@ -98,7 +98,7 @@ def path(text: str) -> Spoil:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is wrong, and what is answered."""
+    """A fault of a request, and its answer."""
 
     what: str
     spoil: Spoil

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.cluster
 
 
 def printed(door: Door, *arguments: str | Path, status: int = 0, stdin: str = "") -> Any:
-    """What a command prints for programs."""
+    """A command's output for programs."""
     done = run(door, *arguments, "--json", stdin=stdin)
     assert done.returncode == status, done.stderr
     return json.loads(done.stdout)

@@ -24,7 +24,7 @@ V = TypeVar("V")
 
 
 def seen(look: Callable[[], V], holds: Callable[[V], bool] = bool) -> V:
-    """What the read side shows, once it has come so far."""
+    """The read side's answer, once it has come so far."""
     deadline = Deadline(SEEN_SECONDS_MAX)
     while True:
         try:

@@ -34,7 +34,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture
 def database(postgres: str) -> str:
-    """How the projector connects to an empty database."""
+    """The projector's connection settings for an empty database."""
     return fresh_database(postgres)
 
 

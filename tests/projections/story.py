@@ -167,7 +167,7 @@ def declined(order_id: str) -> list[OrderEvent]:
 
 
 def firm_events() -> list[Event]:
-    """What a genesis file says."""
+    """The events of a genesis file."""
     limit = Limit(
         limit_id="trader-day",
         scope="trader",

@@ -42,7 +42,7 @@ def replayed(spec: Specification, other: PolicyActivated) -> Replayed:
 
 
 def said(spec: Specification, found: Replayed, *names: str) -> list[tuple[str, str, str]]:
-    """Which order, what it was, what it would be."""
+    """The order, its recorded decision, and its new decision."""
     by_id = {spec.order_id(name): name for name in names}
     return [(by_id[each.order_id], each.before.outcome, each.after.outcome) for each in found.otherwise]
 

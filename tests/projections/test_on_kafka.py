@@ -49,7 +49,7 @@ def order(number: int) -> str:
 
 @dataclass(slots=True)
 class Beginning:
-    """Where a test's own part of the log begins, and a database of its own."""
+    """The position at which a test's own part of the log begins, and a database of its own."""
 
     cluster: Cluster
     url: str

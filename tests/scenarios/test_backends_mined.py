@@ -85,7 +85,7 @@ class SharesTogether:
     threshold: int
 
     def sign(self, task: Task) -> Made:
-        """What as many of them as are needed sign."""
+        """The signatures of as many of them as are needed."""
         groups = list(itertools.combinations(self.shares, self.threshold))
         made = signed(self.shares, groups[task.digest[0] % len(groups)], task.digest)
         return Made(Signature(made.y_parity, made.r, made.s))

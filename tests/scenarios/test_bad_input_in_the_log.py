@@ -44,7 +44,7 @@ def raw(command: Command, change: Callable[[dict[str, Any]], object]) -> bytes:
 
 
 def in_avro(content: Any) -> Any:
-    """Where JSON has one of several records with its `kind`, Avro has a field of that name (docs/adr/0008)."""
+    """Turns a JSON union, told by its `kind`, into Avro's field of that name (docs/adr/0008)."""
     if not isinstance(content, dict):
         return content
     inner = {name: in_avro(part) for name, part in content.items()}
@@ -121,7 +121,7 @@ BAD: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What was written, and what the log says of it."""
+    """The records written, and the log's answers."""
 
     values: Mapping[str, bytes]
     quarantined: Mapping[str, Quarantined]

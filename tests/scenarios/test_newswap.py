@@ -48,7 +48,7 @@ def test_each_payment_of_the_safe_is_signed_by_two_of_its_owners_and_sent_by_one
 
 
 def signers(payment: Signed, simulated: Simulated, executor: str) -> set[str]:
-    """Whose signatures the Safe was given, read back from the raw transaction."""
+    """The owners whose signatures the Safe was given, read back from the raw transaction."""
     sent, _ = transaction.decode_raw(bytes.fromhex(payment.raw_transaction[2:]))
     call, words = safe_transaction.decode(sent.data)
     digest = safe_transaction.digest(payment.chain_id, payment.wallet, call, int(simulated.safe_nonce or 0))

@@ -25,7 +25,7 @@ CAUSE = "custody fee"
 
 @pytest.fixture(scope="module")
 def settings(whole_system: WholeSystem, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """How kcat connects: a file that only its owner reads, since arguments are readable by everybody on the machine."""
+    """kcat's connection file: only its owner reads it, since arguments are readable by everybody on the machine."""
     file = tmp_path_factory.mktemp("kcat") / "client.conf"
     file.touch(mode=0o600)
     named = {**clients.settings(whole_system.description, "client"), "isolation.level": "read_committed"}

@@ -74,12 +74,12 @@ def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDescr
 
 
 def refused(main: Callable[[], int | None]) -> str:
-    """What a process says before it ends so that nothing starts it again."""
+    """A process's last log lines before it ends so that no supervisor restarts it."""
     return ended(main, EXIT_REFUSED, "error", "reason")
 
 
 def ended(main: Callable[[], int | None], wanted: int, level: str, because: str) -> str:
-    """What a process says before it ends as it should."""
+    """A process's last log lines before a proper end."""
     with capture_logs() as said:
         try:
             status = main()

@@ -64,7 +64,7 @@ class WholeSystem:
 
     @cached_property
     def cast(self) -> Cast:
-        """Who acts."""
+        """The scenario's participants."""
         return Cast(self.description)
 
     @cached_property

@@ -22,7 +22,7 @@ RECORDS = [topic for topic in TOPICS.values() if topic.record is not None]
 
 
 def quick(topic: Topic, value: bytes) -> Record | None:
-    """What the quick decoder makes of it; None where it leaves it to the general one."""
+    """The fast decoder's result; None where it defers to the general one."""
     _, decode = wire._reader(topic.name)
     try:
         record, end = decode(value, wire.HEADER_BYTES)
@@ -33,7 +33,7 @@ def quick(topic: Topic, value: bytes) -> Record | None:
 
 
 def general(topic: Topic, value: bytes) -> Record | None:
-    """What the general decoder makes of it; None where it refuses."""
+    """The general decoder's result; None where it refuses."""
     try:
         return wire._decode_in_general(topic.name, value)
     except wire.Unreadable:

@@ -30,7 +30,7 @@ DOLLARS = st.decimals(0, 10**15, places=6) | st.sampled_from([Decimal(0), Decima
 
 
 def content_of(hint: Any, *, is_text: bool = False) -> st.SearchStrategy[Any]:
-    """Whatever could stand in a field, valid or not: only its form counts here."""
+    """Any content for a field, valid or not: only its form counts here."""
     if get_origin(hint) is Annotated:
         base, *annotations = get_args(hint)
         return content_of(base, is_text=is_text or any(isinstance(each, PlainSerializer) for each in annotations))

@@ -42,7 +42,7 @@ def number(field: Any) -> int:
 
 
 def token_signature(key: PrivateKey, hashed: bytes) -> Signature:
-    """What comes of a token's signature: its s in the upper half, and no parity."""
+    """A token's form of the signature: s in the upper half, and no parity."""
     made = key.sign_recoverable(hashed, hasher=None)
     r, s = int.from_bytes(made[:32], "big"), int.from_bytes(made[32:64], "big")
     point = key.public_key.format(compressed=False)

@@ -28,7 +28,7 @@ def own_folder(system: str) -> Path:
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Whether `holds` comes true within `seconds` of a quiet machine."""
+    """True if `holds` comes true within `seconds` of a quiet machine."""
     deadline = Deadline(seconds)
     while not holds():
         if deadline.passed:

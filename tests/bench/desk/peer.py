@@ -42,7 +42,7 @@ class Peer:
         return found["username"], found["password"]
 
     def answer(self, number: int, offset: int, key: bytes, value: bytes) -> list[Sealed]:
-        """What a record on `commands` leads to."""
+        """Decides a record of `commands`."""
         record = wire.decode("commands", value)
         received = Received("commands", number, offset, key, value, digest_of(value), record)
         partition = self._partitions.get(number)

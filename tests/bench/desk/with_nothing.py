@@ -16,7 +16,7 @@ from streams.rules.decider import Processor, Received, Recorded
 
 @dataclass(slots=True)
 class Nothing:
-    """What it knows."""
+    """An empty state."""
 
 
 class EmptyDecider:

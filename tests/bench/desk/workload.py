@@ -49,7 +49,7 @@ def desks() -> list[DeskId]:
 
 
 def firm(decided_at: Instant) -> list[FirmEvent]:
-    """What governance has said, in the order of its log."""
+    """Governance's events, in the order of its log."""
     listed = decided_at - 90 * 86_400 * 1_000_000
     asset = AssetListed(asset_id="USDC", chain_id=CHAIN, token=USDC, decimals=6, peg_usd=Decimal(1))
     settings = SETTINGS.model_copy(update={"command_max_age_seconds": COMMAND_AGE_SECONDS})

@@ -82,7 +82,7 @@ class Course:
         return rates
 
     def processor_time(self) -> str:
-        """What each contender's processes took a command, in one line."""
+        """Processor time per command of each contender, in one line."""
         each = ", ".join(f"{name} {median(micros):.0f}" for name, micros in self._spent.items())
         return f"processor time of the contenders' own processes, µs a command, medians: {each}"
 
@@ -142,7 +142,7 @@ class Course:
         return clients.producer(self._description, "admin", {"linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
 
     def _counted(self, contender: Contender, processes: list[subprocess.Popen[bytes]], count: int, log: Path) -> list[float]:
-        """When each command was answered, in seconds, in order."""
+        """The time of each answer, in seconds, in order."""
         appended: list[float] = []
         clock = _ProcessorClock(processes)
         deadline = time.monotonic() + RUN_SECONDS_MAX
@@ -176,7 +176,7 @@ class Course:
             raise ContenderFailed(f"{contender.name} wrote {dict(written)} for {commands} commands instead of {expected}")
 
     def _consumer(self, names: Sequence[str]) -> Consumer:
-        """What a reader of committed records sees of some topics, from the beginning."""
+        """A reader of committed records of some topics, from the beginning."""
         patient = {"fetch.min.bytes": FETCH_BYTES_MIN, "fetch.wait.max.ms": int(LOOK_SECONDS * MS_PER_SECOND)}
         consumer = clients.consumer(self._description, "client", patient)
         consumer.assign([TopicPartition(name, number, 0) for name in names for number in range(DESK_PARTITIONS)])
@@ -189,7 +189,7 @@ def _look(consumer: Consumer) -> list[Message]:
 
 
 class _ProcessorClock:
-    """How much processor time some processes and all their threads had taken at any moment between two looks."""
+    """Reads the processor time of some processes with all their threads, at any moment between two samples."""
 
     def __init__(self, processes: Iterable[subprocess.Popen[bytes]]) -> None:
         self._processes = [psutil.Process(each.pid) for each in processes]
@@ -210,7 +210,7 @@ class _ProcessorClock:
 
 
 def _told(contender: Contender, processes: list[subprocess.Popen[bytes]], log: Path) -> float:
-    """What a contender found that times itself."""
+    """The result of a contender that times itself."""
     try:
         for process in processes:
             process.wait(RUN_SECONDS_MAX)
@@ -220,5 +220,5 @@ def _told(contender: Contender, processes: list[subprocess.Popen[bytes]], log: P
 
 
 def last_of(log: Path) -> str:
-    """What a process has printed last."""
+    """The last line that a process printed."""
     return log.read_bytes()[-LOG_BYTES_SHOWN:].decode(errors="replace")

@@ -55,7 +55,7 @@ class Past:
         return cls(Partition(working, number), SnapshotCodec(working))
 
     def decide(self, commands: Sequence[Keyed], now: Instant) -> list[Sealed]:
-        """What real commands lead to."""
+        """Decides real commands."""
         return [sealed for offset, command in enumerate(commands) for sealed in self._offer("commands", offset, command, now)]
 
     def live(self, sample: Keyed, begun: Instant, producer: Producer) -> None:

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _next(messages: list[Message]) -> list[TopicPartition]:
-    """Where each partition is to be read on."""
+    """The next position to read of each partition."""
     offsets = {message.partition() or 0: (message.offset() or 0) + 1 for message in messages}
     return [TopicPartition("commands", number, offset) for number, offset in offsets.items()]
 

@@ -30,7 +30,7 @@ DESTINATION: Final = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
 @dataclass(slots=True)
 class Window:
-    """What one desk has used within 24 hours."""
+    """One desk's usage within 24 hours."""
 
     used: Decimal = Decimal(0)
     counted: deque[tuple[Instant, Decimal]] = field(default_factory=deque)
@@ -48,7 +48,7 @@ class Window:
 
 
 def reservation(command: Command, window: Window, now: Instant) -> LimitReserved:
-    """What is reserved for a command, not yet counted.
+    """The reservation for a command, not yet counted.
 
     Raises:
         ValueError: the desk's cap would be passed.

@@ -47,7 +47,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """What befalls the signers of one cluster."""
+    """Faults for the signers of one cluster."""
 
     cluster: Cluster
     random: Random
@@ -102,7 +102,7 @@ class Faults:
         return (ENCLAVE,) if kind.endswith("enclave") else COSIGNERS
 
     def _folder(self, victim: str) -> Path:
-        """Where a victim's token keeps its objects."""
+        """The folder of a victim's token objects."""
         description = self.cluster.description
         place = description.token if victim == ENCLAVE else description.cosigner_token(victim)
         assert place.config_file is not None, "a token of this machine's own"

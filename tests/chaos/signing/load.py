@@ -41,7 +41,7 @@ class Sent:
 
 @dataclass
 class Load:
-    """What the treasury's system sends. `sent` holds every order by its id."""
+    """Orders of the treasury's system. `sent` holds each order by its id."""
 
     description: ClusterDescription
     wallets: Sequence[WalletId]

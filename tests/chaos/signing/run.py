@@ -48,7 +48,7 @@ def chaos(runtime: Path, plan: Plan, say: Callable[[str], None], *, keep: bool =
 
 
 def is_sound(findings: dict[str, Any]) -> bool:
-    """Whether orders were signed by both wallets' keys, and nothing is as it must not be."""
+    """True if both wallets' keys signed orders and no fault was found."""
     return len(findings["signed_by"]) > 1 and not any(findings[name] for name in BROKEN)
 
 

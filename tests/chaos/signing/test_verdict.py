@@ -35,7 +35,7 @@ def sound() -> tuple[Stored, ...]:
 
 
 def broken(change: Change, transactions: int = len(ORDERS)) -> dict[str, Any]:
-    """What is found, by name, when the log is changed, or the chain has another number of transactions."""
+    """Names of the findings when the log is changed, or the chain has another number of transactions."""
     on_chain = {address_of("treasury-1"): FIRST_NONCE + transactions}
     sent = {each.event.order_id for each in sound() if isinstance(each.event, OrderInitiated)}
     found = asdict(verdict(change(sound()), sent, on_chain))

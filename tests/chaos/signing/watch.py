@@ -42,7 +42,7 @@ class Stored:
 
 @dataclass(slots=True)
 class Recovery:
-    """What a fault still owes, and when it was paid, in seconds after it struck."""
+    """The recoveries that a fault still owes, and the seconds after it at which each came."""
 
     fault: Fault
     unsigned: set[WalletId]
@@ -76,7 +76,7 @@ class Watch:
 
     @property
     def is_done(self) -> bool:
-        """Whether every order has come to an end."""
+        """True once every order has ended."""
         return self.sent.keys() <= self.ended
 
     def struck(self, fault: Fault) -> None:

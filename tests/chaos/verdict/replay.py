@@ -35,7 +35,7 @@ SHOWN_MAX: Final = 3
 
 
 class Derivation:
-    """What stood outside the desk, as of any place that a decision names."""
+    """The desk's outside facts at any position that a decision names."""
 
     def __init__(self, governance: Iterable[Received], prices: Iterable[Received]) -> None:
         self._fold = GovernanceFold()
@@ -89,7 +89,7 @@ class AsItWas:
 
 @dataclass(slots=True)
 class Replay:
-    """How one partition's log compares with what is decided now. `differences`: events that are not the same bytes."""
+    """Compares one partition's log with its decisions made again. `differences`: events whose bytes differ."""
 
     inputs: Mapping[Source, Received]
     answered: Collection[Source]

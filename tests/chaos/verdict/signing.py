@@ -91,7 +91,7 @@ class Signing:
             observer.refresh()
 
     def _work(self, partition: Partition[Any, Any], received: Received, now: Instant) -> list[Received]:
-        """What one of the two answers, as it would stand on the log."""
+        """The answers of one of the two, as they would stand on the log."""
         return [self._write(sealed) for sealed in partition.offer(received, now)]
 
     def _write(self, sealed: Sealed) -> Received:

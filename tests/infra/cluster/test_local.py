@@ -36,7 +36,7 @@ SECONDS = 20.0
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Where a small cluster of the test's own may be; whatever the test left running is stopped."""
+    """A folder for a small cluster of the test's own; stops every process that the test left running."""
     place = tmp_path / "cluster"
     yield place
     Cluster(place).stop()

@@ -1,4 +1,4 @@
-"""A cluster's folder names the owner of its logs."""
+"""Prepares a cluster's folder; refuses logs of another generation."""
 
 from __future__ import annotations
 

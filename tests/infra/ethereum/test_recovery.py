@@ -14,7 +14,7 @@ DIGEST = bytes(range(32))
 
 
 def made(digest: bytes) -> RecoverableSignature:
-    """What libsecp256k1 makes of it: already with low s, and with the parity."""
+    """libsecp256k1's signature: already with low s, and with the parity."""
     signature = KEY.sign_recoverable(digest, hasher=None)
     return RecoverableSignature(signature[64], int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"))
 

@@ -26,7 +26,7 @@ def description(cluster: Cluster) -> ClusterDescription:
 
 
 def outcome_of_writing(producer: Producer, topic: str) -> KafkaError | None:
-    """What the broker said about one record: None when it is written."""
+    """The broker's error for one record; None when it is written."""
     outcomes: list[KafkaError | None] = []
     producer.produce(topic, b"anything", on_delivery=lambda error, _: outcomes.append(error))
     assert producer.flush(SECONDS) == 0

@@ -34,7 +34,7 @@ class Admin:
 
 
 def cluster(brokers: list[int], leaders: list[int]) -> Any:
-    """What another broker says: who is there, and who leads each partition of a topic."""
+    """Another broker's answer: the brokers present, and the leader of each partition of a topic."""
     partitions = {number: SimpleNamespace(leader=leader) for number, leader in enumerate(leaders)}
     return SimpleNamespace(brokers=dict.fromkeys(brokers), topics={"approved": SimpleNamespace(partitions=partitions)})
 

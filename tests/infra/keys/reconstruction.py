@@ -48,7 +48,7 @@ def written(number: int) -> tuple[bytes, bytes, bytes]:
 
 
 def remembered(pid: int, numbers: Collection[int]) -> set[int]:
-    """Which of the numbers are in the process's memory."""
+    """The numbers found in the process's memory."""
     forms = {number: written(number) for number in numbers}
     found: set[int] = set()
     for chunk in _memory(pid):

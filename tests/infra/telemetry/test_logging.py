@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def lines(script: str, **environment: str) -> list[dict[str, object]]:
-    """What a process that runs `script` after configuring logs; its stdout must stay clean."""
+    """The log lines of a process that runs `script` after configuring logs; its stdout must stay clean."""
     preamble = "import logging\nimport structlog\nfrom infra.telemetry.logging import configure\nconfigure('desk')\n"
     finished = subprocess.run(
         [sys.executable, "-c", preamble + script],

@@ -62,7 +62,7 @@ def enclave(description: ClusterDescription, output: Path) -> Iterator[subproces
 
 @dataclass
 class Answers:
-    """What the enclave has said so far, by order."""
+    """The enclave's answers so far, by order."""
 
     description: ClusterDescription
     received: dict[str, Received] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Answers:
 
 
 def refused_by_signer(description: ClusterDescription) -> dict[str, int]:
-    """How many orders the enclave has counted as refused, by the check that did."""
+    """The number of orders that the enclave counted as refused, by check."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(description.runtime / metrics.FOLDER))  # type: ignore[no-untyped-call]
     samples = (sample for metric in registry.collect() for sample in metric.samples)

@@ -50,7 +50,7 @@ OF_THE_DESK: Final = frozenset(topic.name for topic in written_by("desk"))
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What the log says of each order once the true desk is back."""
+    """The log's events of each order once the true desk is back."""
 
     refusals: dict[str, SigningRefused]
     signed: frozenset[str]
@@ -66,7 +66,7 @@ def one(log: list[Written], kind: type[Any], order_id: str) -> Any:
 
 
 def stolen_desk(system: WholeSystem, log: list[Written]) -> StolenProcess:
-    """Where the desk's own count stands, and every chain's end."""
+    """The position of the desk's own count, and the end of every chain."""
     position = max(each.event.position for each in log if each.topic in OF_THE_DESK)
     ends: dict[str, Link] = {}
     for each in log:
@@ -109,7 +109,7 @@ def stolen_order(log: list[Written], like: str) -> OrderInitiated:
 
 
 def decided_like(log: list[Written], like: str, initiated: OrderInitiated) -> Iterator[Event]:
-    """What the desk decided on another order, said of this one."""
+    """The desk's decision on another order, copied to this one."""
     named: dict[str, Any] = {"order_id": initiated.order_id}
     yield one(log, LimitReserved, like).model_copy(update=named)
     yield one(log, PolicyEvaluated, like).model_copy(update=named)

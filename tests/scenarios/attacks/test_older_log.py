@@ -33,7 +33,7 @@ HOLDER: Final = "paula"
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Answers, Line]]:
-    """What the enclave says of the true log, then of the older one; and the older one."""
+    """The enclave's lines on the true log, then on the older one; and the older one."""
     folder: Path = tmp_path_factory.mktemp("older")
     cluster = Cluster(folder / "cluster", ["kafka", "token"], processes=[])
     with cluster:

@@ -50,12 +50,12 @@ class Heist:
     log: list[Received]
 
     def share(self, name: Slug) -> Share:
-        """What a thief of a cosigner's whole machine has."""
+        """The secrets of a thief of a cosigner's whole machine."""
         return self.table.seats[name].shares.get("mpc", KEY, self.table.firm.keys[KEY].epoch)
 
     @property
     def digest(self) -> bytes:
-        """What the thieves want signed."""
+        """The digest that the thieves want signed."""
         assert isinstance(self.simulated.record, Simulated)
         return transaction.digest(transaction.from_record(self.simulated.record.transaction))
 

@@ -50,7 +50,7 @@ class Alarm:
         return f"the whole firm is stopped; {EVACUATED_USDC:,} USDC confirmed at {HOLDING} in block {order.block_number}"
 
     def not_alone(self) -> str:
-        """Who proposes to go on does not count, and one who agrees is not enough."""
+        """The proposer of the reset does not count, and one approval is not enough."""
         rosa = self.cast.person("rosa")
         proposed = rosa.propose_reset("protocol", PROTOCOL, "it was a rebalancing")
         self.proposal_id = proposed.proposal_id or ""

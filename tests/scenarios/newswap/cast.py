@@ -78,7 +78,7 @@ class Cast:
         return {token: self.market.token_balance(token, self.wallet) for token in tokens}
 
     def nonce(self) -> int:
-        """How many transactions of the wallet the chain has."""
+        """The wallet's transaction count on the chain."""
         return self.market.node.transaction_count(self.wallet)
 
     def events(self, order_id: str) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ class Cast:
 
 
 def wait(condition: Callable[[], bool], seconds: float = WAIT_SECONDS_MAX) -> bool:
-    """Whether `condition` came true within `seconds`."""
+    """True if `condition` came true within `seconds`."""
     deadline = Deadline(seconds)
     while not deadline.passed:
         if condition():

@@ -46,7 +46,7 @@ E = TypeVar("E", bound=FirmEvent)
 
 
 class CeremonyFailed(Exception):
-    """What was asked for was refused, failed, or did not come in time."""
+    """The ceremony was refused, failed, or did not end in time."""
 
 
 @dataclass

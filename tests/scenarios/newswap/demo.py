@@ -212,7 +212,7 @@ class Demo:
         return f"{sum(lengths)} events in {len(lengths)} chains, all verified; one part's traces: {len(traces)}"
 
     def limits(self) -> str:
-        """What each part reserved is posted, and what the whole order reserved is released: each once."""
+        """Each part's reservation is posted and the whole order's is released: each once."""
         for order_id, resolution in ((self.deposit_id, "limit-released"), *((each, "limit-posted") for each in self.part_ids)):
             claim(
                 wait(lambda o=order_id, r=resolution: r in self._topics(o), 10),  # type: ignore[misc]  # lambda's defaults

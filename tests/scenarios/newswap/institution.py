@@ -67,7 +67,7 @@ PEOPLE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Institution:
-    """Where the people's and systems' keys are."""
+    """The key files of people and systems."""
 
     folder: Path
 
@@ -76,7 +76,7 @@ class Institution:
         return SoftwareAuthenticator(self.authenticator_file(name))
 
     def authenticator_file(self, name: str) -> Path:
-        """Where a person's authenticator keeps its state."""
+        """The file of a person's authenticator state."""
         return self.folder / f"{name}.authenticator.json"
 
     @property
@@ -188,7 +188,7 @@ def _system(institution: Institution) -> genesis.System:
 
 
 def _detectors(description: ClusterDescription) -> genesis.System:
-    """What may trip a breaker when a limit is breached. Its key is where its process looks for it."""
+    """The principal that trips a breaker when a limit is breached. Its key is where its process looks for it."""
     public_key = ed25519.public_bytes(keyfile.generate(detectors_key_file(description)))
     return genesis.System(
         principal=DETECTORS,
@@ -200,7 +200,7 @@ def _detectors(description: ClusterDescription) -> genesis.System:
 
 
 def _custodian(description: ClusterDescription) -> genesis.System:
-    """What reports on keys. Its key is where its process looks for it."""
+    """The principal that reports on keys. Its key is where its process looks for it."""
     public_key = ed25519.public_bytes(keyfile.generate(custodian_key_file(description)))
     return genesis.System(
         principal=CUSTODIAN,

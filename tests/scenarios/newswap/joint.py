@@ -43,7 +43,7 @@ class Joint:
 
     @property
     def address(self) -> str:
-        """Where the Safe is, or will be."""
+        """The Safe's address, before and after its creation."""
         return str(self.planned["address"])
 
     def make_keys(self) -> str:
@@ -156,7 +156,7 @@ class Joint:
         claim(wait(lambda: self._decides_after(position)), "the desk has not heard of it")
 
     def _decides_after(self, position: int) -> bool:
-        """Whether an order placed now is decided, and so signed, by who knows governance up to `position`."""
+        """True if an order placed now is decided and signed by processes that know governance up to `position`."""
         facts = self.cast.system.attempt(DESK, self.wallet_id, self._payment()).facts
         return facts is not None and facts.governance_position >= position
 
@@ -173,7 +173,7 @@ class Joint:
         return self.cast.market.node.code(self.address)
 
     def _proofdesk(self, *arguments: str, status: int = 0, stdin: str = "") -> Any:
-        """What the command line prints for programs."""
+        """The command line's output for programs."""
         done = subprocess.run(
             [sys.executable, "-m", "commands.cli", *arguments, "--json"],
             input=stdin,
@@ -188,7 +188,7 @@ class Joint:
 
 
 def _cost(order: ShownOrder) -> str:
-    """What `proofdesk order show` says of it."""
+    """The order's cost, as `proofdesk order show` prints it."""
     return f"gas {dict(described(order))['gas']}"
 
 

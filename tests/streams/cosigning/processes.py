@@ -104,7 +104,7 @@ class Processes(Table):
         return opened
 
     def ended(self, opened: SessionOpened) -> set[Slug]:
-        """Who has said how a session ended."""
+        """The cosigners that reported a session's end."""
         mine = (each for each in self.post if isinstance(each, CosignerMessage) and each.session_id == opened.session_id)
         return {each.sender for each in mine if each.kind != "round"}
 

@@ -107,7 +107,7 @@ class Seat:
 
 @dataclass
 class Mail:
-    """What a coordinator reads of the topic."""
+    """The coordinator's reader of the topic."""
 
     table: Table
     read: int = 0
@@ -209,19 +209,19 @@ class Table:
         return opened
 
     def said(self, opened: SessionOpened, kind: str) -> dict[Slug, bytes]:
-        """What each cosigner has said of a session."""
+        """Each cosigner's messages in a session."""
         mine = (each for each in self.post if isinstance(each, CosignerMessage) and each.session_id == opened.session_id)
         return {each.sender: base64url.decode(each.payload) for each in mine if each.kind == kind}
 
     def refused(self, opened: SessionOpened) -> dict[Slug, str]:
-        """Which check refused, by cosigner."""
+        """The check that refused, by cosigner."""
         return {name: Refusal.model_validate_json(said).check for name, said in self.said(opened, "refused").items()}
 
     def vouched(self, opened: SessionOpened) -> list[KeyVouched]:
         return [KeyVouched.model_validate_json(said) for said in self.said(opened, "vouched").values()]
 
     def accused(self, opened: SessionOpened) -> dict[Slug, Slug]:
-        """Whom each cosigner accuses."""
+        """The accused, by accusing cosigner."""
         return {name: Accusation.model_validate_json(said).cosigner for name, said in self.said(opened, "banned").items()}
 
     # What the firm does -----------------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ class Table:
         return [r.record for r in self.line.records if isinstance(r.record, KeyOrdered)][-1]
 
     def report(self, body: ReportKey) -> None:
-        """What the custodian says."""
+        """The custodian's report."""
         shape = {"command_id": named(repr(body)), "principal": "custodian", "issued_at": self.line.now, "body": body}
         unsigned = FirmCommand.model_validate(shape | {"authorization": Ed25519Signature(key_id="", signature="AA")})
         key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"custodian").digest())

@@ -116,7 +116,7 @@ def test_shares_are_not_thrown_away_because_a_log_says_less_than_before(table: T
 
 
 def order_begins(table: Table, before: int) -> int:
-    """Where the log ends before the rotation was ordered."""
+    """The log's end before the rotation was ordered."""
     proposed = [at for at, r in enumerate(table.line.records[:before]) if r.topic == "key-proposed"]
     return proposed[-1] - 1
 

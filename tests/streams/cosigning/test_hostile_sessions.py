@@ -52,7 +52,7 @@ def let_go(table: Table, held: list[CosignerMessage]) -> None:
 
 
 def rounds_of(table: Table, name: str, opened: SessionOpened) -> list[tuple[int, str]]:
-    """What somebody said of the protocol in a session."""
+    """A cosigner's protocol messages in a session."""
     mine = (each for each in table.post if isinstance(each, CosignerMessage) and each.session_id == opened.session_id)
     return [(each.round, each.receiver) for each in mine if (each.sender, each.kind) == (name, "round")]
 

@@ -46,7 +46,7 @@ def refused(table: Table, name: str = "o1") -> Claim | None:
 
 
 def next_order(table: Table, name: str) -> str:
-    """What becomes of another order of the wallet, given time."""
+    """The outcome of another order of the wallet, given time."""
     table.line.send(name, pay("1000", wallet_id=KEY))
     for _ in range(4):
         table.line.run()

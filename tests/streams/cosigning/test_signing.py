@@ -225,7 +225,7 @@ def test_another_payload_for_a_nonce_is_signed_by_none_that_signed_the_first(tab
 
 
 def _refused(simulation: Simulated) -> SigningRefused:
-    """What execution takes for the enclave's answer."""
+    """Execution's reading of the enclave's answer."""
     return SigningRefused(
         desk_id=simulation.desk_id,
         order_id=simulation.order_id,
@@ -244,7 +244,7 @@ def changed(message: CosignerMessage, content: bytes) -> CosignerMessage:
 
 
 def test_a_message_that_its_sender_did_not_sign_counts_for_nothing(table: Table) -> None:
-    """Whoever has a cosigner's Kafka credentials, but not its key, can forge, and holds up nobody."""
+    """An attacker with a cosigner's Kafka credentials, but not its key, forges messages and delays no session."""
 
     def forged(message: CosignerMessage) -> Iterable[CosignerMessage]:
         yield changed(message, b"forged")

@@ -150,7 +150,7 @@ class Scene:
         return list(self.reported)
 
     def hear(self, place: int, kind: str, content: Record | bytes, **changes: Any) -> None:
-        """What a cosigner says in the newest session."""
+        """A cosigner's message in the newest session."""
         word = for_order(content, self.opened[-1].ordered_position) if isinstance(content, KeyVouched) else content
         self.custodian.hear(said(self.opened[-1].session_id, place, kind, word, **changes))
 

@@ -91,12 +91,12 @@ def ordered(running: Running, change: KeyChange) -> int:
 
 
 def outcome(running: Running, change: KeyChange, kind: type[E]) -> E:
-    """What became of a change, once a quorum has agreed to it."""
+    """The outcome of a change, once a quorum has agreed to it."""
     return outcome_of(running, ordered(running, change), kind)
 
 
 def outcome_of(running: Running, position: int, kind: type[E]) -> E:
-    """What became of an order: never a failure."""
+    """The outcome of an order: never a failure."""
 
     def is_answer(event: FirmEvent) -> bool:
         return isinstance(event, kind | KeyFailed) and event.ordered_position == position
@@ -141,7 +141,7 @@ def why(running: Running, name: str) -> str:
 
 
 def said_by(description: ClusterDescription, module: str, *arguments: str) -> str:
-    """What a command says that somebody gives on a cosigner's machine."""
+    """The output of a command given on a cosigner's machine."""
     command = [sys.executable, "-m", module, *arguments]
     environment = {**os.environ, RUNTIME_VARIABLE: str(description.runtime)}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -31,7 +31,7 @@ def description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDescr
 
 
 def refused() -> str:
-    """What the custodian says before it ends so that nothing starts it again."""
+    """The custodian's last log lines before it ends so that no supervisor restarts it."""
     with capture_logs() as said:
         assert main() == EXIT_REFUSED
     return f"{said[-1]['event']}: {said[-1]['reason']}"

@@ -25,7 +25,7 @@ DESTINATION: Final = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 
 @dataclass(slots=True)
 class Desk:
-    """What one desk has used, and which commands it has answered."""
+    """One desk's usage, and the commands it has answered."""
 
     used: Decimal = Decimal("0.000000")
     answered: set[str] = field(default_factory=set)

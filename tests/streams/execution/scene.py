@@ -35,7 +35,7 @@ def address(name: str) -> Address:
 
 @dataclass(frozen=True)
 class Places:
-    """Where everything is."""
+    """Addresses of the scene."""
 
     wallet: Address
     usdc: Address

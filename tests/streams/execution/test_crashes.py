@@ -44,7 +44,7 @@ SEEDS = range(40)
 
 
 class Chain:
-    """What has been signed counts as included after a while; nothing else is known of it."""
+    """Includes signed transactions after a while; knows nothing else of them."""
 
     def __init__(self, log: SimulatedLog, random: Random) -> None:
         self._log = log

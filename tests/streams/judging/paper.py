@@ -46,7 +46,7 @@ def payload(order: str = "o1", nonce: int = 5, **changes: Any) -> Payload:
 
 
 def signed(made: Payload, **changes: Any) -> Signed:
-    """What is said of a payload's signature; the bytes are not those of the payload."""
+    """A record of a payload's signature; the bytes are not those of the payload."""
     shape = {
         "order_id": made.order_id,
         "wallet_id": made.wallet_id,

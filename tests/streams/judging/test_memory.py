@@ -23,7 +23,7 @@ THERE = Reached(governance_position=3, governance_digest="ab", desk_positions={7
 
 @dataclass
 class Log:
-    """How far a log reaches."""
+    """The end positions of a log."""
 
     governance_position: int = 3
     desk: int = 11

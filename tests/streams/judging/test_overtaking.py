@@ -28,12 +28,12 @@ MORE: Final = {"max_fee_per_gas": 121 * GWEI, "max_priority_fee_per_gas": 121 * 
 
 
 def next_one(order: str = "o2", **changes: Any) -> Payload:
-    """What is to have the first one's nonce."""
+    """The payload that is to have the first one's nonce."""
     return payload(order, **({"backend": "mpc", "overtakes": FIRST.digest} | FEES | changes))
 
 
 def refused(made: Payload, claim: Claim | None = None) -> SigningRefused:
-    """What the log says of an order that was refused."""
+    """The log's record of a refused order."""
     shape = {
         "order_id": made.order_id,
         "wallet_id": made.wallet_id,
@@ -126,7 +126,7 @@ def test_an_order_that_overtook_has_no_second_nonce() -> None:
 
 
 def test_what_is_overtaken_counts_towards_the_cap_as_if_it_had_left() -> None:
-    """Whoever has orders signed, calls them refused and sends them himself does not get past the cap of the wallet."""
+    """An attacker who has orders signed, marks them refused and sends them himself does not exceed the wallet's cap."""
     caps = VelocityCaps(default_usd=Decimal(2_500))
     claimed, told = memory_on(PaperJournal(), caps), memory_on(PaperJournal(), caps)
     claimed.claim(FIRST, Reached())

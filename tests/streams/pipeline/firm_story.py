@@ -56,7 +56,7 @@ class FirmStory:
         self.acts: tuple[Callable[[], None], ...] = (self._trip, self._propose, self._agree, self._agree, self._object)
 
     def resume(self) -> None:
-        """Whatever is stopped goes on, so that the run can come to its end."""
+        """Resets every breaker, so that the run can end."""
         for _ in range(ROUNDS_MAX):
             self._work()
             if not self._firm().breakers and self.sent.keys() <= self._answered():

@@ -152,7 +152,7 @@ def _signatures(world: World) -> Iterator[str]:
 
 
 def _overtakings(world: World) -> Iterator[str]:
-    """What may have been signed for a nonce is outbid by whoever gets it next; no wallet is refused for its nonce for ever."""
+    """The next payload for a nonce outbids every one that may have been signed; no wallet is blocked for ever."""
     claimed: dict[tuple[str, int], Claim] = {}
     refused_before: set[tuple[str, int]] = set()
     said = [event for event in _all(world) if isinstance(event, Simulated | Signed | SigningRefused)]
@@ -195,7 +195,7 @@ def _is_of(command: Command, order_id: str) -> bool:
 
 
 def _money(world: World) -> Iterator[str]:
-    """What left the wallets on the chain is what confirmed transfers said, to the last unit."""
+    """Value that left the wallets on the chain equals the confirmed transfers, to the last unit."""
     confirmed = {event.order_id for event in _all(world) if isinstance(event, Confirmed)}
     meant: Counter[str] = Counter()
     for event in _all(world):

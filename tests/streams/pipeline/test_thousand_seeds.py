@@ -33,7 +33,7 @@ def lived(seed: int) -> Story:
 
 
 def outcome(seed: int) -> tuple[list[str], dict[str, int]]:
-    """What is broken after a life, and the faults of it."""
+    """A life's broken invariants, and its faults."""
     story = lived(seed)
     return broken(story), dict(story.world.log.faults)
 

@@ -103,7 +103,7 @@ class UncertainChain(PaperChain):
             self._mine()
 
     def moved(self, token: str) -> Counter[str]:
-        """What successful transfers of `token` have added to each account."""
+        """Each account's gains from successful transfers of `token`."""
         balances: Counter[str] = Counter()
         for block in self.blocks:
             for each in block.transactions:

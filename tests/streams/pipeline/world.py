@@ -86,7 +86,7 @@ class Followed:
 
 @lru_cache(maxsize=REMEMBERED_MAX)
 def read(topic: str, value: bytes) -> tuple[Record, str]:
-    """What every worker reads, and reads again in each of its lives: the same bytes are the same record."""
+    """The records that every worker reads again in each of its lives: the same bytes are the same record."""
     return wire.decode(topic, value), digest_of(value)
 
 

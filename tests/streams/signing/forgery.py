@@ -164,7 +164,7 @@ def approval_of(line: Line, name: str, by: str, **changes: Any) -> ApprovalGiven
 
 @dataclass
 class Examined:
-    """What a fresh enclave made of a log."""
+    """A fresh enclave's answers to a log."""
 
     answers: dict[str, str] = field(default_factory=dict)
     """By order id: `signed`, or the check that refused."""

@@ -41,7 +41,7 @@ def outcome(act: Callable[[], object]) -> str:
 
 
 def main(other: int) -> dict[str, str]:
-    """What can be done, and what cannot."""
+    """Prints the actions that succeed and those that fail."""
     description = current()
     own = own_folder(description, PRINCIPAL)
     parent = os.getppid()

@@ -302,7 +302,7 @@ class Line:
         return [event for event in found if name is None or event.order_id in orders_named(name)]
 
     def outcome(self, name: str) -> str:
-        """What the enclave said of an order: `signed`, the check that refused, or `nothing`."""
+        """The enclave's answer to an order: `signed`, the check that refused, or `nothing`."""
         answers = [*self.events(Signed, name), *self.events(SigningRefused, name)]
         assert len(answers) <= 1, answers
         return "nothing" if not answers else answer_of(answers[0])

@@ -41,7 +41,7 @@ def published(name: str) -> bytes:
 
 @dataclass
 class Answers:
-    """What the node says about the Safe's storage and by its functions."""
+    """The node's answers about the Safe's storage and from its functions."""
 
     chain: PaperSafeChain
 

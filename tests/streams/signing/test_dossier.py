@@ -37,7 +37,7 @@ KEY = DESK.encode()
 
 
 def links(line: Line, name: str) -> list[Received]:
-    """What the log says of an order, but for the simulation itself."""
+    """An order's events on the log, except the simulation itself."""
     return [
         r
         for r in line.records
@@ -58,7 +58,7 @@ def of_order(kind: type[OrderEvent], name: str, line: Line, **changes: object) -
 
 
 def with_a_second(line: Line, *events: OrderEvent) -> Examined:
-    """What becomes of another order that comes after `events`."""
+    """The answer to another order that comes after `events`."""
     line.records[:] = resealed(line.records, *events)
     line.send("second", pay("1001", wallet_id="treasury-2"))
     before_the_enclave(line)

@@ -17,7 +17,7 @@ FAR = 2**62
 
 
 def offered(line: Line, now: int, **changes: Any) -> str:
-    """What becomes of a simulation of `o1` with these fields changed."""
+    """The answer to a simulation of `o1` with these fields changed."""
     received = simulated_of(line, "o1")
     assert isinstance(received.record, Simulated)
     forged = with_record(received, received.record.model_copy(update=changes))

@@ -200,7 +200,7 @@ def test_a_second_payload_for_a_nonce_is_refused_though_no_log_tells_of_the_firs
 
 
 def test_a_memory_that_was_lost_is_had_again_from_the_log(journal: PaperJournal) -> None:
-    """Whoever offers a used nonce to an enclave without memory, and without the state that the engine restores."""
+    """An attacker offers a used nonce to an enclave without memory, and without the state that the engine restores."""
     line = Line()
     line.send("o1", pay("1000"))
     line.run()

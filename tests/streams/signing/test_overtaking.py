@@ -58,7 +58,7 @@ def resumed(line: Line) -> None:
 
 
 def left_by(line: Line, name: str) -> Claim:
-    """What an order left claimed when it was refused."""
+    """The claim that a refused order left."""
     (refused,) = line.events(SigningRefused, name)
     assert refused.claimed is not None
     return refused.claimed

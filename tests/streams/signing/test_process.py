@@ -109,7 +109,7 @@ def raw_of(received: Received) -> bytes:
 
 
 def awaited(references: References, *names: str) -> dict[str, Received]:
-    """What the enclave says of these orders, each once."""
+    """The enclave's answers to these orders, each once."""
     deadline = Deadline(ANSWER_SECONDS_MAX)
     answers: dict[str, Received] = {}
     while len(answers) < len(names):

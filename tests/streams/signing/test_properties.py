@@ -104,7 +104,7 @@ SEAL = {"position", "sequence", "previous_hash"}
 
 
 def test_every_field_is_derived_again_but_those_that_prove_nothing(agreed: Line) -> None:
-    """Whoever can write every topic, and seals it all well, changes one field."""
+    """An attacker who can write and seal on every topic changes one field."""
     kinds = {type(r.record) for r in agreed.records if isinstance(r.record, OrderEvent)}
     believed = set()
     for kind in kinds:

@@ -24,7 +24,7 @@ OTHER_ROOT = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"another root"
 
 
 def events(signed: SignedGenesis = GENESIS, at: int = GENESIS_AT) -> list[FirmEvent]:
-    """What governance writes."""
+    """Governance's events."""
     sealed = [each.recorded.event for each in founding.decide(signed, (), at)]
     return [event for event in sealed if isinstance(event, FirmEvent)]
 

@@ -47,7 +47,7 @@ class ReferenceLedger:
     entries: defaultdict[Place, list[Entry]] = field(default_factory=lambda: defaultdict(list))
 
     def used(self, limit: Limit, scope_key: str, now: int, besides: str = "") -> Decimal:
-        """What counts now, but for what one order holds."""
+        """The usage now, except one order's own reservation."""
         entries = self.entries[Place(limit.limit_id, scope_key, limit.measure)]
         held = [e.amount for e in entries if e.posted_at is None and e.order != besides]
         posted = [(e.amount, e.posted_at) for e in entries if e.posted_at is not None]
@@ -64,7 +64,7 @@ class ReferenceLedger:
         return sum(held + least, Decimal(0)), sum(held + most, Decimal(0))
 
     def forget(self, place: Place, before: Limit, now: int) -> None:
-        """What had left `before` by now may have been dropped."""
+        """Drops usage that had left `before` by now."""
         self.entries[place] = [
             e._replace(is_sure=e.is_sure and (e.posted_at is None or counts(before, e.posted_at, now)))
             for e in self.entries[place]
@@ -86,7 +86,7 @@ class ReferenceLedger:
 
 
 def counts(limit: Limit, posted_until: int, now: int) -> bool:
-    """Whether what was posted until then counts now."""
+    """True if an amount posted then counts now."""
     if limit.kind == "rolling":
         return now < posted_until + limit.window_seconds * SECOND
     then, today = (local(instant // SECOND, limit.zone).date() for instant in (posted_until, now))

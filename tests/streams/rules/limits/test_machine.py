@@ -79,7 +79,7 @@ class Lives(RuleBasedStateMachine):
         self.limits: tuple[Limit, ...] = LIMITS
 
     def check(self, each: Applied, fact: LimitFact, besides: str = "") -> None:
-        """What a fact says must be what the obvious ledger says."""
+        """A fact's figures equal the reference ledger's."""
         raise NotImplementedError
 
     @rule(target=orders, who=WHO, amount=AMOUNTS)
@@ -134,7 +134,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def snapshot(self) -> None:
-        """What goes into a snapshot comes out of it."""
+        """A snapshot restores its own content."""
         again = SNAPSHOT.validate_python(SNAPSHOT.dump_python(self.ledger, mode="json"))
         assert again == self.ledger
         self.ledger = again

@@ -202,13 +202,13 @@ CONTRACTS: Final = (
 
 
 def price(asset_id: str, usd: str, observed_at: int = NOW, log_offset: int = 7) -> PriceFact:
-    """What a source said of an asset."""
+    """A source's price of an asset."""
     return PriceFact(asset_id=asset_id, usd=Decimal(usd), source="chain", observed_at=observed_at, log_offset=log_offset)
 
 
 @dataclass(frozen=True)
 class Firm:
-    """What the desk can know outside itself; each change gives another firm."""
+    """The desk's outside facts; each change gives another firm."""
 
     governance: Governance
     policy: PolicyActivated

@@ -102,7 +102,7 @@ class Specification:
     # Steps ----------------------------------------------------------------------------------------------------------
 
     def given(self, *steps: Step) -> Self:
-        """What has happened before."""
+        """Sets the history."""
         for step in steps:
             self.when(step)
         return self
@@ -179,7 +179,7 @@ class Specification:
         return found[0]
 
     def used(self, limit_id: str, scope_key: str, window_seconds: int = 86_400) -> Decimal:
-        """What counts against a limit now, in US dollars."""
+        """A limit's usage now, in US dollars."""
         window = Window("rolling", window_seconds, "")
         used = self.state.desk(DESK).ledger.used(account_key(limit_id, scope_key), window.begins(self.now))
         return Decimal(used).scaleb(-6)

@@ -324,7 +324,7 @@ def test_a_wrong_command_about_an_order_names_the_order() -> None:
 
 
 def test_content_of_any_shape_is_answered() -> None:
-    """Whatever a decoder might hand over: nothing here may crash the desk."""
+    """No content that a decoder hands over may crash the desk."""
     shapes: list[dict[str, Any]] = [{}, {"body": 3}, {"command_id": 3, "desk_id": None, "principal": []}]
     for content in shapes:
         received = Received("commands", 2, 1, b"newswap", b"?", digest_of(b"?"), None, "broken", content)

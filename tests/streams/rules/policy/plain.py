@@ -14,7 +14,7 @@ from tests.streams.rules.policy.proposals import QUORUMS
 
 
 def asked(policy: PolicyActivated, order: Order, facts: Facts) -> tuple[bool, frozenset[str], bool]:
-    """Whether it is allowed, the rules that determined it by @id, and whether some rule could not be evaluated."""
+    """Returns the decision, the @id of each rule that determined it, and True if some rule could not be evaluated."""
     scene, things = order_scene(order, facts), order_things(order)
     proposal = Proposal(order, facts, tally(facts.approvals, order.initiator, QUORUMS), policy.settings.zone)
     context = {name: tell(proposal) for name, tell in ORDER.terms.items()}

@@ -20,7 +20,7 @@ def asks(quorum: str, scope: str = 'principal, action in Action::"order", resour
 
 
 def change_asks(quorum: str, *actions: str, condition: str = "") -> str:
-    """What every policy needs: changes to the firm wait for a quorum."""
+    """The rule that every policy needs: changes to the firm wait for a quorum."""
     lifted = f'unless {{ context.quorums.contains("{quorum}") }}'
     return "".join(
         f'@id("c-{action}") @reason("Several must agree.") @requires("{quorum}") '

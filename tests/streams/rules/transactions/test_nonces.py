@@ -45,7 +45,7 @@ def answer(kind: type[Signed | SigningRefused], to: Simulated, **changes: object
 
 
 def left_by(offered: Simulated, digest: str = "11" * 32) -> Claim:
-    """What an order left claimed when it was refused."""
+    """The claim that a refused order left."""
     fees = {name: getattr(offered.transaction, name) for name in ("max_fee_per_gas", "max_priority_fee_per_gas")}
     return example(Claim).model_copy(update={"digest": digest} | fees)
 
@@ -208,7 +208,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule()
     def include(self) -> None:
-        """What was signed comes onto the chain."""
+        """Includes the signed transaction in the chain."""
         self.on_chain = FIRST_NONCE + len(self.consumed)
 
     @rule()

@@ -60,7 +60,7 @@ ORDINARY = [
 
 
 def invested(usdc: int, shares: int, *more: tuple[str, str | None, int]) -> Effects:
-    """What a wallet's dealing with the vault moves, the vault's side of it too."""
+    """The transfers between a wallet and the vault, the vault's side included."""
     sides = ((PLACES.wallet, PLACES.usdc, -usdc), (PLACES.vault, PLACES.usdc, usdc), (PLACES.wallet, PLACES.vault, shares))
     return moved(*(side for side in sides if side[2]), *more)
 

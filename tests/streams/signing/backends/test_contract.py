@@ -72,7 +72,7 @@ class Scene:
         return Task(simulated, received.digest, transaction.digest(unsigned), self.backend, self.wallet_id)
 
     def signs_for(self, task: Task, made: Made) -> Address:
-        """Whose signature it is, over the task's bytes, or over these with the signatures of a Safe's owners in them."""
+        """The signer over the task's bytes, or over these with the signatures of a Safe's owners in them."""
         return signer_of(task.digest if made.transaction is None else transaction.digest(made.transaction), made.signature)
 
     def made(self, task: Task) -> Made:

@@ -23,7 +23,7 @@ def book_of(*payloads: Payload) -> PayloadBook:
 
 
 def stuck(order: str = "o1", fee: int = 110 * GWEI, tip: int = 11 * GWEI, **changes: Any) -> Payload:
-    """What is to take the first payload's nonce."""
+    """A payload that is to take the first one's nonce."""
     fees = {"max_fee_per_gas": fee, "max_priority_fee_per_gas": tip}
     return payload(order, content="again", **({"replaces": SIGNED} | fees | changes))
 
@@ -107,7 +107,7 @@ def test_nonces_of_long_ago_are_refused_unseen() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.sampled_from("xy"))))
 def test_however_it_is_asked_a_nonce_has_one_payload(offers: list[tuple[str, int, str]]) -> None:
-    """Whoever asks before claiming, as every signer does."""
+    """Asks before each claim, as every signer does."""
     book = PayloadBook()
     for order, nonce, content in offers:
         offered = payload(order, nonce, content=content)

@@ -84,7 +84,7 @@ class Specification:
     # Steps ----------------------------------------------------------------------------------------------------------
 
     def given(self, *steps: Step) -> Self:
-        """What has happened before."""
+        """Sets the history."""
         for step in steps:
             self.when(step)
             assert self.outcome, "what is given must lead to something"
@@ -129,7 +129,7 @@ class Specification:
 
     @property
     def firm(self) -> Governance:
-        """What is in force."""
+        """The firm in force."""
         return self.partition.state.firm
 
     @property

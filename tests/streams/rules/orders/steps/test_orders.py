@@ -207,7 +207,7 @@ def test_any_person_of_the_desk_may_cancel_but_no_other_system() -> None:
 
 
 def test_the_desk_appends_of_itself_only_to_orders_that_it_has() -> None:
-    """What was handed over grows elsewhere: the desk must be given its last link before it may go on."""
+    """An order that was handed over grows elsewhere: the desk needs its last link before it may go on."""
     spec = given(FIRM, initiate("o1", transfer("40000")))
     tail = spec.processor.decider.tail
     assert tail(spec.state, spec.order_id("o1")) == spec.links[spec.order_id("o1")]

@@ -195,7 +195,7 @@ def report(outcome: str = "generated", by: str = "custodian", **changes: Any) ->
 
 
 def made(name: str = KEY, epoch: int = 0, **changes: Any) -> dict[str, Any]:
-    """What a report says of a key."""
+    """A report's facts about a key."""
     return {"address": address(name), "public_key": public_key(name), "epoch": epoch} | changes
 
 
