@@ -5,7 +5,7 @@ US dollars are strings with six decimals, instants microseconds since the Unix e
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from schemas.events.base import Refusal
 from schemas.events.facts import Facts, RuleFinding, Unmet
@@ -14,6 +14,10 @@ from schemas.keys import KeyId, KeyOperation
 from schemas.orders import Action, ApprovalSubject
 from schemas.values import CommandId, DeskId, Instant, OrderId, Record, Sha256, Usd, Uuid
 
+if TYPE_CHECKING:  # the command line starts without the rules
+    from streams.rules.orders.lifecycle import State
+
+AWAITING_APPROVAL: Final[State] = "awaiting-approval"
 PROBLEM_TYPE_PREFIX: Final = "urn:proofdesk:problem:"
 
 

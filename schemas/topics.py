@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from schemas import sessions
 from schemas.commands import Command
-from schemas.events import answers, governance, keys, lifecycle, limits, observations
+from schemas.events import answers, governance, keys, lifecycle, observations
 from schemas.events.base import OrderEvent
 from schemas.firm_commands import FirmCommand
 from schemas.values import Record
@@ -90,18 +90,9 @@ _ALL: Final = [
     Topic("request-refused", answers.RequestRefused, "partition", ("gateway",), 1),
     *_desk(
         "desk",
-        lifecycle.OrderInitiated,
-        limits.LimitReserved,
-        lifecycle.PolicyEvaluated,
-        lifecycle.ApprovalGiven,
-        lifecycle.ApprovalDeclined,
+        *get_args(lifecycle.DeskLink),
         lifecycle.ApprovalWithdrawn,
-        lifecycle.Approved,
-        lifecycle.OrderHeld,
         lifecycle.CancellationRequested,
-        limits.LimitPosted,
-        limits.LimitReleased,
-        lifecycle.OrderClosed,
         answers.CommandRejected,
         answers.OrderTried,
         answers.LimitBreached,

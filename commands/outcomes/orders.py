@@ -28,6 +28,7 @@ from schemas.events.lifecycle import (
     PolicyEvaluated,
 )
 from schemas.values import OrderId, Record
+from streams.rules.orders.lifecycle import settled
 
 ANSWER_RECORDS: Final[tuple[type[Record], ...]] = (
     OrderInitiated,
@@ -43,7 +44,6 @@ ANSWER_RECORDS: Final[tuple[type[Record], ...]] = (
 
 APPROVAL_WITHDRAWN: Final = "approval-withdrawn"
 CANCELLATION_REQUESTED: Final = "cancellation-requested"
-_STATE_OF_OUTCOME: Final = {"allowed": "approved", "needs-approval": "awaiting-approval", "refused": "rejected"}
 
 E = TypeVar("E", bound=DeskEvent)
 
@@ -108,7 +108,7 @@ def _evaluated(asked: SentCommand, order_id: OrderId, events: Sequence[DeskEvent
         order_id=event.order_id,
         desk_id=event.desk_id,
         command_id=asked.command.command_id,
-        state=_STATE_OF_OUTCOME[event.outcome],
+        state=settled(event.outcome),
         message="; ".join(f"{refusal.check}: {refusal.message}" for refusal in event.refusals),
         amount_usd=event.facts.amount_usd,
         outcome=event.outcome,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, assert_never
 
 from schemas.events.base import OrderEvent
-from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
+from schemas.events.limits import LedgerEvent, LimitPosted, LimitReleased, LimitReserved
 from schemas.orders import ReservedAmount
 from schemas.values import Instant
 
@@ -45,6 +45,8 @@ class Hold:
 
 def holds_of(event: OrderEvent) -> tuple[Hold, ...]:
     """The holds as `event` leaves them; none when it is no event of the ledger."""
+    if not isinstance(event, LedgerEvent):
+        return ()
     match event:
         case LimitReserved():
             return _holds(event, event.reserved, "reserved")
@@ -52,8 +54,8 @@ def holds_of(event: OrderEvent) -> tuple[Hold, ...]:
             return _holds(event, event.posted, "posted")
         case LimitReleased():
             return _holds(event, event.released, "released")
-        case _:
-            return ()
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def _holds(

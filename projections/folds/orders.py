@@ -1,7 +1,7 @@
-"""An order's row from its links, one after the other (mission, "The lifecycle of an order").
+"""Folds an order's links into its row, one after the other (mission, "The lifecycle of an order").
 
-`state` is the last thing that happened to the order, in the events' own words. Left out: whether a link follows the one
-before (`projections.folds.chains`) and what the order holds of its limits (`projections.folds.ledger`).
+`state` is that of `streams.rules.orders.lifecycle`. Left out: whether a link follows the one before
+(`projections.folds.chains`), and the order's reservation (`projections.folds.ledger`).
 """
 
 from __future__ import annotations
@@ -9,29 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal, assert_never
 
 from schemas.events import lifecycle
 from schemas.events.base import GENESIS_HASH, OrderEvent
+from schemas.events.lifecycle import NetworkLink, OrderLink
+from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
 from schemas.values import Instant
+from streams.rules.orders.lifecycle import State, link_of, step_of
 
-INITIATED: Final = "initiated"
-ALLOWED: Final = "allowed"
-AWAITING_APPROVAL: Final = "awaiting-approval"
-REFUSED: Final = "refused"
-APPROVED: Final = "approved"
-SIMULATED: Final = "simulated"
-FLAGGED: Final = "flagged"
-HELD: Final = "held"
-SIGNED: Final = "signed"
-SIGNING_REFUSED: Final = "signing-refused"
-BROADCAST: Final = "broadcast"
-CONFIRMED: Final = "confirmed"
-REVERTED: Final = "reverted"
+AWAITING_APPROVAL: Final[State] = "awaiting-approval"
 CHAIN_BROKEN: Final = "chain-broken"
 """The log holds links that do not follow from one another: nothing after the last good one is believed."""
 
-_STATE_OF_OUTCOME: Final = {"allowed": ALLOWED, "needs-approval": AWAITING_APPROVAL, "refused": REFUSED}
+_FIRST: Final[State] = "initiated"
 
 Json = Any
 """A value as JSON has it."""
@@ -50,7 +41,7 @@ class OrderRow:
     memo: str = ""
     parent_order_id: str | None = None
     child_order_ids: list[str] = field(default_factory=list)
-    state: str = INITIATED
+    state: State | Literal["chain-broken"] = _FIRST
     amount_usd: Decimal | None = None
     outcome: str | None = None
     requires: list[str] = field(default_factory=list)
@@ -104,44 +95,50 @@ def broken(row: OrderRow, why: str) -> OrderRow:
 
 
 def _changes(event: OrderEvent) -> dict[str, Any]:
-    match event:
+    """The columns that `event` sets; the state is the lifecycle's."""
+    link, state = link_of(event), step_of(event).state
+    return _columns(link) if state is None else {"state": state, **_columns(link)}
+
+
+def _columns(link: OrderLink) -> dict[str, Any]:
+    match link:
         case lifecycle.OrderInitiated():
-            changes = _initiated(event)
+            columns = _initiated(link)
         case lifecycle.PolicyEvaluated():
-            changes = _evaluated(event)
+            columns = _evaluated(link)
         case lifecycle.Approved():
-            changes = {"state": APPROVED, "requires": [], "unmet": []}
+            columns = {"requires": [], "unmet": []}
         case lifecycle.OrderHeld():
-            changes = {"state": HELD, "findings": _json(event.findings), "expires_at": event.expires_at}
+            columns = {"findings": _json(link.findings), "expires_at": link.expires_at}
         case lifecycle.OrderClosed():
-            changes = {"state": event.reason, "message": event.message, "child_order_ids": list(event.child_order_ids)}
-        case _:
-            changes = _on_chain(event)
-    return changes
+            columns = {"message": link.message, "child_order_ids": list(link.child_order_ids)}
+        case lifecycle.ApprovalGiven() | lifecycle.ApprovalDeclined():
+            columns = {}  # added to the approvals before (`advance`)
+        case LimitReserved() | LimitPosted() | LimitReleased():
+            columns = {}  # `projections.folds.ledger`
+        case _ as network:
+            columns = _on_network(network)
+    return columns
 
 
-def _on_chain(event: OrderEvent) -> dict[str, Any]:
-    match event:
+def _on_network(link: NetworkLink) -> dict[str, Any]:
+    match link:
         case lifecycle.Simulated():
-            changes = _simulated(event)
+            return _simulated(link)
         case lifecycle.Signed():
-            changes = _signed(event)
+            return _signed(link)
         case lifecycle.SigningRefused():
-            changes = {"state": SIGNING_REFUSED, **_numbered(event), "refusals": _json([event.refusal])}
+            return {**_numbered(link), "refusals": _json([link.refusal])}
         case lifecycle.Broadcast():
-            changes = {"state": BROADCAST, **_numbered(event), "transaction_hash": event.transaction_hash}
-        case lifecycle.Confirmed():
-            changes = {"state": CONFIRMED, **_included(event)}
-        case lifecycle.Reverted():
-            changes = {"state": REVERTED, **_included(event)}
-        case _:  # approvals are added to those before; the limit ledger's events move no order
-            changes = {}
-    return changes
+            return {**_numbered(link), "transaction_hash": link.transaction_hash}
+        case lifecycle.Confirmed() | lifecycle.Reverted():
+            return _included(link)
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def _initiated(event: lifecycle.OrderInitiated) -> dict[str, Any]:
     return {
-        "state": INITIATED,
         "wallet_id": event.order.wallet_id,
         "initiator": event.order.initiator,
         "command_id": event.command.command_id,
@@ -155,7 +152,6 @@ def _initiated(event: lifecycle.OrderInitiated) -> dict[str, Any]:
 def _evaluated(event: lifecycle.PolicyEvaluated) -> dict[str, Any]:
     subject = event.approval_subject
     return {
-        "state": _STATE_OF_OUTCOME[event.outcome],
         "outcome": event.outcome,
         "amount_usd": event.facts.amount_usd,
         "requires": list(event.requires),
@@ -182,7 +178,6 @@ def _answer(event: lifecycle.ApprovalGiven | lifecycle.ApprovalDeclined) -> dict
 
 def _simulated(event: lifecycle.Simulated) -> dict[str, Any]:
     return {
-        "state": SIMULATED if event.verdict == "passed" else FLAGGED,
         "chain_id": event.transaction.chain_id,
         "nonce": event.transaction.nonce,
         "gas_used": event.gas_used,
@@ -194,7 +189,6 @@ def _simulated(event: lifecycle.Simulated) -> dict[str, Any]:
 def _signed(event: lifecycle.Signed) -> dict[str, Any]:
     by = event.attestation
     return {
-        "state": SIGNED,
         **_numbered(event),
         "transaction_hash": event.transaction_hash,
         "attestation": None if by is None else by.model_dump(mode="json"),

@@ -9,6 +9,7 @@ from pydantic import Field
 from schemas.commands import Command, WebAuthnAssertion
 from schemas.events.base import DeskEvent, OrderEvent, Refusal
 from schemas.events.facts import ApprovalFact, Facts, PriceFact, RuleFinding, Unmet
+from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
 from schemas.keys import Attestation, KeyBackend
 from schemas.orders import ApprovalSubject, Effect, Order
 from schemas.values import (
@@ -281,3 +282,22 @@ class OrderClosed(OrderEvent):
     child_order_ids: list[OrderId] = Field(default_factory=list, json_schema_extra={"default": []})
     command: Command | None = None
     """The signed command that asked for it: a cancellation, a split. None: policy, time or the chain ended the order."""
+
+
+DeskLink = (
+    OrderInitiated
+    | LimitReserved
+    | PolicyEvaluated
+    | ApprovalGiven
+    | ApprovalDeclined
+    | Approved
+    | OrderHeld
+    | LimitPosted
+    | LimitReleased
+    | OrderClosed
+)
+"""The links of an order's chain that its desk writes."""
+NetworkLink = Simulated | Signed | SigningRefused | Broadcast | Confirmed | Reverted
+"""The links that the processes between the desk and the chain write."""
+OrderLink = DeskLink | NetworkLink
+"""Every link of an order's chain. `streams.rules.orders.lifecycle` has a row for each."""

@@ -25,3 +25,7 @@ class LimitReleased(OrderEvent):
 
     released: list[ReservedAmount]
     reason: Literal["closed", "superseded"]
+
+
+LedgerEvent = LimitReserved | LimitPosted | LimitReleased
+"""Every change of a reservation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.answers import OrderAnswer, TrialAnswer
+from commands.answers import AWAITING_APPROVAL, OrderAnswer, TrialAnswer
 from commands.cli.output import fields, print_json, refused, table, when
 from schemas.events.facts import LimitFact, Unmet
 from schemas.values import plain
@@ -37,7 +37,7 @@ def _order(answer: OrderAnswer) -> None:
             ("needs", ", ".join(answer.requires)),
             *_missing(answer.unmet),
             ("approval hash", answer.approval_hash),
-            ("until", when(answer.expires_at) if answer.state == "awaiting-approval" else ""),
+            ("until", when(answer.expires_at) if answer.state == AWAITING_APPROVAL else ""),
             ("because", answer.message),
         ]
     )

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from commands.answers import AWAITING_APPROVAL
 from commands.cli import profile
 from commands.cli.desk.answers import answered
 from commands.cli.desk.orders import OrderId
@@ -17,7 +18,6 @@ from commands.cli.output import answering, fields, print_json, stdout, table, wh
 from commands.client import ProofdeskClient, WantedApproval, wanted
 from schemas.values import plain
 
-AWAITING = "awaiting-approval"
 LISTED_ORDERS_MAX = 1_000
 
 app = typer.Typer(no_args_is_help=True)
@@ -34,9 +34,9 @@ def list_approvals(
     """Print the orders that wait for approval."""
     with answering(as_json=as_json), profile.reading(url, runtime) as client:
         if as_json:
-            print_json(list(client.read_orders(desk=desk or None, state=AWAITING, most=LISTED_ORDERS_MAX)))
+            print_json(list(client.read_orders(desk=desk or None, state=AWAITING_APPROVAL, most=LISTED_ORDERS_MAX)))
             return
-        found = client.list(desk=desk or None, state=AWAITING, most=LISTED_ORDERS_MAX)
+        found = client.list(desk=desk or None, state=AWAITING_APPROVAL, most=LISTED_ORDERS_MAX)
     table(
         ("order", "initiator", "USD", "needs", "until"),
         [(each.order_id, each.initiator, each.amount_usd, ", ".join(each.requires), when(each.expires_at)) for each in found],

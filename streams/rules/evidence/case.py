@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from schemas.events.base import OrderEvent
 from schemas.events.facts import PriceFact
 from schemas.events.governance import PolicyActivated, WalletAssigned
-from schemas.events.lifecycle import ApprovalGiven, Approved, OrderInitiated, PolicyEvaluated, Simulated
+from schemas.events.lifecycle import Approved, OrderInitiated, PolicyEvaluated, Simulated
 from schemas.events.limits import LimitReleased, LimitReserved
 from schemas.orders import Effect, Order
 from schemas.values import Instant
@@ -23,11 +23,12 @@ from streams.rules.actions.effect import effect_of
 from streams.rules.evidence.authority import Unproven
 from streams.rules.evidence.dossier import Dossier
 from streams.rules.firm.view import Governance, NotFoldedYet
+from streams.rules.orders import lifecycle
 from streams.rules.orders.judging.facts import Circumstances, Valued, value
 from streams.rules.prices.latest import SKEW_SECONDS_MAX
 
 MICROS_PER_SECOND: Final = 1_000_000
-_BETWEEN: Final = (LimitReserved, LimitReleased, PolicyEvaluated, ApprovalGiven)
+_BETWEEN: Final = lifecycle.between("order-initiated", "approved")
 """The only links that a desk writes between an order's initiation and its approval."""
 
 

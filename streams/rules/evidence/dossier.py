@@ -14,21 +14,18 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final, TypeVar, assert_never
 
 from schemas.events.base import Event, OrderEvent
 from schemas.events.lifecycle import (
     ApprovalWithdrawn,
     CancellationRequested,
-    Confirmed,
     OrderClosed,
     OrderInitiated,
     PolicyEvaluated,
-    Reverted,
-    SigningRefused,
     Simulated,
 )
-from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
+from schemas.events.limits import LedgerEvent, LimitPosted, LimitReleased, LimitReserved
 from schemas.hash_chain import ChainBroken, Link
 from schemas.partitioning import desk_partition
 from schemas.topics import ORDER_TOPICS, written_by
@@ -36,6 +33,7 @@ from schemas.values import DeskId, Instant, OrderId, Sha256
 from streams.rules.decider import Received
 from streams.rules.limits.ledger import AccountKey, Ledger, LedgerBroken, Units
 from streams.rules.limits.windows import MICROS_PER_SECOND
+from streams.rules.orders import lifecycle
 from streams.rules.orders.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX
 
 EVIDENCE_TOPICS: Final = tuple(dict.fromkeys([*(topic.name for topic in written_by("desk")), *ORDER_TOPICS]))
@@ -47,6 +45,8 @@ SPLITS_REMEMBERED_MAX: Final = 1_000
 ENDED_REMEMBERED_MICROS: Final = (COMMAND_AGE_SECONDS_MAX + COMMAND_SKEW_SECONDS_MAX) * MICROS_PER_SECOND
 """Ids of ended orders are kept until the command that began them is too old to begin them again."""
 
+_ENDS: Final = lifecycle.ends()
+_BEFORE_POSTING: Final = lifecycle.before("limit-posted")
 _OF_THE_DESK: Final = frozenset(topic.record for topic in written_by("desk"))
 
 E = TypeVar("E", bound=OrderEvent)
@@ -103,8 +103,8 @@ class _Chain:
 
     def is_out(self) -> bool:
         """Whether its transaction passed simulation, so that it is signed or may be, and has not failed for certain."""
-        passed = any(isinstance(event, Simulated) and event.verdict == "passed" for event, _ in self.links.values())
-        return passed and not self.has(SigningRefused, Reverted)
+        payloads = {lifecycle.step_of(event).payload for event, _ in self.links.values()}
+        return "out" in payloads and "back" not in payloads
 
 
 @dataclass(slots=True)
@@ -249,11 +249,11 @@ class EvidenceFold:
                 chain.splits = writer.splits.get(event.order.parent_order_id, ())
             case LimitReleased() | OrderClosed() if chain.is_out():
                 writer.broken = f"order {event.order_id} was given up while its transaction may still reach the chain"
-            case LimitPosted() if not chain.has(Confirmed):
+            case LimitPosted() if not chain.has(*_BEFORE_POSTING):
                 writer.broken = f"order {event.order_id} was posted without having been confirmed"
             case _:
                 pass
-        if isinstance(event, OrderClosed | LimitPosted) and not writer.broken:
+        if isinstance(event, _ENDS) and not writer.broken:
             del writer.chains[event.order_id]
             _remember_end(writer, event, chain)
 
@@ -296,6 +296,14 @@ def _move(writer: _Writer, event: Event, digest: Sha256) -> None:
 
 def _reckon(ledger: Ledger, event: OrderEvent, chain: _Chain) -> None:
     """The desk's ledger after `event`, kept by the desk's own rules; at an evaluation, what its limits were used for."""
+    if isinstance(event, PolicyEvaluated):
+        ledger.evaluated(event.facts.limits, event.decided_at)
+        chain.used = ledger.used_by_others(event.order_id, event.facts.limits)
+    elif isinstance(event, LedgerEvent):
+        _book(ledger, event)
+
+
+def _book(ledger: Ledger, event: LedgerEvent) -> None:
     match event:
         case LimitReserved():
             ledger.reserve(event.order_id, event.reserved)
@@ -303,14 +311,11 @@ def _reckon(ledger: Ledger, event: OrderEvent, chain: _Chain) -> None:
             ledger.release(event.order_id)
         case LimitPosted():
             ledger.post(event.order_id, event.decided_at)
-        case PolicyEvaluated():
-            ledger.evaluated(event.facts.limits, event.decided_at)
-            chain.used = ledger.used_by_others(event.order_id, event.facts.limits)
-        case _:
-            pass
+        case _ as unknown:
+            assert_never(unknown)
 
 
-def _remember_end(writer: _Writer, event: OrderClosed | LimitPosted, chain: _Chain) -> None:
+def _remember_end(writer: _Writer, event: OrderEvent, chain: _Chain) -> None:
     first = chain.links.get(1)
     if isinstance(event, OrderClosed) and event.child_order_ids and first is not None and isinstance(first[0], OrderInitiated):
         writer.splits[event.order_id] = (Split(first[0], event), *chain.splits)

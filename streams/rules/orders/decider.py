@@ -36,6 +36,9 @@ from streams.rules.orders.steps import approvals, outcomes
 from streams.rules.orders.steps import cancel_and_split as changes
 from streams.rules.refusals.orders import Refused
 
+HandedBack = Simulated | SigningRefused | Confirmed | Reverted
+"""The links of other processes after which the desk may append (`lifecycle`)."""
+
 
 class NotAnInput(Exception):
     """A record that the desk does not take: the wiring is wrong."""
@@ -70,14 +73,8 @@ class DeskDecider:
                 return _answer(state, message, record, now)
             case None:
                 return (intake.unreadable(message.received, circumstances.governance.position),)
-            case Simulated():
-                return outcomes.flagged(state, record, circumstances, now)
-            case SigningRefused():
-                return outcomes.not_signed(state, record)
-            case Confirmed():
-                return outcomes.confirmed(state, record)
-            case Reverted():
-                return outcomes.reverted(state, record)
+            case Simulated() | SigningRefused() | Confirmed() | Reverted():
+                return _take_back(state, record, circumstances, now)
             case _:
                 raise NotAnInput(f"a {type(record).__name__} on {message.received.topic}")
 
@@ -94,6 +91,21 @@ class DeskDecider:
         """The last link of an order that nobody else may append to; else None."""
         found = state.orders.get(order_id)
         return found.link if found is not None and found.with_desk else None
+
+
+def _take_back(state: DeskState, event: HandedBack, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
+    """The desk's events after a process has handed the order's chain back to it."""
+    match event:
+        case Simulated():
+            return outcomes.flagged(state, event, circumstances, now)
+        case SigningRefused():
+            return outcomes.not_signed(state, event)
+        case Confirmed():
+            return outcomes.confirmed(state, event)
+        case Reverted():
+            return outcomes.reverted(state, event)
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def _answer(state: DeskState, message: Message, command: Command, now: Instant) -> tuple[Event, ...]:

@@ -32,6 +32,7 @@ from schemas.values import Instant, OrderId
 from streams.rules.access.desk_rights import counter_shown
 from streams.rules.decider import Recorded
 from streams.rules.orders.command_ids import fingerprint, mark
+from streams.rules.orders.lifecycle import step_of
 from streams.rules.orders.state import Desk, DeskState, Given, OpenOrder
 
 
@@ -40,6 +41,7 @@ def fold(state: DeskState, recorded: Recorded) -> None:
     event = recorded.event
     if isinstance(event, OrderEvent) and (found := state.orders.get(event.order_id)) is not None:
         found.link = Link(event.sequence, recorded.digest)
+        found.stage = step_of(event).stage or found.stage
     _FOLDS[type(event)](state, event, recorded)
 
 
@@ -74,7 +76,7 @@ def _evaluated(state: DeskState, event: PolicyEvaluated, _: Recorded) -> None:
     if event.outcome == "needs-approval":
         if event.approval_hash != found.approval_hash:
             found.approvals = []
-        found.approval_hash, found.stage = event.approval_hash, "waiting"
+        found.approval_hash = event.approval_hash
         heapq.heappush(state.expiries, (event.expires_at, event.order_id))
     elif event.outcome == "allowed" and found.approvals:
         # Those that were counted can still be taken back; others were of something else, or no longer stood.
@@ -99,14 +101,12 @@ def _withdrawn(state: DeskState, event: ApprovalWithdrawn, _: Recorded) -> None:
     found.approvals = [given for given in found.approvals if given.principal != event.approver]
 
 
-def _approved(state: DeskState, event: Approved, _: Recorded) -> None:
-    state.orders[event.order_id].stage = "approved"
+def _approved(state: DeskState, _event: Approved, _: Recorded) -> None:
     _drop_spent_expiries(state)
 
 
 def _held(state: DeskState, event: OrderHeld, _: Recorded) -> None:
-    found = state.orders[event.order_id]
-    found.stage, found.expires_at = "held", event.expires_at
+    state.orders[event.order_id].expires_at = event.expires_at
     heapq.heappush(state.expiries, (event.expires_at, event.order_id))
 
 

@@ -8,21 +8,19 @@ Left out: governance and prices, which come by value with each input.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from schemas.hash_chain import Link
 from schemas.orders import Order, ReservedAmount
 from schemas.values import DeskId, Instant, OrderId, PrincipalId, Role, Sha256
 from streams.rules.limits.ledger import Ledger
 from streams.rules.orders.command_ids import Memory
+from streams.rules.orders.lifecycle import Stage, is_with_desk
 
 COMMAND_AGE_SECONDS_MAX: Final = 3_600
 """No policy can let a command be older than this: its id is remembered for much longer."""
 COMMAND_SKEW_SECONDS_MAX: Final = 30
 """How far a sender's clock may be ahead of ours."""
-
-Stage = Literal["initiated", "waiting", "approved", "held"]
-"""Initiated: being decided. Waiting: for approvals. Approved: execution and those after it have the order. Held: flagged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class OpenOrder:
     @property
     def with_desk(self) -> bool:
         """Whether only the desk may append to the order now, and it can be cancelled or split."""
-        return self.stage in ("waiting", "held")
+        return is_with_desk(self.stage)
 
 
 @dataclass(slots=True)

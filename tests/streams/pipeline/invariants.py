@@ -27,6 +27,7 @@ from schemas.events.lifecycle import (
 from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
 from schemas.hash_chain import ChainBroken, verify
 from schemas.topics import TOPICS
+from streams.rules.orders.lifecycle import STEPS, step_of
 from tests.streams.pipeline.story import Story
 from tests.streams.pipeline.world import CAPS_USD, World, read
 from tests.streams.rules.governance.firm import USDC
@@ -86,6 +87,9 @@ def _chains(world: World) -> Iterator[str]:
             verify(sorted(chain, key=lambda link: link[0].sequence))
         except ChainBroken as reason:
             yield f"order {order_id}: {reason}"
+        for before, event in pairwise(sorted((event for event, _ in chain), key=lambda event: event.sequence)):
+            if step_of(event) not in [STEPS[name] for name in step_of(before).then]:
+                yield f"order {order_id}: the lifecycle lets no {type(event).__name__} follow {type(before).__name__}"
 
 
 def _answers(story: Story) -> Iterator[str]:

@@ -15,7 +15,8 @@ from schemas.events.limits import LimitPosted, LimitReleased
 from schemas.values import TEXT_CHARACTERS_MAX, Instant
 from streams.rules.limits.windows import MICROS_PER_SECOND
 from streams.rules.orders.judging.facts import Circumstances
-from streams.rules.orders.state import DeskState, OpenOrder, Stage
+from streams.rules.orders.lifecycle import Stage
+from streams.rules.orders.state import DeskState, OpenOrder
 
 EXPIRIES_MAX: Final = 100
 """Orders closed by one look at the clock; the next look, at most a tick later, closes the next."""
