@@ -1,4 +1,4 @@
-"""The detectors as a process: `python -m streams.detectors`."""
+"""Runs the detectors: `python -m streams.detectors`. Reads the topics of every registered detector."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from infra.cluster.description import ClusterDescription, current
 from infra.kafka import clients
 from infra.telemetry import logging
 from schemas import wire
-from schemas.events.answers import LimitBreached
 from schemas.firm_commands import FirmCommand
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF
-from streams.detectors.process import BreachDetector, key_file
+from streams.detectors.process import Detection, key_file
 from streams.engine.outage import Outage
 from streams.engine.process import EXIT_RESTART, SESSION_TIMEOUT_MS, wall_clock
 from streams.engine.reading import check, received_of
 from streams.engine.references import References
 from streams.rules.access.system_signer import NotRegistered
-from streams.rules.breakers.breached_limits import PRINCIPAL
+from streams.rules.detectors import DETECTORS, PRINCIPAL
 
 BATCH_RECORDS_MAX: Final = 500
 LOOK_SECONDS: Final = 0.5
-"""The longest a look for breaches takes when there are none."""
+"""The longest a look for events takes when there are none."""
 DELIVERY_SECONDS_MAX: Final = 10
 
 log = structlog.get_logger(__name__)
@@ -67,24 +66,24 @@ def main() -> int:
         log.warning("restarting: what was not asked for will be read again", error=str(failure))
         return EXIT_RESTART
     except NotRegistered as refusal:
-        # Governance may register it at any time; until then the breach is read again at each start.
-        log.error("a limit was breached, and nobody would listen", reason=str(refusal))  # noqa: TRY400 - it is for people
+        # Governance may register the key at any time; until then the event is read again at each start.
+        log.error("a breaker was asked for, and governance does not know the key", reason=str(refusal))  # noqa: TRY400 - it is for people
         return EXIT_RESTART
 
 
 def _detect(description: ClusterDescription, stopping: Event) -> int:
     outage = Outage()
     references = References(description, PRINCIPAL, GOVERNANCE_TOPICS)
-    detector = BreachDetector(references, key_file(description), FirmCommands(description, outage).publish)
+    detection = Detection(references, key_file(description), FirmCommands(description, outage).publish)
     consumer = _consumer(description, outage)
-    consumer.subscribe([TOPIC_OF[LimitBreached].name])
-    detector.refresh()
-    _say_if_mute(detector)
+    consumer.subscribe(sorted(DETECTORS))
+    detection.refresh()
+    _warn_if_unregistered(detection)
     while not stopping.is_set() and not outage.seen:
         batch = [received_of(each) for each in consumer.consume(BATCH_RECORDS_MAX, LOOK_SECONDS) if check(each) is not None]
-        detector.refresh()
+        detection.refresh()
         if batch:
-            detector.detect(batch, wall_clock())
+            detection.detect(batch, wall_clock())
             consumer.commit(asynchronous=False)
     consumer.close()
     return EXIT_RESTART if outage.seen else 0
@@ -102,12 +101,12 @@ def _consumer(description: ClusterDescription, outage: Outage) -> Consumer:
     return clients.consumer(description, PRINCIPAL, more)
 
 
-def _say_if_mute(detector: BreachDetector) -> None:
-    """Say at the start what a breach would find missing, while nobody needs it yet."""
+def _warn_if_unregistered(detection: Detection) -> None:
+    """Log at the start that governance does not know the key, before an event needs it."""
     try:
-        detector.voice()
+        detection.signer()
     except NotRegistered as refusal:
-        log.warning("no breach will trip a breaker", reason=str(refusal))
+        log.warning("no detector can trip a breaker", reason=str(refusal))
     else:
         log.info("ready")
 

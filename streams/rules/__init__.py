@@ -15,5 +15,6 @@ process, the gateway, the projections and the compliance verifier apply these sa
     orders/         a desk's decider: an order from intake to its end
     transactions/   from an approved order to exact bytes, broadcast and confirmation
     governance/     how the firm is founded and changed
+    detectors/      which breaker an event asks for
     evidence/       whether the log itself proves that a transaction may be signed
 """

@@ -34,7 +34,7 @@ from streams.cosigning.installation import CosignerFolder
 from streams.custody.custodian import key_file as custodian_key_file
 from streams.detectors.process import key_file as detectors_key_file
 from streams.judging.installation import CAPS_FILE, own_folder
-from streams.rules.breakers.breached_limits import PRINCIPAL as DETECTORS
+from streams.rules.detectors import PRINCIPAL as DETECTORS
 from streams.rules.evidence.memory.velocity import VelocityCaps
 from streams.rules.governance import genesis
 from streams.rules.governance.changes.keys.reports import CUSTODIAN

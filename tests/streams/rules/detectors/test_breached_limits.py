@@ -18,10 +18,10 @@ from schemas.firm import BreakerState
 from schemas.firm_commands import FirmCommand, TripBreaker
 from schemas.hash_chain import digest_of
 from schemas.topics import TOPIC_OF
-from streams.detectors.process import BreachDetector
+from streams.detectors.process import Detection
 from streams.rules.access.system_signer import NotRegistered
-from streams.rules.breakers.breached_limits import command_id
 from streams.rules.decider import Received
+from streams.rules.detectors import DETECTORS, command_id
 from streams.rules.refusals import governance as refusals
 from streams.rules.refusals.base import IdempotencyConflict
 from tests.streams.rules.governance import firm
@@ -36,6 +36,8 @@ from tests.streams.rules.governance.changes.specification import (
     trip,
 )
 from tests.streams.rules.orders.firm import MachineKey
+
+(BREACHED,) = DETECTORS[TOPIC_OF[LimitBreached].name]
 
 
 def breach(position: int, subject: str = "newswap", state: BreakerState = "reducing") -> Received:
@@ -65,7 +67,7 @@ class Scene:
     read: int = 0
 
     def __post_init__(self) -> None:
-        self.detector = BreachDetector(self, self.key_file, self.published.append)
+        self.detector = Detection(self, self.key_file, self.published.append)
 
     def poll(self) -> list[Received]:
         said = self.spec.log[self.read :]
@@ -106,7 +108,7 @@ def test_a_breach_trips_the_breaker_that_it_names(scene: Scene) -> None:
 def test_the_same_breach_always_asks_under_the_same_id_and_another_under_another(scene: Scene) -> None:
     (first,), (again,), (other,) = scene.detect(breach(1)), scene.detect(breach(1)), scene.detect(breach(2))
     assert first == again
-    assert first.command_id == command_id(breach(1).digest) != other.command_id
+    assert first.command_id == command_id(BREACHED, breach(1).digest) != other.command_id
 
 
 def test_a_command_that_comes_again_dies_at_governance(scene: Scene) -> None:
@@ -165,7 +167,7 @@ def test_a_key_that_was_revoked_asks_for_nothing(scene: Scene) -> None:
         scene.detect(breach(1))
 
 
-def test_what_it_asks_for_is_said_with_the_limit(scene: Scene) -> None:
+def test_what_it_asks_for_is_logged_with_the_detector(scene: Scene) -> None:
     with capture_logs() as lines:
         scene.detect(breach(1))
-    assert [(line["event"], line["limit"]) for line in lines] == [("breaker asked for", "day")]
+    assert [(line["event"], line["detector"]) for line in lines] == [("breaker asked for", "limit-breached")]
