@@ -1,13 +1,13 @@
-"""What can go wrong with a token, as one tree. Every message ends with what a person can do about it.
+"""Defines the errors of a token as one tree. Each message says what happened, then what to do.
 
-Anything PKCS#11 reports beyond these is wrapped as TokenFailed; the process is expected to exit and be restarted.
+TokenFailed wraps every other error of PKCS#11; the process then exits and is restarted.
 """
 
 from pathlib import Path
 
 
 class TokenError(Exception):
-    """The token did not do what was asked of it."""
+    """The token did not carry out a request."""
 
 
 class ModuleMissing(TokenError):
@@ -24,15 +24,15 @@ class TokenBusy(TokenError):
     """The process already has a PKCS#11 token open."""
 
     def __init__(self) -> None:
-        """Nothing to add: there is one session to a process."""
-        super().__init__("this process already has a token open; close it first, or share that one: its lock makes it safe")
+        """Take no details: a process has one session."""
+        super().__init__("this process already has a token open; close it first, or share it: it has a lock")
 
 
 class TokenClosed(TokenError):
     """The token was closed before."""
 
     def __init__(self) -> None:
-        """Nothing to add."""
+        """Take no details."""
         super().__init__("the token is closed; open it again")
 
 
@@ -40,7 +40,7 @@ class TokenMissing(TokenError):
     """No token carries the label."""
 
     def __init__(self, label: str, module: Path) -> None:
-        """Name the label that was looked for and the module that was asked."""
+        """Name the label and the PKCS#11 module."""
         super().__init__(f"no token labelled {label!r} in {module}; initialise it, or check SOFTHSM2_CONF and the label")
 
 
@@ -56,12 +56,12 @@ class KeyUnknown(TokenError):
     """There is no such key."""
 
     def __init__(self, key_id: str, place: str = "the token") -> None:
-        """Name the key, and where it was looked for."""
+        """Name the key and the place that lacks it."""
         super().__init__(f"{place} has no key {key_id!r}; generate it, or check the wallet's key id")
 
 
 class KeyExists(TokenError):
-    """A key of this id is there already, and is never replaced."""
+    """A key of this id exists already and is never replaced."""
 
     def __init__(self, key_id: str, place: str = "the token") -> None:
         """Name the key, and where it is."""
@@ -69,7 +69,7 @@ class KeyExists(TokenError):
 
 
 class KeyUnfit(TokenError):
-    """The key could have been copied, or is not the only one of its id, so nothing is signed with it."""
+    """The key may not be used: it could have been copied, or its id is not unique."""
 
     def __init__(self, key_id: str, problem: str) -> None:
         """Name the key and the property that it lacks."""
@@ -85,7 +85,7 @@ class KeyIdInvalid(TokenError):
 
 
 class DigestLength(TokenError):
-    """What was given to sign is not a 32-byte digest; tokens sign a truncation of it without a word."""
+    """The input is not a 32-byte digest; tokens sign a truncation of longer input without an error."""
 
     def __init__(self, length: int) -> None:
         """Give the length in bytes."""
@@ -93,19 +93,22 @@ class DigestLength(TokenError):
 
 
 class TokenFull(TokenError):
-    """The token has no room for another key. What it had begun to store is gone again."""
+    """The token has no room for another key. The partly stored key was removed."""
 
     def __init__(self, key_id: str) -> None:
-        """Name the key that was to be made."""
+        """Name the key that could not be made."""
         super().__init__(f"the token has no room for key {key_id!r}; destroy keys that are no longer used, or add a token")
 
 
 class SealBroken(TokenError):
-    """Sealed bytes do not open."""
+    """Sealed bytes cannot be opened with this key in this context."""
 
     def __init__(self, key_id: str) -> None:
         """Name the key."""
-        super().__init__(f"sealing key {key_id!r} did not seal these bytes for this place, or they were changed; restore them")
+        super().__init__(
+            f"sealing key {key_id!r} cannot open these bytes: another key or place sealed them, or they changed; "
+            "restore them from a back-up"
+        )
 
 
 class SignatureInvalid(TokenError):
@@ -113,7 +116,7 @@ class SignatureInvalid(TokenError):
 
     def __init__(self, key_id: str) -> None:
         """Name the key."""
-        super().__init__(f"the token returned a wrong signature for key {key_id!r}; take it out of service")
+        super().__init__(f"the token returned a wrong signature for key {key_id!r}; take the token out of service")
 
 
 class TokenFailed(TokenError):

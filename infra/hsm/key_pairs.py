@@ -1,8 +1,8 @@
-"""Signing keys as a token holds them: how they are made, and what is asked of one before it signs.
+"""Makes signing keys in a token and checks a key's attributes before it signs.
 
-Decides that a key pair is SENSITIVE, neither EXTRACTABLE nor MODIFIABLE, that an id names one pair for ever, and that a key
-which could have been copied, or which is not on secp256k1, is none. Source: PKCS#11 3.0. Leaves out the session's lock and what
-is signed (`infra.hsm.token`).
+A key pair is SENSITIVE, neither EXTRACTABLE nor MODIFIABLE; an id names one pair for ever; a key that could have been copied
+or is not on secp256k1 is refused. Source: PKCS#11 3.0. Leaves out the session's lock and the content to sign
+(`infra.hsm.token`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEY_ID_BYTES_MAX: Final = 64
 # DER: an OCTET STRING of 65 bytes, which PKCS#11 3.0 (6.3.3) puts around the point.
 POINT_PREFIX: Final = b"\x04\x41"
 
-# What a key must say of itself before it is used. LOCAL, ALWAYS_ and NEVER_ are set by the token alone, so an imported
+# The attributes that a key must have before it is used. Only the token sets LOCAL, ALWAYS_ and NEVER_, so an imported
 # key, or one whose protection was added later, cannot claim them.
 PROTECTION: Final = {
     Attribute.SENSITIVE: True,
@@ -37,7 +37,7 @@ PROTECTED: Final = {
     Attribute.EXTRACTABLE: False,
     Attribute.MODIFIABLE: False,
 }
-"""What is asked for when a secret is made."""
+"""The attributes of every new secret key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ class KeyPair:
 
 
 def key_name(key_id: str) -> bytes:
-    """Return how the token names a key. Raises KeyIdInvalid."""
+    """Return the token's name of a key. Raises KeyIdInvalid."""
     if not (0 < len(key_id) <= KEY_ID_BYTES_MAX and key_id.isascii() and key_id.isprintable()):
         raise KeyIdInvalid(key_id, KEY_ID_BYTES_MAX)
     return key_id.encode("ascii")
 
 
 def generate(session: Session, key_id: str) -> None:
-    """Make a pair in the token; whether it is kept there is for the caller to see."""
+    """Make a pair in the token; the caller checks that the token kept it."""
     parameters = session.create_domain_parameters(
         KeyType.EC, {Attribute.EC_PARAMS: encode_named_curve_parameters(CURVE)}, local=True
     )
@@ -95,7 +95,7 @@ def find(session: Session, key_id: str) -> KeyPair:
 
 
 def point_of(key_id: str, public: PublicKey) -> bytes:
-    """Return the uncompressed point. Raises KeyUnfit when it is not one on secp256k1."""
+    """Return the uncompressed point. Raises KeyUnfit when it is not on secp256k1."""
     if bytes(public[Attribute.EC_PARAMS]) != encode_named_curve_parameters(CURVE):
         raise KeyUnfit(key_id, f"is not on {CURVE}")
     encoded = bytes(public[Attribute.EC_POINT])

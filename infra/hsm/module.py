@@ -1,8 +1,8 @@
-"""The PKCS#11 library, loaded for one user at a time.
+"""Loads the PKCS#11 library for one caller at a time.
 
-Decides who may use the library in this process. A PKCS#11 library is process-global: C_Initialize and C_Finalize
-(PKCS#11 3.0, section 5.4) act on everybody's sessions, SoftHSM reads SOFTHSM2_CONF at C_Initialize only, and threads
-with sessions of their own crash it. So there is one occupant, who starts from a fresh C_Initialize.
+A PKCS#11 library is process-global: C_Initialize and C_Finalize (PKCS#11 3.0, section 5.4) act on all sessions, SoftHSM
+reads SOFTHSM2_CONF at C_Initialize only, and threads with sessions of their own crash it. So one caller at a time holds
+the library and starts from a fresh C_Initialize.
 """
 
 import os
@@ -29,13 +29,13 @@ _occupied = threading.Lock()
 def loaded(module: Path, config_file: Path | None) -> Iterator["Library"]:
     """Give the initialised library at `module`, and finalise it afterwards.
 
-    Raises TokenBusy when this process has it already, ModuleMissing when it cannot be loaded, TokenFailed when it does
-    not start.
+    Raises TokenBusy when this process has loaded it already, ModuleMissing when it cannot be loaded, TokenFailed when it
+    does not start.
     """
     if not _occupied.acquire(blocking=False):
         raise TokenBusy
     try:
-        # For as long as it is in use: whoever has to start it anew (C_Initialize) means the same token.
+        # Stays set while the library is in use: a second C_Initialize must find the same token.
         with _configured(config_file):
             library = _initialised(module, config_file)
             try:
@@ -51,11 +51,11 @@ def _initialised(module: Path, config_file: Path | None) -> "Library":
     if not module.is_file():
         raise ModuleMissing(module, "no such file")
     if config_file is not None and not config_file.is_file():
-        raise ModuleMissing(module, f"its settings {config_file} are not there")
+        raise ModuleMissing(module, f"its settings file {config_file} is missing")
     try:
         return pkcs11.lib(str(module))
     except (RuntimeError, OSError) as failure:
-        # What a loaded library reports has a class of its own; the bare one is the loader's.
+        # Errors of a loaded library have classes of their own; the loader raises the base class.
         if isinstance(failure, PKCS11Error) and type(failure) is not PKCS11Error:
             raise TokenFailed("starting its module", failure) from failure
         raise ModuleMissing(module, str(failure) or type(failure).__name__) from failure

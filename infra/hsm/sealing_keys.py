@@ -1,8 +1,8 @@
-"""AES-256 keys that seal what lies outside the token, and never leave it (GCM: SP 800-38D, PKCS#11 3.0 section 6.10.3).
+"""Seals bytes under AES-256 keys that never leave the token (GCM: SP 800-38D, PKCS#11 3.0 section 6.10.3).
 
-Decides that a sealing key is as protected as a signing key, and does nothing else; that each seal has a random nonce; and that
-bytes which do not open are told apart from a token that fails: SoftHSM reports both as CKR_GENERAL_ERROR.
-Key wrapping (CKM_AES_KEY_WRAP_PAD) is left out: SoftHSM pads it wrongly.
+A sealing key is as protected as a signing key and does nothing else. Each seal has a random nonce. Bytes that cannot be
+opened are told apart from a token that fails, although SoftHSM reports both as CKR_GENERAL_ERROR.
+Leaves out key wrapping (CKM_AES_KEY_WRAP_PAD): SoftHSM pads it wrongly.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SealingKey:
 
 
 def generate(session: Session, key_id: str) -> None:
-    """Make a key in the token; whether it is kept there is for the caller to see."""
+    """Make a key in the token; the caller checks that the token kept it."""
     session.generate_key(
         KeyType.AES,
         KEY_BITS,
@@ -71,7 +71,7 @@ def seal(session: Session, key: SealingKey, plain: bytes, context: bytes) -> byt
 
 
 def unseal(session: Session, key: SealingKey, key_id: str, sealed: bytes, context: bytes) -> bytes:
-    """Return what was sealed. Raises SealBroken; PKCS11Error when the token can open nothing at all."""
+    """Return the sealed bytes' content. Raises SealBroken; PKCS11Error when the token can open nothing at all."""
     head = len(VERSION) + NONCE_BYTES
     if not sealed.startswith(VERSION) or len(sealed) < head + TAG_BYTES:
         raise SealBroken(key_id)
@@ -89,5 +89,5 @@ def _opened(key: SealingKey, sealed: bytes, context: bytes) -> bytes:
 
 
 def _whole(said: bytes | Iterator[bytes]) -> bytes:
-    """What the library gives for bytes is bytes; it gives pieces for pieces."""
+    """Return the library's answer as bytes; its type also allows an iterator of pieces."""
     return said if isinstance(said, bytes) else b"".join(said)

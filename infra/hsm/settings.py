@@ -1,4 +1,4 @@
-"""Where a token is and how to get into it: four values, none of them secret."""
+"""Names a token, its PKCS#11 module and its PIN file: four values, none of them secret."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""A SoftHSM2 token for one local cluster: made once, found again ever after.
+"""Makes the SoftHSM2 token of a local cluster once and finds it again later.
 
-Decides where it lies (`<cluster>/hsm/`, mode 0700), its label and its PINs. The PINs are random, live in files of mode
-0600 and reach the token through C_InitToken and C_InitPIN (PKCS#11 3.0, sections 5.5 and 5.6) inside this process:
+Sets its place (`<cluster>/hsm/`, mode 0700), its label and its PINs. The PINs are random, live in files of mode 0600 and
+reach the token through C_InitToken and C_InitPIN (PKCS#11 3.0, sections 5.5 and 5.6) inside this process:
 `softhsm2-util` takes them as arguments, which every user of the machine can read.
 Leaves out real HSMs, whose tokens are initialised in a ceremony and not by a program.
 """
@@ -53,7 +53,7 @@ def find_module() -> Path:
 
 
 def initialise(folder: Path) -> TokenSettings:
-    """Make the token of the cluster in `folder`, or find the one that is there; by many callers at once, too.
+    """Make the token of the cluster in `folder`, or find the existing one. Safe for concurrent callers.
 
     Raises ModuleMissing, TokenBusy, TokenFailed, or PrivateFileRefused when a PIN file was tampered with.
     """
@@ -92,7 +92,7 @@ def _initialise_token(library: "Library", settings: TokenSettings, officer_pin: 
     if token is None:
         _call_init_token(settings, _free_slot(library), officer_pin)
         token = library.get_token(token_label=settings.label)
-    # A crash between the two calls leaves a token without a user PIN, and so without keys: go on from there.
+    # A crash between the two calls leaves a token without a user PIN, and so without keys: continue from there.
     if TokenFlag.USER_PIN_INITIALIZED not in token.flags:
         with token.open(rw=True, so_pin=officer_pin) as session:
             session.init_pin(user_pin)
@@ -108,7 +108,7 @@ def _free_slot(library: "Library") -> int:
 
 
 def _call_init_token(settings: TokenSettings, slot_id: int, officer_pin: str) -> None:
-    """C_InitToken, which python-pkcs11 does not offer, on the library that it has loaded and initialised."""
+    """Call C_InitToken, which python-pkcs11 lacks, on the library that it has loaded and initialised."""
     function = ctypes.CDLL(str(settings.module)).C_InitToken
     function.argtypes = (ctypes.c_ulong, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
     function.restype = ctypes.c_ulong

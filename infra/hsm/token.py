@@ -1,11 +1,11 @@
-"""Signing and sealing with keys that are made in a PKCS#11 token and never leave it.
+"""Signs and seals with keys that are made in a PKCS#11 token and never leave it.
 
-Decides that a key counts as made only when a library that starts anew finds it on the token and it works: SoftHSM reports
-success for a key that its disk had no room for. That only 32-byte digests are signed, only by a key that never could have been
-copied (`infra.hsm.key_pairs`), and that no signature leaves before it recovers to the key's own public half. That a key is
-destroyed when the token has nothing of its id any more. Sources: PKCS#11 3.0; EIP-2 for low s.
-There is one session behind one lock: threads with sessions of their own crash SoftHSM under python-pkcs11.
-Leaves out what a digest means, and who may ask: that is decided before a token is reached.
+A key counts as made only when a restarted library finds it on the token and it works: SoftHSM reports success for a key
+that its disk had no room for. Only 32-byte digests are signed, only by a key that never could have been copied
+(`infra.hsm.key_pairs`), and each signature must recover to the key's own public half before it is returned. A key counts as
+destroyed when the token holds nothing under its id. Sources: PKCS#11 3.0; EIP-2 for low s.
+One lock guards one session: threads with sessions of their own crash SoftHSM under python-pkcs11.
+Leaves out the digest's meaning and the caller's rights: the signer decides both first.
 """
 
 import hashlib
@@ -58,9 +58,9 @@ OPEN_ATTEMPTS_MAX: Final = 12
 OPEN_WAIT_S_MAX: Final = 0.5
 OPEN_WAIT_S_MIN: Final = 0.02
 LOST_RACES: Final = (NoSuchToken, GeneralError, UserPinNotInitialized)
-"""What SoftHSM reports when it reads the token's file while another process, logging in, writes it."""
+"""SoftHSM reports these when it reads the token's file while another process, logging in, writes it."""
 PROBE_DIGEST: Final = hashlib.sha256(b"proofdesk/probe/v1").digest()
-"""Signed once by each new key, to see that it works; it is no transaction's digest."""
+"""Each new key signs it once as a test; it is no transaction's digest."""
 
 
 class Token:
@@ -70,7 +70,7 @@ class Token:
     """
 
     def __init__(self, open_session: Callable[[], Session], reset: Callable[[], None], resources: ExitStack) -> None:
-        """Take over a library and what must be released with it; `Token.open` is the way to get one."""
+        """Take over a library and the resources to release with it. Callers use `Token.open`."""
         self._open_session = open_session
         self._reset = reset
         self._resources = resources
@@ -105,7 +105,7 @@ class Token:
             self._closed = True
             self._forget()
             with self._resources, suppress(PKCS11Error):
-                # One that could not be opened anew is closed already; finalising the library ends whatever is left.
+                # The session may be closed already; finalising the library ends any other.
                 self._session.close()
 
     def __enter__(self) -> Self:
@@ -130,9 +130,9 @@ class Token:
             self._make(key_id, sealing_keys.generate, self._probe_sealing)
 
     def destroy_key(self, key_id: str) -> str:
-        """Destroy a key and everything else of its id; return the SHA-256 of its public half, of its id if it has none.
+        """Destroy all objects of a key's id; return the SHA-256 of its public half, or of its id if it has none.
 
-        A destruction that was cut short is finished by another call, with the same result. Raises KeyUnknown or TokenFailed.
+        A second call finishes an interrupted destruction with the same result. Raises KeyUnknown or TokenFailed.
         """
         name = key_name(key_id)
         with self._held(f"destroying key {key_id!r}"):
@@ -141,7 +141,7 @@ class Token:
             if not found:
                 raise KeyUnknown(key_id)
             points = [key_pairs.point_of(key_id, key) for key in found if isinstance(key, PublicKey)]
-            # The public half goes last: as long as it is there, what was destroyed can be said.
+            # The public half goes last: while it exists, the result can be computed again.
             for key in sorted(found, key=lambda each: isinstance(each, PublicKey)):
                 key.destroy()
             if any(self._session.get_objects({Attribute.ID: name})):
@@ -149,9 +149,9 @@ class Token:
             return hashlib.sha256(b"".join(points) or name).hexdigest()
 
     def discard_key(self, key_id: str) -> None:
-        """Remove what a generation that was cut short has left of a key, if anything. Raises KeyIdInvalid or TokenFailed."""
+        """Remove the remains of an interrupted key generation, if any. Raises KeyIdInvalid or TokenFailed."""
         name = key_name(key_id)
-        with self._held(f"discarding what is left of key {key_id!r}"):
+        with self._held(f"discarding the remains of key {key_id!r}"):
             self._remove(name)
 
     def key_ids(self) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ class Token:
             return key_pairs.ids(self._session)
 
     def has_key(self, key_id: str) -> bool:
-        """Whether anything in the token has this id. Raises KeyIdInvalid or TokenFailed."""
+        """Return True if any object in the token has this id. Raises KeyIdInvalid or TokenFailed."""
         with self._held(f"looking for key {key_id!r}"):
             return any(self._session.get_objects({Attribute.ID: key_name(key_id)}))
 
@@ -182,7 +182,7 @@ class Token:
             try:
                 raw = key_pairs.sign(pair, digest)
             except (KeyHandleInvalid, ObjectHandleInvalid):
-                # Another process has destroyed it since it was found: then it is unknown now, and no fault of the token's.
+                # Another process destroyed the key after it was found: report it as unknown, not as a failed token.
                 self._forget()
                 pair = self._pair(key_id)
                 raw = key_pairs.sign(pair, digest)
@@ -194,15 +194,15 @@ class Token:
             return sealing_keys.seal(self._session, self._sealing_key(key_id), plain, context)
 
     def unseal(self, key_id: str, sealed: bytes, context: bytes) -> bytes:
-        """Return what was sealed in this `context`. Raises SealBroken, KeyUnknown, KeyUnfit or TokenFailed."""
-        with self._held(f"opening what key {key_id!r} sealed"):
+        """Open bytes that were sealed in this `context`. Raises SealBroken, KeyUnknown, KeyUnfit or TokenFailed."""
+        with self._held(f"opening bytes sealed by key {key_id!r}"):
             return sealing_keys.unseal(self._session, self._sealing_key(key_id), key_id, sealed, context)
 
     @contextmanager
     def _held(self, doing: str) -> Iterator[None]:
-        """Hold the session, and turn what PKCS#11 reports meanwhile into TokenFailed."""
+        """Hold the session; wrap PKCS#11 errors in TokenFailed."""
         with self._lock:
-            # The library hands out the numbers of closed sessions again: this one's may be somebody else's by now.
+            # The library reuses the numbers of closed sessions: this number may belong to another session by now.
             if self._closed:
                 raise TokenClosed
             try:
@@ -211,7 +211,7 @@ class Token:
                 raise TokenFailed(doing, failure) from failure
 
     def _make(self, key_id: str, generate: Callable[[Session, str], None], probe: Callable[[str], None]) -> None:
-        """Make a key and see that it is kept; leave nothing behind when it is not."""
+        """Make a key and check that the token kept it; remove its remains when it did not."""
         name = key_name(key_id)
         if any(self._session.get_objects({Attribute.ID: name})):
             raise KeyExists(key_id)
@@ -229,7 +229,7 @@ class Token:
             leftover.destroy()
 
     def _start_anew(self) -> None:
-        """Finalise and initialise the library, so that it knows only what the token really holds."""
+        """Finalise and initialise the library, so that it reads the token's contents again."""
         self._forget()
         self._reset()
         self._session = self._open_session()
@@ -272,7 +272,7 @@ def _logged_in(library: "Library", settings: TokenSettings, pin: str) -> Session
         return attempts(lambda: library.get_token(token_label=settings.label).open(rw=True, user_pin=pin))
     except NoSuchToken:
         raise TokenMissing(settings.label, settings.module) from None
-    # A PIN that is wrong now is wrong later, and each try brings a real token nearer to its lock: one attempt only.
+    # One attempt only: each wrong PIN brings a real token nearer to its lock.
     except (PinIncorrect, PinLenRange, PinLocked):
         raise WrongPin(settings.label, settings.pin_file) from None
     except PKCS11Error as failure:

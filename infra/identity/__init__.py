@@ -1,1 +1,1 @@
-"""Who somebody is: WebAuthn assertions, Ed25519 signatures and the private files that hold keys."""
+"""Holds identities: a software authenticator, Ed25519 key files, private files and the pinned root key."""

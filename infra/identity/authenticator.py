@@ -1,9 +1,9 @@
 """A FIDO2 authenticator in software, for development, the demo and the command line.
 
-Decides nothing about trust: it makes what a hardware key and a browser would make together (Web Authentication Level 3,
-sections 6.3.2 and 6.3.3, ES256, attestation "none"), so that everything behind it verifies real bytes. Credential and
-signature counter are one JSON file of mode 0600; the counter reaches the disk before an assertion leaves.
-Leaves out what makes a hardware key one: the private key is in the file, and whoever reads the file is the user.
+Makes the same bytes as a hardware key and a browser together (Web Authentication Level 3, sections 6.3.2 and 6.3.3, ES256,
+attestation "none"), so that all code behind it verifies real bytes. Credential and signature counter are one JSON file of
+mode 0600; the counter reaches the disk before an assertion leaves.
+Leaves out a hardware key's protection: the private key is in the file, and any reader of the file can sign as the user.
 """
 
 import fcntl
@@ -40,7 +40,7 @@ COUNTER_MAX: Final = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What a relying party keeps of a new credential, and what it verifies first. Texts are base64url."""
+    """A new credential, and the bytes that a relying party verifies before it keeps it. Texts are base64url."""
 
     credential_id: str
     public_key: bytes
@@ -92,17 +92,17 @@ class SoftwareAuthenticator:
 
     @property
     def user(self) -> str:
-        """Whose credential it is."""
+        """Return the credential's user."""
         return self._identity.user
 
     @property
     def credential_id(self) -> str:
-        """Its id, base64url."""
+        """Return the credential's id, base64url."""
         return self._identity.credential_id
 
     @property
     def public_key(self) -> bytes:
-        """Its public key as COSE bytes."""
+        """Return the public key as COSE bytes."""
         return cose.encode_es256(self._identity.signing_key().public_key())
 
     def register(self, challenge: bytes) -> Registration:
@@ -121,7 +121,7 @@ class SoftwareAuthenticator:
         )
 
     def get(self, challenge: bytes) -> Assertion:
-        """Agree to `challenge`. The next counter is on disk before this returns, so none is ever shown twice."""
+        """Sign `challenge`. The next counter is on disk before this returns, so no counter is used twice."""
         counter = self._next_counter()
         client_data = self._client_data(ASSERTION_TYPE, challenge)
         authenticator_data = self._authenticator_data(FLAG_USER_PRESENT | FLAG_USER_VERIFIED, counter)
@@ -169,7 +169,7 @@ def _read(path: Path) -> _Credential:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: the credential's own file is replaced at each use, and a lock would go with it."""
+    """Lock the folder, not the file: each use replaces the file, and a lock on it would be lost."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
 """Ed25519 signing keys in PEM files of mode 0600 (PKCS #8, RFC 8410).
 
-Decides that a key is loaded only from a file nobody else can read, and never written over another one.
-Leaves out passphrases: the file's mode, and the machine's disk encryption, protect it.
+Loads a key only from a file that no other user can read; never overwrites a key.
+Leaves out passphrases: the file's mode and the machine's disk encryption protect it.
 """
 
 from pathlib import Path
@@ -31,7 +31,7 @@ def load(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(content, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        # The cause stays out of the traceback: it could quote what the file holds.
+        # The cause stays out of the traceback: it could quote the file.
         raise PrivateFileRefused(path, "holds no unencrypted PEM private key", "generate one for this system") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise PrivateFileRefused(path, "holds a key that is not Ed25519", "generate one for this system")

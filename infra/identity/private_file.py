@@ -1,8 +1,8 @@
-"""Files that only their owner may read: keys, PINs, credentials.
+"""Reads and writes files that only their owner may read: keys, PINs, credentials.
 
-Decides that a secret is read only from a regular file of mode 0600 that belongs to the reading user, and that it is
-written so that no moment exists at which somebody else could read it or a crash could leave half of it.
-The rule is OpenSSH's for private keys (`ssh(1)`, FILES). Leaves out what the bytes mean, and encryption at rest.
+Reads a secret only from a regular file of mode 0600 that belongs to the reading user. Writes it so that at no moment
+another user could read it and no crash leaves half of it. The rule is OpenSSH's for private keys (`ssh(1)`, FILES).
+Leaves out the content's meaning, and encryption at rest.
 """
 
 import os
@@ -17,7 +17,7 @@ PRIVATE_FILE_BYTES_MAX: Final = 1_048_576
 
 
 class PrivateFileRefused(Exception):
-    """A file that should hold a secret cannot be trusted to; the message says what to do about it."""
+    """The file is not private or not usable; the message says what to do."""
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         """Say what is wrong with `path`, and the `remedy` a person can apply."""
@@ -64,7 +64,7 @@ def create_private(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         _create_private(draft, content)
-        # A link, unlike a rename, never replaces: two creators cannot both believe that theirs is the secret.
+        # A link, unlike a rename, never replaces: of two creators only one succeeds.
         os.link(draft, path)
     except FileExistsError:
         raise PrivateFileRefused(path, "already exists", "choose another path, or remove it by hand") from None
@@ -95,7 +95,7 @@ def _check_private(path: Path, status: os.stat_result) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable: what was created, renamed or removed in it stays so after a crash."""
+    """Make the names in `folder` durable: creations, renames and removals survive a crash."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What an installation tells governance from outside the log: which root key it has pinned, and where the genesis file is."""
+"""Reads the pinned root key and the genesis file of an installation; neither comes from the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEY_PATTERN = rf"^(0x)?[0-9a-fA-F]{{{2 * PUBLIC_KEY_BYTES}}}$"
 
 
 class InstallationSettings(BaseSettings):
-    """Read from the environment; what is not set there is the cluster's own."""
+    """Values from the environment; defaults come from the cluster's description."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
@@ -26,7 +26,7 @@ def pinned_root_key(description: ClusterDescription) -> bytes:
     """Return the 32 bytes of the pinned root key.
 
     Raises:
-        OSError, ValueError: it is set nowhere, or is no 64 hexadecimal digits.
+        OSError, ValueError: the root key is not set, or is not 64 hexadecimal digits.
     """
     text = InstallationSettings().root_key or description.root_key_file.read_text("ascii").strip()
     return bytes.fromhex(text.removeprefix("0x"))

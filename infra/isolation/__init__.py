@@ -1,1 +1,1 @@
-"""What a process gives up before it touches a key."""
+"""Confines a process before it touches a key: files, ports and system calls."""

@@ -1,9 +1,8 @@
-"""Landlock: which files, and which TCP ports, this process may reach from now on.
+"""Restricts this process with Landlock to listed files and TCP ports.
 
-The kernel's rules are those of `landlock(7)` and linux/landlock.h. Nothing is allowed but what is listed. What the
-running kernel's ABI does not know yet is left out, and the answer says so: TCP needs ABI 4 (Linux 6.7), scopes ABI 6
-(Linux 6.12).
-Leaves out everything that is no file opened by path and no TCP port: that is `syscall_filter`'s.
+The rules are those of `landlock(7)` and linux/landlock.h. Parts that the running kernel's ABI lacks are not enforced, and the
+result says so: TCP needs ABI 4 (Linux 6.7), scopes ABI 6 (Linux 6.12).
+Leaves out everything but files opened by path and TCP ports: see `syscall_filter`.
 """
 
 import ctypes
@@ -61,13 +60,13 @@ class PortAccess(IntFlag):
 
 
 class Scope(IntFlag):
-    """LANDLOCK_SCOPE_*: whom outside this process may be reached."""
+    """LANDLOCK_SCOPE_*: limits on reaching other processes."""
 
     ABSTRACT_UNIX_SOCKET = 1 << 0
     SIGNAL = 1 << 1
 
 
-# No EXECUTE anywhere: nothing is ever run, and mapping a library is reading it.
+# No EXECUTE anywhere: the process runs no program, and mapping a library needs only read access.
 READ: Final = FileAccess.READ_FILE | FileAccess.READ_DIR
 WRITE: Final = (
     READ
@@ -79,13 +78,13 @@ WRITE: Final = (
     | FileAccess.REMOVE_DIR
     | FileAccess.REFER
 )
-# What may be said of a plain file; the kernel refuses rules that say more.
+# The rights that apply to a plain file; the kernel refuses rules with more.
 ON_FILES: Final = FileAccess.READ_FILE | FileAccess.WRITE_FILE | FileAccess.TRUNCATE
 
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """What the kernel now enforces on this thread and everything that it starts."""
+    """The restrictions that the kernel enforces on this thread and everything that it starts."""
 
     abi: int
     files: bool
@@ -130,7 +129,7 @@ def restrict(read: Iterable[Path], write: Iterable[Path], connect_ports: Iterabl
 
 
 def forbid_new_privileges() -> None:
-    """Give up set-uid and file capabilities for good, which both Landlock and seccomp ask of the unprivileged."""
+    """Give up set-uid and file capabilities for good; Landlock and seccomp require it of unprivileged processes."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "PR_SET_NO_NEW_PRIVS")
 
@@ -147,7 +146,7 @@ def _handled(version: int) -> FileAccess:
 def _create(version: int, handled: FileAccess) -> int:
     ports = PortAccess.BIND_TCP | PortAccess.CONNECT_TCP if version >= ABI_TCP else PortAccess(0)
     scopes = Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL if version >= ABI_SCOPES else Scope(0)
-    # An older kernel accepts the longer structure as long as what it does not know is zero.
+    # An older kernel accepts the longer structure as long as the fields it does not know are zero.
     attributes = struct.pack("=QQQ", handled, ports, scopes)
     return _syscall(SYSCALL_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
 

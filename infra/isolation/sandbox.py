@@ -1,10 +1,10 @@
-"""The sandbox that a process shuts itself into once it has imported and read what it needs, before it touches a key.
+"""Confines a process after its imports and before it touches a key.
 
-Decides what is given up: every file but the listed ones, every TCP port but the listed ones, every other socket, every
-way in, every new program, core dumps. It needs no privileges, cannot be undone, and binds all that is started later.
-Threads that run already are not bound, so the process must have none: confine first, then start Kafka and telemetry.
-Where the kernel lacks a part, that part is reported, and `demand_complete` makes it a refusal.
-Leaves out what only the outside can give: its own user, its own network, memory and CPU bounds (see the systemd unit).
+Forbids all files and TCP ports but the listed ones, all other sockets, listening, new programs and core dumps. It needs no
+privileges, cannot be undone, and binds everything that the process starts later. Running threads are not bound, so the
+process must have none: confine first, then start Kafka and telemetry.
+Reports each part that the kernel lacks; `demand_complete` refuses to go on without it.
+Leaves out a user, a network, and memory and CPU bounds of its own: the service manager sets them (see the systemd unit).
 """
 
 import ctypes
@@ -23,7 +23,7 @@ from infra.isolation import landlock, syscall_filter
 
 PR_SET_DUMPABLE: Final = 4
 PORT_MAX: Final = 65_535
-# What Python, OpenSSL and the C library open late: libraries and modules, time zones, certificates, names of hosts.
+# Python, OpenSSL and the C library open these late: libraries and modules, time zones, certificates, names of hosts.
 SYSTEM_PATHS: Final = (
     Path("/usr/lib"),
     Path("/lib"),
@@ -47,15 +47,15 @@ class ConfinementRefused(Exception):
 
 
 class ThreadsRunning(ConfinementRefused):
-    """Threads run already, and would stay free."""
+    """Threads already run and would not be confined."""
 
     def __init__(self, count: int) -> None:
-        """Give how many there are, this one included."""
-        super().__init__(f"{count} threads run already and would stay free; confine before starting any")
+        """Give the number of threads, this one included."""
+        super().__init__(f"{count} threads already run and would not be confined; confine before starting any")
 
 
 class ConfinementIncomplete(ConfinementRefused):
-    """The machine cannot enforce all of it, and the caller demanded all."""
+    """The machine cannot enforce every part, and the caller demanded all."""
 
     def __init__(self, missing: tuple[str, ...]) -> None:
         """Name the parts that are missing."""
@@ -67,7 +67,7 @@ class ConfinementIncomplete(ConfinementRefused):
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """What is enforced on this process from now on."""
+    """The parts that are enforced on this process."""
 
     landlock_abi: int
     files: bool
@@ -77,18 +77,18 @@ class Confinement:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The parts that are not enforced. Scopes are not among them: the system-call filter covers their sockets."""
+        """Return the parts that are not enforced. Scopes are not counted: the system-call filter covers their sockets."""
         parts = {"files": self.files, "ports": self.ports, "system calls": self.syscalls}
         return tuple(name for name, enforced in parts.items() if not enforced)
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is missing."""
+        """Return True if every part is enforced."""
         return not self.missing
 
 
 def runtime_paths() -> tuple[Path, ...]:
-    """Return what the interpreter and its libraries may still read after their imports; only paths that exist."""
+    """Return the existing paths that the interpreter and its libraries may read after their imports."""
     own = (Path(sys.prefix), Path(sys.base_prefix), *(Path(path) for path in sysconfig.get_paths().values()))
     return tuple(path for path in dict.fromkeys((*own, *SYSTEM_PATHS)) if path.exists())
 
@@ -100,7 +100,7 @@ def confine(
     connect_ports: Collection[int],
     demand_complete: bool,
 ) -> Confinement:
-    """Confine this process for good, and return what is enforced.
+    """Confine this process for good and return the enforced parts.
 
     Files are allowed below `read` and `write`, outgoing TCP to `connect_ports`. With `demand_complete`, raises
     ConfinementIncomplete before anything is enforced when this machine lacks a part; otherwise logs a warning.

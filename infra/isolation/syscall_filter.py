@@ -1,13 +1,12 @@
-"""seccomp: which system calls this process gives up.
+"""Refuses system calls to this process with seccomp.
 
-Decides that nobody can get in and nothing can be started: no listening, no execution, no sockets but outgoing TCP, no
-reaching into other processes, and none of the ways around these rules: io_uring, which seccomp does not see; protocols
-and implicit connects (MPTCP, SCTP, TCP Fast Open) that Landlock's TCP rules do not cover; new namespaces, in which the
-rest could be had again. And nothing that Landlock lets pass outside the files it lists: their modes and owners cannot be
-changed, and memory is shared with nobody. Refused calls fail with EPERM. Needs libseccomp (libseccomp2 on Debian), found by
+Forbids listening, execution, sockets other than outgoing TCP, and access to other processes. Forbids the ways around these
+rules: io_uring, which seccomp does not see; protocols and implicit connects (MPTCP, SCTP, TCP Fast Open) that Landlock's TCP
+rules do not cover; new namespaces, which would give the rest back. Forbids two things that Landlock permits: changing modes
+and owners of files, and sharing memory. Refused calls fail with EPERM. Needs libseccomp (libseccomp2 on Debian), found by
 pyseccomp.
-Leaves out a list of all that is allowed: the C libraries' calls change with their versions, and a signer that dies of
-a new one in the middle of a signature is worse than a harmless call that is not refused.
+Refuses listed calls instead of allowing listed calls: the C libraries' calls change with their versions, and a signer
+that dies of a new call during a signature is worse than a harmless call that is not refused.
 """
 
 import errno
@@ -43,7 +42,7 @@ REFUSED_CALLS: Final = (
     *("userfaultfd", "keyctl", "add_key", "request_key", "open_by_handle_at", "swapon", "swapoff", "reboot"),
 )
 NEWEST_CALLS: Final = {"fchmodat2": 452, "setxattrat": 463, "open_tree_attr": 467}
-"""Numbers, alike on all architectures, of calls that a kernel may have before its libseccomp has heard of them."""
+"""Numbers of calls that a kernel may have although its libseccomp lacks them; the same on all architectures."""
 UNHEARD_OF: Final = -1
 SOCKET_TYPE_MASK: Final = 0xF
 SOCKET_TYPES: Final = range(SOCKET_TYPE_MASK + 1)
@@ -56,12 +55,12 @@ FAMILIES_ALLOWED: Final = (int(socket.AF_INET), int(socket.AF_INET6))
 
 
 def available() -> bool:
-    """Whether a filter can be loaded here."""
+    """Return True if this machine can load a filter."""
     return pyseccomp is not None
 
 
 def load() -> None:
-    """Refuse these calls to this thread and to all that it starts, for good. Raises OSError when the kernel refuses."""
+    """Refuse the calls to this thread and to all that it starts, for good. Raises OSError when the kernel refuses."""
     refuse = pyseccomp.ERRNO(errno.EPERM)
     calls = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
     for call in REFUSED_CALLS:
@@ -78,15 +77,15 @@ def load() -> None:
 
 
 def _number(call: str) -> int | None:
-    """The number of a call; None where neither this libseccomp nor we have one, and then the kernel mostly has no such call."""
+    """Return a call's number; None where neither this libseccomp nor `NEWEST_CALLS` has one."""
     number: int = pyseccomp.resolve_syscall(pyseccomp.system_arch(), call)
     return NEWEST_CALLS.get(call) if number == UNHEARD_OF else number
 
 
 def _refuse_sockets(calls: "pyseccomp.SyscallFilter", refuse: int) -> None:
-    """Refuse socket() but for TCP over IPv4 and IPv6. Of socketpair() streams stay, whose ends never reach anybody else.
+    """Refuse socket() except TCP over IPv4 and IPv6, and socketpair() except streams, whose ends reach only each other.
 
-    An end of a pair of datagram sockets sends to any other Unix socket: to a log, or to an accomplice, with open files.
+    An end of a datagram pair could send to any Unix socket, such as a log's or an accomplice's, and pass open files.
     """
     family_max = max(FAMILIES_ALLOWED)
     for family in range(family_max + 1):

@@ -1,9 +1,8 @@
-"""`python -m infra.kafka.class_archive`: keeps the classes of a broker in a form that Java maps instead of loading.
+"""`python -m infra.kafka.class_archive`: archives a broker's classes, so that Java maps them instead of loading them.
 
-Starts one broker on storage that is thrown away, stops it, and lets Java write what it had loaded (JEP 350, "Dynamic CDS
-Archives") beside the jars. A broker that finds the archive is there after 3 s instead of 4.5 and spends 2.6 s of processor time
-instead of 3.8. Java checks that archive, jars and its own version fit, and goes without the archive if they do not; so does a
-broker where this failed.
+Starts one broker on temporary storage, stops it, and lets Java write the loaded classes (JEP 350, "Dynamic CDS Archives")
+beside the jars. With the archive a broker starts in 3 s instead of 4.5 and spends 2.6 s of processor time instead of 3.8.
+Java ignores an archive that does not fit the jars or its own version. Without an archive a broker starts as before.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ STOP_SECONDS_MAX: Final = 60
 """Writing the archive takes some seconds of this."""
 POLL_SECONDS: Final = 0.1
 WARM_SECONDS: Final = 2.0
-"""How long the broker runs once it listens: what it loads last is in the archive, too."""
+"""The broker runs this long after it listens, so that the archive holds the classes that it loads last."""
 PRINCIPALS: Final = ("admin", "broker", "controller")
 
 
 def main() -> int:
-    """Make the archive; say why if it cannot be made, which keeps nothing from running."""
+    """Make the archive; print the reason when that fails. Brokers run without it."""
     try:
         make(JARS)
     except (OSError, subprocess.SubprocessError, TimeoutError) as failure:
-        sys.stdout.write(f"not made, so brokers start a second later: {failure}\n")
+        sys.stdout.write(f"not made, brokers start a second later without it: {failure}\n")
     else:
         sys.stdout.write(f"{archive_of(JARS).stat().st_size // 1_000_000} MB\n")
     return 0

@@ -1,12 +1,12 @@
-"""What a broker is told: its listeners, its quorum, its topics of its own, and how soon it takes another for dead (KRaft).
+"""Builds a broker's settings (KRaft): listeners, quorum, internal topics, session time-outs.
 
-Decides who may connect. Both listeners are on the loopback and ask for a password: clients' with SCRAM-SHA-256
-(RFC 7677, KIP-84), the controllers' with PLAIN, whose users stand in the broker's own settings, since SCRAM users live in
-the metadata that this very listener serves. Nobody is anonymous, so ANONYMOUS need not be a super user, as it must be
-with an open controller listener, over which any local program could then write metadata, access lists included.
+Both listeners are on the loopback and ask for a password. Clients use SCRAM-SHA-256 (RFC 7677, KIP-84). Controllers use
+PLAIN, whose users stand in the broker's own settings, since SCRAM users live in the metadata that this listener serves. No
+client is anonymous; with an open controller listener ANONYMOUS would have to be a super user, and any local program could
+write metadata, access lists included.
 
-Decides what survives a broker. With three, every record is on three and written once it is on two, so that any one may die;
-nothing is ever taken from a replica that lacks records. Leaves out TLS and racks.
+With three brokers every record is on three and counts as written once it is on two, so that any one broker may die; a replica
+that lacks records never becomes leader. Leaves out TLS and racks.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ MESSAGE_BYTES_MAX: Final = 16_777_216
 """Snapshots are the only large records."""
 SEGMENT_INDEX_BYTES_MAX: Final = 1_048_576
 BROKER_SESSION_MS: Final = 4_000
-"""A killed broker is let in again once its former session is over: after 7 s on an idle machine; with Kafka's 9,000, 14.
-Also how long what it led has no leader, so several brokers are given less: there, others take over."""
+"""A killed broker may rejoin once its former session is over: after 7 s on an idle machine; with Kafka's 9,000, 14 s.
+Its partitions have no leader for as long, so a cluster of several brokers, where others take over, uses less."""
 BROKER_SESSION_AMONG_OTHERS_MS: Final = 2_500
 HEARTBEAT_MS: Final = 500
 QUORUM_FETCH_MS: Final = 1_250
-"""After which controllers take their leader for dead; sessions of brokers begin anew with the next. Kafka's own: 2,000."""
+"""Controllers replace a silent leader after this; brokers' sessions begin again with the next one. Kafka's default: 2,000."""
 ELECTION_MS: Final = 500
 WORKER_SESSION_MS_MIN: Final = 3_000
-"""The shortest session a worker may ask for; Kafka's own 6,000 is made for networks."""
+"""The shortest session that a worker may request; Kafka's default of 6,000 is made for networks."""
 ABORT_LOOK_MS: Final = 500
-"""How often a broker looks for transactions whose time is over; readers behind one wait for that, too. Kafka's own: 10,000."""
+"""The interval at which a broker aborts timed-out transactions; readers wait behind them. Kafka's default: 10,000."""
 INTERNAL_PARTITIONS: Final = 8
 LOOPBACK: Final = "127.0.0.1"
 _LOGIN: Final = "org.apache.kafka.common.security"
@@ -47,17 +47,17 @@ class Seat:
 
 
 def replicas(brokers: int) -> int:
-    """On how many of so many brokers every record is."""
+    """Return the number of replicas of every record."""
     return min(brokers, REPLICAS_MAX)
 
 
 def in_sync_min(brokers: int) -> int:
-    """On how many brokers a record is before it counts as written: all but one of its replicas, so that one may die."""
+    """Return the number of replicas that must hold a record before it counts as written: all but one, so that one may die."""
     return max(replicas(brokers) - 1, 1)
 
 
 def properties(seat: Seat, seats: Sequence[Seat], folder: Path, passwords: Mapping[str, str]) -> dict[str, object]:
-    """All settings of the broker at `seat`, one of `seats`. They hold passwords."""
+    """Return all settings of the broker at `seat`, one of `seats`. They hold passwords."""
     return {
         **_quorum(seat, seats),
         **_access(passwords),

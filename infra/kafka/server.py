@@ -1,6 +1,6 @@
-"""A Kafka broker for one cluster: its storage and its command line (KRaft, KIP-500; each node is broker and controller).
+"""Prepares a Kafka broker's storage and builds its command line (KRaft, KIP-500; each node is broker and controller).
 
-What it is told stands in `infra.kafka.properties`.
+`infra.kafka.properties` builds its settings.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ HEAP_MB_MAX: Final = 640
 HEAP_AMONG_OTHERS_MB_MAX: Final = 384
 FORMAT_SECONDS_MAX: Final = 60
 QUICK_COMPILER: Final = "-XX:TieredStopAtLevel=1"
-"""Compile quickly, not best: starting takes 3.8 s of CPU instead of 6.7, and no compiler takes a core from our processes."""
+"""Compile quickly, not best: a start takes 3.8 s of CPU instead of 6.7, and no compiler takes a core from our processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The broker at `seat`, one of `seats`. `passwords` holds every principal's, `broker`'s and `controller`'s among them."""
+    """The broker at `seat`, one of `seats`. `passwords` holds those of all principals, `broker` and `controller` included."""
 
     folder: Path
     jars: Path
     seat: Seat
     seats: tuple[Seat, ...]
     cluster_id: str
-    """The same for all of them; only storage that is new takes it."""
+    """The same for all brokers of a cluster; only new storage takes it."""
     passwords: Mapping[str, str]
 
     @property
     def settings_file(self) -> Path:
-        """The broker's properties; they hold passwords."""
+        """Return the path of the broker's properties; they hold passwords."""
         return self.folder / "server.properties"
 
     def command(self) -> list[str]:
-        """The command line that serves until it is told to stop."""
+        """Return the command line of the broker."""
         heap_mb = HEAP_MB_MAX if len(self.seats) == 1 else HEAP_AMONG_OTHERS_MB_MAX
         return [
             java(),
@@ -61,7 +61,7 @@ class Broker:
         ]
 
     def supervised_command(self) -> list[str]:
-        """The command line for whoever starts it again as soon as it dies: with others about, it waits for them to notice."""
+        """Return the supervisor's command line. In a cluster of several, a restarted broker waits until others replaced it."""
         if len(self.seats) == 1:
             return self.command()
         return [sys.executable, "-m", "infra.kafka.rejoin", str(self.seat.number), str(self.folder), *self.command()]
@@ -78,7 +78,7 @@ class Broker:
         return self.folder / "log"
 
     def _format(self) -> None:
-        """Users go in through an argument file: arguments themselves are readable by everyone on the machine."""
+        """Format the storage. Users go in through an argument file: every user of the machine can read arguments."""
         arguments = ["format", "--cluster-id", self.cluster_id, "--config", str(self.settings_file)]
         for user, password in self.passwords.items():
             arguments += ["--add-scram", f"SCRAM-SHA-256=[name={user},password={password}]"]
@@ -97,18 +97,18 @@ class Broker:
 
 
 def archive_of(jars: Path) -> Path:
-    """Where `infra.kafka.class_archive` keeps the classes of these jars."""
+    """Return the path at which `infra.kafka.class_archive` keeps the classes of these jars."""
     return jars / "classes.jsa"
 
 
 def _archived(jars: Path) -> list[str]:
-    """Java's option to use the archive of classes, if there is one."""
+    """Return Java's options for the archive of classes, if there is one."""
     archive = archive_of(jars)
     return [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds*=off"] if archive.exists() else []
 
 
 def java() -> str:
-    """The Java launcher: JAVA_HOME's, else PATH's. Raises FileNotFoundError."""
+    """Return the Java launcher: JAVA_HOME's, else PATH's. Raises FileNotFoundError."""
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
     if found is None:
@@ -117,6 +117,6 @@ def java() -> str:
 
 
 def new_cluster_id() -> str:
-    """A random id as Kafka writes them; never one that begins with a dash, which its own tool takes for an option."""
+    """Return a random cluster id; never one that begins with a dash, which Kafka's own tool takes for an option."""
     identity = uuid.uuid4().bytes
     return urlsafe_b64encode(bytes([identity[0] & 0x7F]) + identity[1:]).rstrip(b"=").decode()

@@ -1,8 +1,8 @@
-"""Topics and their access lists, made on a broker exactly as `schemas.topics` says.
+"""Creates topics and their access lists on a broker from `schemas.topics`.
 
-Decides that everybody who can log in may read every topic, that only a topic's writers may write it, and that a principal
-commits offsets and opens transactions under names that begin with its own. The first is what "anyone with the log can make
-the decision again" asks for; the last keeps one component from fencing or rewinding another.
+Every principal may read every topic, so that anyone with the log can repeat a decision. Only a topic's writers may write it. A
+principal commits offsets and opens transactions only under names that begin with its own, so that no component can fence
+or rewind another.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ANY_RULE: Final = AclBindingFilter(
 _KEPT: Final = {"cleanup.policy": "delete", "retention.ms": "-1"}
 _COMPACTED: Final = {
     "cleanup.policy": "compact",
-    # Only closed segments are compacted, and a start reads the whole topic: by default the last gigabyte would stay as it is.
+    # Only closed segments are compacted, and a start reads the whole topic: by default its last gigabyte is uncompacted.
     "segment.bytes": str(16 * 2**20),
     "min.cleanable.dirty.ratio": "0.2",
 }
@@ -52,13 +52,13 @@ _LITERAL, _PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
 
 
 def create(admin: AdminClient, brokers: int = 1) -> None:
-    """Make what is missing of topics and access lists; again and again without harm.
+    """Create missing topics and access lists. Safe to repeat.
 
-    Several brokers that have just started don't all know of each other yet, and a client that asks one of those forgets the
-    rest, with whatever it was asking them: so it is asked again.
+    Retries, since brokers that have just started do not all know each other: a client that asks one of them drops the
+    others and its pending requests to them.
 
     Raises:
-        KafkaException: it is refused, or Kafka does not answer, for REQUEST_SECONDS_MAX.
+        KafkaException: Kafka refuses or does not answer for REQUEST_SECONDS_MAX.
     """
     again = Retrying(
         retry=retry_if_exception_type(KafkaException),
@@ -78,47 +78,49 @@ def _create(admin: AdminClient, brokers: int) -> None:
 
 
 def _await_rules(admin: AdminClient, count: int) -> None:
-    """Wait until the broker itself goes by the rules: the controller's answer comes up to seconds before (seen: 2.7 s).
+    """Wait until the broker itself applies the rules: the controller answers up to 2.7 s earlier (seen).
 
     Raises:
-        TimeoutError: it does not within REQUEST_SECONDS_MAX.
+        TimeoutError: the broker does not apply them within REQUEST_SECONDS_MAX.
     """
     deadline = time.monotonic() + REQUEST_SECONDS_MAX
     while len(admin.describe_acls(_ANY_RULE).result(REQUEST_SECONDS_MAX)) < count:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"the broker does not go by its access rules after {REQUEST_SECONDS_MAX} s")
+            raise TimeoutError(f"the broker does not apply its access rules after {REQUEST_SECONDS_MAX} s; see its log")
         time.sleep(RULES_POLL_SECONDS)
 
 
 def await_served(client: AdminClient) -> None:
-    """Wait until whoever leads a partition lets everybody read it: each broker goes by what it has heard, some sooner.
+    """Wait until every partition's leader lets clients read it: some brokers apply new rules later than others.
 
     Raises:
-        TimeoutError: one does not within REQUEST_SECONDS_MAX.
+        TimeoutError: a partition cannot be read within REQUEST_SECONDS_MAX.
     """
     places = [TopicPartition(topic.name, number) for topic in TOPICS.values() for number in range(topic.partitions)]
     deadline = time.monotonic() + REQUEST_SECONDS_MAX
     while not _are_served(client, places):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not every partition can be read after {REQUEST_SECONDS_MAX} s")
+            raise TimeoutError(f"not every partition can be read after {REQUEST_SECONDS_MAX} s; see the brokers' logs")
         time.sleep(RULES_POLL_SECONDS)
 
 
 def await_in_sync(admin: AdminClient, brokers: int, seconds_max: float = REQUEST_SECONDS_MAX) -> None:
-    """Wait until so many brokers are there and every replica of every partition has all that its leader has.
+    """Wait until `brokers` brokers are up and every replica of every partition is in sync.
 
     Raises:
-        TimeoutError: some lag for `seconds_max`.
+        TimeoutError: a replica lags for `seconds_max`.
     """
     deadline = time.monotonic() + seconds_max
     while (behind := out_of_sync(admin, brokers)) != 0:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{behind} partitions are not on all their brokers after {seconds_max:g} s")
+            raise TimeoutError(
+                f"{behind} partitions are not on all their brokers after {seconds_max:g} s; see the brokers' logs"
+            )
         time.sleep(RULES_POLL_SECONDS)
 
 
 def out_of_sync(admin: AdminClient, brokers: int, seconds_max: float = REQUEST_SECONDS_MAX) -> int:
-    """How many partitions lack a leader or a replica's agreement; all of them while fewer than so many brokers are there."""
+    """Count partitions without a leader or with a replica out of sync; all of them while brokers are missing."""
     try:
         found = admin.list_topics(timeout=seconds_max)
     except KafkaException:
@@ -144,7 +146,7 @@ def _are_served(client: AdminClient, places: list[TopicPartition]) -> bool:
 
 
 def bindings() -> list[AclBinding]:
-    """All access rules. Writing and reading imply describing (Kafka's AclOperation)."""
+    """Return all access rules. Writing and reading imply describing (Kafka's AclOperation)."""
     found = []
     for topic in TOPICS.values():
         found.append(_allow(ResourceType.TOPIC, topic.name, _LITERAL, EVERYBODY, AclOperation.READ))

@@ -1,7 +1,7 @@
-"""What a client says of its connections, as log lines of ours: each kind of trouble once in a while, not at every try.
+"""Logs a Kafka client's connection errors, each kind at most once in an interval.
 
-A client that has lost its broker tries again twenty times a second, and writes a line each time: in an hour of outage these
-would push out of the log whatever led to it. Left out: what to do about it. The client goes on trying by itself.
+A client that has lost its broker retries twenty times a second and reports each error: an hour of outage would push its cause
+out of the log. Takes no action: the client retries by itself.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import structlog
 from confluent_kafka import KafkaError
 
 REPEAT_SECONDS: Final = 10.0
-"""How soon the same kind of trouble is mentioned again."""
+"""The interval after which the same kind of error is logged again."""
 LOG_CRITICAL: Final = 2
-"""Syslog's number, for `log_level`: what the library writes by itself is then only what stops it."""
+"""Syslog's number, for `log_level`: the library then writes only fatal errors by itself."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class Troubles:
         self._due: dict[int, float] = {}
 
     def __call__(self, error: KafkaError) -> None:
-        """Say it, unless the same was said a moment ago."""
+        """Log the error, unless the same kind was logged within the interval."""
         now, kind = self._clock(), error.code()
         if now >= self._due.get(kind, now):
             self._due[kind] = now + REPEAT_SECONDS

@@ -1,1 +1,1 @@
-"""Keys outside a token: shares of threshold keys, what seals and keeps them, and a development key in a file."""
+"""Holds keys outside a token: shares of threshold keys, their sealing and storage, and development keys in files."""

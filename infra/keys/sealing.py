@@ -1,9 +1,8 @@
-"""What seals the keys that seal shares: a key that never leaves a token, or one in a file of its own.
+"""Seals the data keys of shares under a key in a token or in a file.
 
-Decides that sealed bytes are bound to a context, and open in no other. `TokenSealer` is for hybrid keys: AES-256-GCM
-(SP 800-38D) inside the cosigner's token, so that its disk alone is worth nothing. `FileSealer` is for mpc keys: the file's mode
-and the machine's disk encryption protect it, as for any private key here.
-Leaves out what is sealed.
+Sealed bytes are bound to a context and open in no other. `TokenSealer` is for hybrid keys: AES-256-GCM (SP 800-38D) inside
+the cosigner's token, so that its disk alone is useless to a thief. `FileSealer` is for mpc keys: the file's mode and the
+machine's disk encryption protect the key, as any private key here. Leaves out the meaning of the sealed bytes.
 """
 
 from __future__ import annotations
@@ -25,24 +24,25 @@ VERSION: Final = b"\x01"
 
 
 class SealRefused(Exception):
-    """Sealed bytes do not open: another key, another context, or they were changed."""
+    """Sealed bytes cannot be opened: another key, another context, or they were changed."""
 
     def __init__(self) -> None:
-        """Say no more than that."""
+        """Take no details, so that the message reveals none."""
         super().__init__(
-            "sealed under another key or for another place, or changed since; restore the file and the key that belong together"
+            "the sealed bytes cannot be opened: another key or place sealed them, or they changed; "
+            "restore the file and its key from the same back-up"
         )
 
 
 class Sealer(Protocol):
-    """A key that is elsewhere."""
+    """Seals and opens bytes with a key that the caller does not hold."""
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
         """Return `plain` sealed, to be opened in this `context` only."""
         ...
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
-        """Return what was sealed in this `context`. Raises SealRefused."""
+        """Open bytes that were sealed in this `context`. Raises SealRefused."""
         ...
 
 
@@ -50,7 +50,7 @@ class TokenSealer:
     """Seals with an AES key that cannot leave its token."""
 
     def __init__(self, token: Token, key_id: str) -> None:
-        """Use the token's sealing key `key_id` (`Token.generate_sealing_key`); it is looked for when it is used."""
+        """Use the token's sealing key `key_id` (`Token.generate_sealing_key`); each use looks it up."""
         self._token = token
         self._key_id = key_id
 

@@ -1,8 +1,8 @@
-"""secp256k1 keys in files, for development: whoever reads the file owns the funds.
+"""Keeps secp256k1 keys in files, for development: any reader of the file can move the funds.
 
-Decides that a key is kept as any private key here, in a file of mode 0600 of its own, that an id names one key for ever, and
-that it is used as a token's keys are (`infra.hsm.token.Token`, whose errors it raises), so that one can stand for the other.
-Leaves out when such keys may be used: never in production, which the signer decides.
+Each key has a file of mode 0600 of its own; an id names one key for ever. The class has the methods and errors of
+`infra.hsm.token.Token`, so that one can replace the other. Leaves out the rule that production uses no such keys: the signer
+enforces it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class SoftwareKeys:
     """The keys in one folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Use `folder`, made when it is not there."""
+        """Use `folder`; make it if it is missing."""
         folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
         self._folder = folder
 
@@ -46,7 +46,7 @@ class SoftwareKeys:
         return tuple(sorted(bytes.fromhex(file.name.removesuffix(SUFFIX)).decode() for file in self._folder.glob(f"*{SUFFIX}")))
 
     def has_key(self, key_id: str) -> bool:
-        """Whether there is such a key. Raises KeyIdInvalid."""
+        """Return True if the key exists. Raises KeyIdInvalid."""
         return self._path(key_id).exists()
 
     def public_key(self, key_id: str) -> bytes:
@@ -73,7 +73,7 @@ class SoftwareKeys:
         return digest
 
     def discard_key(self, key_id: str) -> None:
-        """Remove what may be left of a key that was never used. Raises KeyIdInvalid."""
+        """Remove the remains of a key that was never used. Raises KeyIdInvalid."""
         self._path(key_id).unlink(missing_ok=True)
         sync_folder(self._folder)
 

@@ -1,17 +1,17 @@
-"""Threshold ECDSA on secp256k1 (DKLs23, ePrint 2023/765): the typed face over the Rust module `proofdesk_mpc`.
+"""Wraps the Rust module `proofdesk_mpc` in types: threshold ECDSA on secp256k1 (DKLs23, ePrint 2023/765).
 
-Decides that a share is a handle: its secret lives in Rust, is wiped when the last holder lets go, and never is a Python
-object; what leaves is sealed. A session is one party's side of one run, in rounds: `start` gives what to say first, `awaits`
-who must then be heard, and `advance`, given exactly these, what to say next, until it is `finished`. It ends for good at the
-first wrong message, and is never stored: what it holds could be used once only, and a second use would leak the share.
-Messages to one party are secret and must be encrypted to it; those to everybody must be the same for everybody (one ordered
-log sees to it). Nothing here may be given a message twice. Who uses a share says first of which key it is (its account, which
-is public): so shares that do not go together are told apart into those of two keys, and those of two epochs of one.
+A share is a handle: its secret lives in Rust, is wiped when the last reference goes, never becomes a Python object, and
+leaves only sealed. A session is one party's side of one run, in rounds: `start` returns the first messages, `awaits` the
+parties whose messages are due, and `advance`, given exactly these, the next messages, until it is `finished`. A session ends
+for good at the first wrong message and is never stored: a second use of its state would leak the share.
+Messages to one party are secret and must be encrypted to it; broadcasts must be the same for every party (one ordered log
+ensures it). The caller must pass each message once. Each session first names its key (its account, which is public), so
+that an error can say whether shares are of two keys or of two epochs of one key.
 
 A refresh keeps the correlations of the oblivious transfers and randomises them (ePrint 2019/1328, section 8): a thief of old
-shares, who hears nothing of the refresh, is left with nothing. A complete one makes them anew, in twenty times the time; it is
-for when a party was banned, or a share was taken from a back-up, and so for whoever does not want to rely on randomising.
-Leaves out transport, de-duplication and who may take part. No public audit of the Rust library (dkls23-core) is known.
+shares who saw no message of the refresh learns nothing. A complete refresh makes new correlations and takes twenty times as
+long; use it after a ban, after a share came from a back-up, or to avoid relying on randomisation.
+Leaves out transport, de-duplication and the choice of participants. The Rust library (dkls23-core) has no known public audit.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ SESSION_ID_BYTES: Final = 32
 DIGEST_BYTES: Final = 32
 SEALING_KEY_BYTES: Final = 32
 ACCOUNT_BYTES: Final = 20
-ANOTHER_KEY: Final = "find out which of the two was put in the wrong place, and put the right share there from its back-up"
+ANOTHER_KEY: Final = "one of the two is in the wrong place; find it, and restore the right share there from its back-up"
 ANOTHER_EPOCH: Final = (
-    "one of them is from before a rotation, and signs nothing any more: see with key show which epoch counts, "
-    "and have the share of whoever lacks it recovered"
+    "one of them is from before a rotation and can no longer sign; see the current epoch with key show, "
+    "then recover the share of the cosigner that lacks it"
 )
 
 
 class SessionAborted(Exception):
-    """The run is over without a result, and only another session can give one."""
+    """The run ended without a result; start another session."""
 
     def __init__(self, reason: str, banned: int | None = None, blamed: int | None = None) -> None:
-        """Keep what is known of why, in words that hold nothing secret.
+        """Keep the reason, which holds nothing secret.
 
-        `banned`: the party that nobody may ever run anything with again: each further run would leak some of the share.
-        `blamed`: the party whose message it was; None when that is not known.
+        `banned`: the party that may never take part in a run again: each further run would leak part of the share.
+        `blamed`: the party that sent the wrong message; None when it is not known.
         """
         super().__init__(reason)
         self.reason = reason
@@ -51,21 +51,21 @@ class SessionAborted(Exception):
 
 
 class ShareUnfit(SessionAborted):
-    """The share does not go with another, of another key or epoch (it says which), or was not sealed under the key given.
+    """The share does not match another's key or epoch (the message says which), or was not sealed under the given key.
 
-    Which of the two is the wrong one is not known here; `blamed` has the other.
+    Either of the two shares may be the wrong one; `blamed` names the other party.
     """
 
 
 class Outgoing(NamedTuple):
-    """A message to `receiver`, None: to everybody else. What goes to one party is secret."""
+    """A message to `receiver`, or to all other parties if that is None. A message to one party is secret."""
 
     receiver: int | None
     payload: bytes
 
 
 class Incoming(NamedTuple):
-    """A message from `sender`, whose signature was verified; `broadcast` when it was to everybody."""
+    """A message from `sender`, whose signature was verified; `broadcast` if it went to all parties."""
 
     sender: int
     payload: bytes
@@ -81,37 +81,37 @@ class ThresholdSignature(NamedTuple):
 
 
 class Share:
-    """One party's share of a key. It has no bytes but sealed ones, and can neither be copied nor pickled."""
+    """One party's share of a key. It leaves only as sealed bytes and can neither be copied nor pickled."""
 
     __slots__ = ("_held",)
 
     def __init__(self, held: proofdesk_mpc.Share) -> None:
-        """Take what a session or `opened` made."""
+        """Wrap a share that a session or `opened` made."""
         self._held = held
 
     @property
     def public_key(self) -> bytes:
-        """The key's public half, uncompressed: 0x04, x, y, 65 bytes."""
+        """Return the key's public half, uncompressed: 0x04, x, y, 65 bytes."""
         return self._held.public_key
 
     @property
     def address(self) -> str:
-        """The key's checksummed address."""
+        """Return the key's checksummed address."""
         return self._held.address
 
     @property
     def party(self) -> int:
-        """Which share it is, from 1."""
+        """Return the share's number, from 1."""
         return self._held.party
 
     @property
     def threshold(self) -> int:
-        """How many shares sign."""
+        """Return the number of shares that sign."""
         return self._held.threshold
 
     @property
     def parties(self) -> int:
-        """How many shares there are."""
+        """Return the number of shares."""
         return self._held.parties
 
     def sealed(self, key: bytes) -> bytes:
@@ -126,7 +126,7 @@ class Share:
 
     @property
     def held(self) -> proofdesk_mpc.Share:
-        """The handle, for sessions."""
+        """Return the handle, for sessions."""
         return self._held
 
     def __repr__(self) -> str:
@@ -137,27 +137,27 @@ class Share:
 
 
 class Session(Protocol):
-    """What all sessions can do, whatever their result is."""
+    """The methods of every session, whatever its result."""
 
     def start(self) -> list[Outgoing]:
-        """Begin; return what to say in round 1."""
+        """Begin; return the messages of round 1."""
         ...
 
     @property
     def awaits(self) -> frozenset[tuple[int, bool]]:
-        """Who must be heard in the current round: (party, whether in what it says to everybody)."""
+        """Return the messages due in the current round as (party, is_broadcast)."""
         ...
 
     def advance(self, messages: Sequence[Incoming]) -> list[Outgoing]:
-        """Go on, having heard exactly who is awaited; return what to say in the next round, nothing at the end.
+        """Take exactly the awaited messages; return those of the next round, none at the end.
 
-        Raises SessionAborted, ShareUnfit, or ValueError for messages that are not those awaited.
+        Raises SessionAborted, ShareUnfit, or ValueError for messages other than the awaited ones.
         """
         ...
 
     @property
     def finished(self) -> bool:
-        """Whether there is a result."""
+        """Return True if there is a result."""
         ...
 
 
@@ -188,7 +188,7 @@ class _Rounds:
 
 
 class _Holding(_Rounds):
-    """A session of those who have shares already, which have to go together."""
+    """A session of parties that hold shares already, which must be of one key and epoch."""
 
     __slots__ = ("_account", "_has_compared")
 
@@ -203,7 +203,7 @@ class _Holding(_Rounds):
         try:
             if self._has_compared:
                 return super().advance(messages)
-            # What is of another key is given on as nothing, which ends the run as any other message would that is wrong.
+            # A message of another key is passed on empty, which ends the run as any wrong message does.
             said = super().advance([self._without_account(each) for each in messages])
         except SessionAborted as aborted:
             raise self._explained(aborted, messages) from None
@@ -215,7 +215,7 @@ class _Holding(_Rounds):
         return message._replace(payload=payload if named == self._account else b"")
 
     def _explained(self, aborted: SessionAborted, messages: Sequence[Incoming]) -> SessionAborted:
-        """The same abort, in words that say which of two shares is of what, if that is why."""
+        """Return the abort, with the keys or epochs of the two shares if they differ."""
         own = checksummed(self._account)
         for sender, payload, _ in () if self._has_compared else messages:
             named = payload[:ACCOUNT_BYTES]
@@ -233,10 +233,10 @@ class _ShareRounds(_Rounds):
 
     @property
     def result(self) -> Share:
-        """The share. Raises ValueError before the end."""
+        """Return the share. Raises ValueError before the end."""
         share = self._session.result()
         if not isinstance(share, proofdesk_mpc.Share):
-            raise TypeError("a session for shares gave something else")
+            raise TypeError("a session for shares returned no share")
         return Share(share)
 
 
@@ -251,18 +251,18 @@ class Keygen(_ShareRounds):
 
 
 class Refresh(_Holding, _ShareRounds):
-    """The holder of `share` makes new shares of the same key with all others; the old ones then go together with none."""
+    """The holder of `share` makes new shares of the same key with all others; old shares match none of the new ones."""
 
     __slots__ = ()
 
     def __init__(self, share: Share, session_id: bytes, *, complete: bool = False) -> None:
-        """`session_id` has 32 bytes and is never used again; `complete`: with new correlations, too, which all must say."""
+        """`session_id` has 32 bytes and is never used again; `complete`: make new correlations too; all must set it."""
         super().__init__(proofdesk_mpc.refresh(share.held, _session_id(session_id), complete))
         self._holds(share)
 
 
 class Signing(_Holding):
-    """The holder of `share` signs `digest` with `counterparties`: as many as make up the threshold with it."""
+    """The holder of `share` signs `digest` with `counterparties`; together they are as many as the threshold."""
 
     __slots__ = ()
 
@@ -273,13 +273,13 @@ class Signing(_Holding):
 
     @property
     def result(self) -> ThresholdSignature:
-        """The signature, verified under the key by the library. Raises ValueError before the end."""
+        """Return the signature, which the library has verified. Raises ValueError before the end."""
         told = self._session.result()
         match told:
             case (bytes() as r, bytes() as s, int() as y_parity):
                 return ThresholdSignature(int.from_bytes(r, "big"), int.from_bytes(s, "big"), y_parity)
             case _:
-                raise TypeError("a session for signatures gave something else")
+                raise TypeError("a session for signatures returned no signature")
 
 
 def _session_id(session_id: bytes) -> bytes:
@@ -290,7 +290,7 @@ def _session_id(session_id: bytes) -> bytes:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Turn the Rust module's abort into ours; its cause would add nothing."""
+    """Turn the Rust module's abort into SessionAborted, without its cause."""
     try:
         yield
     except proofdesk_mpc.Aborted as aborted:

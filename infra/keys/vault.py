@@ -1,11 +1,11 @@
-"""Where a cosigner keeps its shares: a file of mode 0600 for each key and epoch, sealed twice over.
+"""Stores a cosigner's shares: a file of mode 0600 for each key and epoch, sealed twice.
 
-Decides that a share is sealed in Rust under a data key of its own, and the data key by the cosigner's sealer, bound to key and
-epoch; that a file is there whole or not at all, also after a crash; that shares of several epochs may stand side by side until
-a rotation is confirmed; and what destruction means: the file is overwritten, removed, and not found again, and the SHA-256 of
-what it held is the proof, the same if a crash comes between. On media that keep old blocks, destroy the sealing key as well.
-A back-up is the data key encrypted to a recovery key that is kept elsewhere, beside the share still sealed under it: making
-one needs the cosigner's sealer, using one the recovery key. Shares that were refreshed since make an old back-up worthless.
+Rust seals a share under a data key of its own; the cosigner's sealer seals the data key, bound to key and epoch. A file is
+whole or absent, also after a crash. Shares of several epochs may coexist until a rotation is confirmed. Destruction
+overwrites and removes the file; the proof is the SHA-256 of its content, the same if a crash comes between. On media that
+keep old blocks, destroy the sealing key as well.
+A back-up holds the data key, encrypted to a recovery key that is kept elsewhere, and the sealed share. Making one needs the
+cosigner's sealer; using one needs the recovery key. A refresh of the shares makes an old back-up worthless.
 Leaves out when to do any of it.
 """
 
@@ -33,7 +33,7 @@ BACKUP_CONTEXT: Final = "proofdesk/share-backup/v1"
 
 
 class ShareUnknown(Exception):
-    """There is no share of this key and epoch here."""
+    """The vault has no share of this key and epoch."""
 
     def __init__(self, key_id: str, epoch: int) -> None:
         """Name the key and the epoch."""
@@ -41,7 +41,7 @@ class ShareUnknown(Exception):
 
 
 class ShareExists(Exception):
-    """A share of this key and epoch is here already, and is never replaced."""
+    """The vault has a share of this key and epoch already and never replaces it."""
 
     def __init__(self, key_id: str, epoch: int) -> None:
         """Name the key and the epoch."""
@@ -49,10 +49,10 @@ class ShareExists(Exception):
 
 
 class VaultDamaged(Exception):
-    """A file of the vault is not what was written."""
+    """A file of the vault was changed or cut short."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        """Name the file and what is wrong with it."""
+        """Name the file and its fault."""
         super().__init__(f"{path}: {problem}; restore the share from its back-up, or recover it")
 
 
@@ -60,7 +60,7 @@ class ShareVault:
     """The shares in one folder. One process uses it; a share is on the disk when `put` returns."""
 
     def __init__(self, folder: Path, sealer: Sealer) -> None:
-        """Use `folder`, made when it is not there; `sealer` seals the data keys."""
+        """Use `folder`; make it if it is missing. `sealer` seals the data keys."""
         folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
         self._folder = folder
         self._sealer = sealer
@@ -76,15 +76,15 @@ class ShareVault:
         return Share.opened(data_key, sealed)
 
     def epochs(self, key_id: str) -> tuple[int, ...]:
-        """Of which epochs there are shares of a key, in order; also those whose destruction was cut short."""
+        """Return the epochs of a key's shares, in order, including those whose destruction was interrupted."""
         return tuple(sorted({int(file.name.partition(".")[0]) for file in self._of(key_id).glob("[0-9]*.*")}))
 
     def destroy(self, key_id: str, epoch: int) -> str:
-        """Overwrite and remove a share; return the SHA-256 of what its file held. Raises ShareUnknown."""
+        """Overwrite and remove a share; return the SHA-256 of its file's content. Raises ShareUnknown."""
         path = self._path(key_id, epoch)
         if path.exists():
             digest = hashlib.sha256(self._content(key_id, epoch)).hexdigest()
-            # The name keeps the proof, so that a destruction that is cut short is finished with the same one.
+            # The name keeps the proof, so that an interrupted destruction ends with the same one.
             doomed = path.with_name(f"{epoch}.{digest}.{DESTROYED}")
             path.rename(doomed)
             sync_folder(path.parent)
@@ -106,7 +106,7 @@ class ShareVault:
     ) -> Share:
         """Keep the share in `backup`, sealed anew by this vault's own sealer, and return it.
 
-        `party`: whose share it has to be; a share in another's place would go with none, and is not kept.
+        `party`: the share's expected number; another share would match none and is not kept.
 
         Raises EnvelopeRefused (another key, epoch or receiver), ShareUnfit, ShareExists, or what the sealer raises.
         """
@@ -144,7 +144,7 @@ class ShareVault:
         return read_private(path)
 
     def _of(self, key_id: str) -> Path:
-        # A hash, since an id may hold what a file's name may not, and must not choose where it is written.
+        # A hash: an id may hold characters that a file's name may not, and must not choose the path.
         return self._folder / hashlib.sha256(key_id.encode()).hexdigest()[:32]
 
     def _path(self, key_id: str, epoch: int) -> Path:

@@ -1,1 +1,1 @@
-"""PostgreSQL of a local cluster: the server that a wheel carries, and its roles."""
+"""Runs PostgreSQL for a local cluster: the server from a wheel, and its roles."""

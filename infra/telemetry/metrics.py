@@ -1,10 +1,9 @@
-"""Metrics of all processes, shown at the gateway's /metrics: nothing else needs a port.
+"""Counts metrics in all processes; the gateway shows their sum at /metrics, so no other process needs a port.
 
-Decides what is counted, and where it lies: each process writes its numbers into memory-mapped files of its own under
-`<runtime>/metrics`, and the gateway adds them up (prometheus-client's multiprocess mode). The files are named for the
-service and its instance and not for the process's number, so that a restarted process counts on where it stopped and
-chaos does not leave a file for every crash. Outside a cluster the numbers stay in the process.
-Leaves out what Kafka knows better: lag.
+Each process writes its numbers into memory-mapped files of its own under `<runtime>/metrics`, and the gateway adds them up
+(prometheus-client's multiprocess mode). Files are named by service and instance, not by process id, so that a restarted
+process continues its counts and a crash leaves no extra file. Outside a cluster the numbers stay in the process.
+Leaves out lag: Kafka reports it.
 """
 
 import os
@@ -32,7 +31,7 @@ FOLDER: Final = "metrics"
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-# All have labels: the value of an unlabelled metric is made at import, before it is known where it must lie.
+# All have labels: the value of an unlabelled metric is made at import, before its folder is known.
 _INPUTS: Final = Counter("proofdesk_inputs", "Inputs that a processor took from a topic.", ["service", "topic"])
 _EVENTS: Final = Counter("proofdesk_events", "Events that a processor wrote to a topic.", ["service", "topic"])
 _TRANSACTIONS: Final = Histogram(
@@ -53,7 +52,7 @@ _REQUESTS: Final = Histogram(
 
 
 def configure(service: str) -> None:
-    """Keep this process's numbers where the gateway finds them, as `service`; before the first number, and once."""
+    """Write this process's numbers into the gateway's folder, as `service`. Call once, before the first number."""
     settings = TelemetrySettings()
     if settings.runtime is None:
         return
@@ -85,12 +84,12 @@ class ProcessorMetrics:
         self._counter(_EVENTS, self._events, topic).inc(count)
 
     def parked(self, count: int) -> None:
-        """Say how many inputs wait now."""
+        """Set the number of inputs that wait now."""
         self._parked.set(count)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Time what is done inside, if it succeeds."""
+        """Record the duration of the block, if it succeeds."""
         begun = perf_counter()
         yield
         self._transactions.observe(perf_counter() - begun)
@@ -104,7 +103,7 @@ class ProcessorMetrics:
 
 
 def count_refused_by_signer(check: str) -> None:
-    """Count an order that the enclave would not sign. `check` is one of a few names, never text."""
+    """Count an order that the enclave refused. `check` is one of a few names, never text."""
     _REFUSED.labels(check).inc()
 
 
@@ -114,7 +113,7 @@ def observe_request(route: str, method: str, status: int, seconds: float) -> Non
 
 
 def exposition() -> bytes:
-    """The numbers of all processes of the cluster, or of this one outside a cluster, in Prometheus' text form."""
+    """Return the numbers of all processes of the cluster, or of this one outside a cluster, in Prometheus' text form."""
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder is None:
         return generate_latest(REGISTRY)

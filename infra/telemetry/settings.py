@@ -1,4 +1,4 @@
-"""What the environment says about telemetry."""
+"""Reads telemetry's settings from the environment."""
 
 from pathlib import Path
 from typing import Literal
@@ -8,17 +8,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class TelemetrySettings(BaseSettings):
-    """Read from the environment; the OTEL_ names are those of the OpenTelemetry specification."""
+    """Values from the environment; the OTEL_ names are those of the OpenTelemetry specification."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     runtime: Path | None = Field(None, alias="PROOFDESK_RUNTIME")
-    """The folder of the cluster; without it metrics stay in this process."""
+    """The cluster's folder; without it metrics stay in this process."""
     instance: str = Field("0", alias="PROOFDESK_INSTANCE", pattern=r"^[A-Za-z0-9.-]{1,64}$")
-    """Tells workers of one processor apart. Two that run at once must differ, or they overwrite each other's metrics."""
+    """The worker's name within its processor. Two that run at once must differ, or they overwrite each other's metrics."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="PROOFDESK_LOG_LEVEL")
     otlp_endpoint: str | None = Field(None, alias="OTEL_EXPORTER_OTLP_ENDPOINT")
-    """Where spans go, by OTLP over HTTP; without it none are recorded."""
+    """The OTLP/HTTP collector's URL; without it no spans are recorded."""
 
     @field_validator("log_level", mode="before")
     @classmethod

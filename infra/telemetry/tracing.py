@@ -1,10 +1,9 @@
-"""One trace from a request through every topic to the confirmation: W3C trace context in Kafka headers.
+"""Carries one trace from a request through every topic to the confirmation, as W3C trace context in Kafka headers.
 
-Decides how the context travels (W3C Trace Context, section 3: `traceparent` and `tracestate`), and that it travels also
-where nothing is recorded: then what came in goes out as it came, or a new trace begins, unsampled, at the cost of a
-look at the headers. Spans are recorded and sent by OTLP over HTTP only where OTEL_EXPORTER_OTLP_ENDPOINT is set; they leave
-in batches from a thread of their own, and are dropped rather than waited for when the collector is slow.
-Leaves out baggage, and links: an event is caused by one input. Nothing may be decided on what headers say.
+Passes the context on (W3C Trace Context, section 3: `traceparent` and `tracestate`) also where no span is recorded; without
+an incoming context it begins a new, unsampled trace. Spans are recorded and sent by OTLP over HTTP only where
+OTEL_EXPORTER_OTLP_ENDPOINT is set; a thread of their own sends them in batches and drops them when the collector is slow.
+Leaves out baggage, and links: an event is caused by one input. No decision may read these headers.
 """
 
 import re
@@ -35,14 +34,14 @@ _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
 class _Recorder(Protocol):
-    """What is needed of the SDK's provider, which is not imported where nothing is recorded."""
+    """The used part of the SDK's provider, which is imported only where spans are recorded."""
 
     def get_tracer(self, instrumenting_module_name: str) -> trace.Tracer: ...
     def force_flush(self, timeout_millis: int) -> bool: ...
 
 
 class _Recording:
-    """Where spans of this process go; nowhere until `configure` finds an endpoint."""
+    """The span recorder of this process; None until `configure` finds an endpoint."""
 
     def __init__(self) -> None:
         self.provider: _Recorder | None = None
@@ -53,9 +52,9 @@ _recording = _Recording()
 
 
 def configure(service: str) -> None:
-    """Record spans as `service` if an endpoint is set; again, does nothing.
+    """Record spans as `service` if an endpoint is set; a second call does nothing.
 
-    Starts a thread when it records: a process that confines itself does so before.
+    Starts a thread when it records: a process that confines itself must do so before.
     """
     settings = TelemetrySettings()
     if settings.otlp_endpoint is None or _recording.provider is not None:
@@ -69,10 +68,10 @@ def configure(service: str) -> None:
 
 
 def span(name: str, headers: Headers, begun_ns: int | None = None) -> AbstractContextManager[list[Header]]:
-    """A span called `name` under the trace in `headers`; gives the headers for what is written because of it.
+    """Open a span called `name` under the trace in `headers`; yield the headers for records that it causes.
 
-    They are the trace context alone, one `traceparent` and perhaps a `tracestate`. An exception is recorded and passes.
-    `begun_ns`: when it began, in nanoseconds since the Unix epoch, if not now.
+    They hold the trace context alone: `traceparent` and perhaps `tracestate`. An exception is recorded and passes.
+    `begun_ns`: the span's start in nanoseconds since the Unix epoch; None: now.
     """
     if _recording.tracer is None:
         return nullcontext(_passed_on(headers))
@@ -80,7 +79,7 @@ def span(name: str, headers: Headers, begun_ns: int | None = None) -> AbstractCo
 
 
 def current() -> list[Header]:
-    """The headers of the span that is open here, a web framework's for one; none if there is none."""
+    """Return the headers of the open span, such as a web framework's; an empty list without one."""
     if trace.get_current_span() is trace.INVALID_SPAN:
         return []
     outgoing: list[Header] = []
@@ -89,10 +88,10 @@ def current() -> list[Header]:
 
 
 def flush() -> None:
-    """Send what was recorded, for at most FLUSH_MS_MAX; for a process that ends without returning."""
+    """Send recorded spans, for at most FLUSH_MS_MAX; for a process that exits without returning."""
     if _recording.provider is None:
         return
-    # The SDK does not hold itself to the time it is given while a collector is not there.
+    # The SDK exceeds the time-out while the collector is absent.
     sending = threading.Thread(target=_recording.provider.force_flush, args=(FLUSH_MS_MAX,), daemon=True)
     sending.start()
     sending.join(FLUSH_MS_MAX / 1_000)
@@ -117,10 +116,10 @@ def _passed_on(headers: Headers) -> list[Header]:
 
 
 def _valid(parent: bytes | None) -> bytes | None:
-    """The parent in the version that is spoken here, None if it is malformed (section 3.2.2 and 4)."""
+    """Return the parent in version 00; None if it is malformed (section 3.2.2 and 4)."""
     if not parent or not _FORM.fullmatch(parent[:TRACEPARENT_BYTES]):
         return None
-    # Only a later version may say more, and what it says more is left out.
+    # Only a later version may have more fields; they are dropped.
     more = parent[TRACEPARENT_BYTES:]
     if more and (parent.startswith(VERSION) or not more.startswith(b"-")):
         return None
@@ -128,7 +127,7 @@ def _valid(parent: bytes | None) -> bytes | None:
 
 
 def _begun() -> bytes:
-    """A new trace, not sampled since nobody records it here."""
+    """Return a new trace context, unsampled since this process does not record."""
     return f"00-{_IDS.getrandbits(128):032x}-{_IDS.getrandbits(64):016x}-00".encode()
 
 
