@@ -36,11 +36,11 @@ def up(
     found: Annotated[str, typer.Option(help="module:function that makes the institution, given the cluster.")] = "",
     brokers: Annotated[int | None, typer.Option(min=1, help="Kafka brokers of a new cluster; with 3, any one may die.")] = None,
 ) -> None:
-    """Start what is not running, and wait until it answers."""
+    """Start every process that is not running, and wait until the system answers."""
     services = [each for each in SERVICES if not only or each in only.split(",")]
     unknown = set(filter(None, only.split(","))) - set(get_args(Service))
     if unknown:
-        raise typer.BadParameter(f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(SERVICES)}")
+        raise typer.BadParameter(f"no such service: {', '.join(sorted(unknown))}; choose from {', '.join(SERVICES)}")
     cluster = Cluster(runtime, services, () if only else PROCESSES, console.print, _founder(found), brokers=brokers)
     try:
         cluster.start()
@@ -53,9 +53,9 @@ def up(
 def down(
     runtime: Folder = DEFAULT,
     *,
-    delete: Annotated[bool, typer.Option("--delete", help="Forget everything it knew, keys included.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete all of its data, keys included.")] = False,
 ) -> None:
-    """Stop every process; what it knows is kept."""
+    """Stop every process; the data stays."""
     try:
         Cluster(runtime).stop(delete=delete)
     except ClusterError as error:

@@ -1,7 +1,7 @@
 """Bounds a wait by the machine's own pace: `seconds` on a quiet machine, longer in proportion to its load.
 
-A system of twenty processes needs seconds of processor time to start. Beside other work it gets less of it, so a bound in
-plain seconds would fail what is only slow. Leaves out bounds of single requests and of promises to callers: plain seconds.
+A system of twenty processes needs seconds of processor time to start. Beside other work it gets less, so a bound in plain
+seconds would fail a start that is only slow. Bounds of single requests and of promises to callers stay plain seconds.
 """
 
 from __future__ import annotations
@@ -26,6 +26,6 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        """Whether the wait is over."""
+        """Return True if the wait is over."""
         self._stretch = min(STRETCH_MAX, max(self._stretch, os.getloadavg()[0] / CORES))
         return time.monotonic() - self._begun > self._seconds * self._stretch

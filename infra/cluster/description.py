@@ -1,6 +1,6 @@
-"""What a process must know about the cluster it runs in: `cluster.json` in the runtime folder. No secret stands in it.
+"""Describes a cluster to its processes: `cluster.json` in the runtime folder, which holds no secret.
 
-Secrets stand beside it, one file each, mode 0600, readable for the process that needs it.
+Secrets are files beside it, one each, mode 0600, readable by the process that needs them.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from schemas.values import Record
 
 FILE: Final = "cluster.json"
 TOKEN_FOLDER: Final = "hsm"  # noqa: S105 - a name, not a secret
-"""Where the files of a token lie in its owner's folder: the PIN, the library's settings, in development the token itself."""
+"""The folder of a token's files in its owner's folder: the PIN, the library's settings, in development the token itself."""
 RUNTIME_VARIABLE: Final = "PROOFDESK_RUNTIME"
 
 
 class TokenPlace(Record):
-    """The HSM token of this cluster: a PKCS#11 module and where its PIN is."""
+    """The HSM token of this cluster: a PKCS#11 module, a label and a PIN file."""
 
     module: Path
     label: str
@@ -28,7 +28,7 @@ class TokenPlace(Record):
 
     @property
     def settings(self) -> TokenSettings:
-        """The same, as the adapter wants it."""
+        """Return the adapter's settings."""
         return TokenSettings(self.module, self.label, self.pin_file, self.config_file)
 
 
@@ -57,12 +57,12 @@ class ClusterDescription(Record):
 
     @property
     def root_key_file(self) -> Path:
-        """The root key's public half, hex: what this installation has pinned."""
+        """The pinned root key's public half, hex."""
         return self.runtime / "root-key.pub"
 
     @property
     def world_file(self) -> Path:
-        """Where the contracts of the local chain are."""
+        """The addresses of the local chain's contracts."""
         return self.runtime / "world.json"
 
     @property
@@ -71,11 +71,11 @@ class ClusterDescription(Record):
         return self.secret("chain-mnemonic")
 
     def cosigner(self, name: str) -> Path:
-        """The folder of a cosigner's own: its keys, its shares, its memory, and its token's files."""
+        """The folder of a cosigner: its keys, its shares, its memory, and its token's files."""
         return self.runtime / name
 
     def cosigner_token(self, name: str) -> TokenPlace:
-        """The token that seals a cosigner's shares: another one than the enclave's, behind the same module."""
+        """The token that seals a cosigner's shares: not the enclave's, but behind the same module."""
         place = self.cosigner(name) / TOKEN_FOLDER
         config_file = None if self.token.config_file is None else place / self.token.config_file.name
         return TokenPlace(

@@ -1,4 +1,4 @@
-"""What can go wrong with a cluster. Every message ends with what a person can do about it."""
+"""Defines the errors of a cluster. Each message says what happened, then what to do."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ERRORS: Final = frozenset({"error", "critical"})
 
 
 class ClusterError(Exception):
-    """The cluster could not be started, stopped or asked."""
+    """The cluster could not be started, stopped or queried."""
 
 
 class NotReady(ClusterError):
     """A service did not answer in time."""
 
     def __init__(self, service: str, seconds: float, log: Path, reason: str = "") -> None:
-        """Name the service, how long was waited, and show the end of what it printed."""
+        """Name the service and the seconds waited; show the end of its log."""
         lines = log.read_text("utf-8", "replace").splitlines()[-LOG_LINES_SHOWN:] if log.exists() else []
         shown = "\n".join(f"    {line}" for line in lines)
         because = f" ({reason})" if reason else ""
@@ -28,7 +28,7 @@ class NotReady(ClusterError):
 
 
 def last_error(log: Path) -> str:
-    """The last error that one of our processes logged (`infra.telemetry.logging`), in words; else where to look."""
+    """Return the last error that one of our processes logged (`infra.telemetry.logging`); else name the log to read."""
     for line in reversed(_end(log)):
         try:
             said = json.loads(line)

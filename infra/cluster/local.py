@@ -1,7 +1,7 @@
-"""A cluster on this machine: everything it needs is made when missing, started, waited for, and stopped to the last process.
+"""Starts and stops a cluster on this machine, down to the last process.
 
-Decides the order: storage and secrets are prepared, services start side by side, topics, roles and contracts are made on
-them, then our own processes start. Every wait has a bound, and a start that fails leaves nothing running.
+Prepares storage and secrets, starts services side by side, creates topics, roles and contracts on them, then starts our own
+processes. Every wait has a bound, and a start that fails leaves nothing running.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class Cluster:
         *,
         brokers: int | None = None,
     ) -> None:
-        """Touch nothing yet. `say` is told about progress, a line at a time.
+        """Touch nothing yet. `say` receives progress, a line at a time.
 
-        `brokers` counts when the cluster is new; None: one, or as many as it has.
+        `brokers` is the number of a new cluster's brokers; None: one, or as many as the cluster has.
 
-        `found` makes the institution once services answer and before our processes start: its keys and its genesis.
-        It is called at every start, and changes nothing that is there.
+        `found` makes the institution's keys and genesis once services answer and before our processes start. Each start
+        calls it; it must change nothing that exists.
         """
         self._runtime = Runtime(runtime.resolve(), brokers)
         self._services = Services(self._runtime, services)
@@ -73,7 +73,7 @@ class Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop it and keep what it knows."""
+        """Stop it and keep its data."""
         self.stop()
 
     @cached_property
@@ -82,12 +82,12 @@ class Cluster:
 
     @property
     def ports(self) -> dict[str, int]:
-        """Its ports by name, once chosen the same for ever."""
+        """Its ports by name; once chosen they stay the same."""
         return self._runtime.ports()
 
     @property
     def description(self) -> ClusterDescription:
-        """What its processes know about it, once it is prepared."""
+        """Its description for processes, once it is prepared."""
         ports = self._runtime.ports()
         token = self._runtime.folder / "hsm"
         return ClusterDescription(
@@ -106,23 +106,23 @@ class Cluster:
         )
 
     def start(self) -> ClusterDescription:
-        """Start what is not running. Raises ClusterError, after which nothing of it runs."""
+        """Start every program that is not running. Raises ClusterError, after which none of its programs runs."""
         with self._runtime.alone():
             self._runtime.prepare()
             if self._supervisor.pid is None:
-                self._supervisor.stop()  # what a killed supervisord left behind
+                self._supervisor.stop()  # the programs that a killed supervisord left behind
                 self._check_ports()
                 with self._nothing_left_on_failure():
                     self._start_services()
                     self._complete()
             else:
                 self._check_programs()
-                with self._faults_explained():  # a start that was cut off is brought to its end
+                with self._faults_explained():  # complete an interrupted start
                     self._complete()
             return self.description
 
     def stop(self, *, delete: bool = False) -> None:
-        """Stop every process of it, and with `delete` forget all it knew. Raises ClusterError."""
+        """Stop every process of it, and with `delete` remove all of its data. Raises ClusterError."""
         if not (self._runtime.folder / "ports.json").exists():
             return
         with self._runtime.alone():
@@ -169,7 +169,7 @@ class Cluster:
         self._supervisor.start(self._programs())
 
     def _complete(self) -> None:
-        """From services that run to a system that answers; nothing that is there already is changed."""
+        """Bring running services to a system that answers; change nothing that exists."""
         began, description = time.monotonic(), self.description
         _side_by_side(self._services.completions(description, self._say))
         if self._processes:
@@ -184,7 +184,7 @@ class Cluster:
         return [*self._services.programs(), *self._process_programs()]
 
     def _gateway_answers(self) -> bool:
-        """Whether a command sent now would be answered: the gateway says so itself."""
+        """Return True if the gateway reports that it would answer a command now."""
         try:
             return httpx.get(f"{self.description.http}/readyz", timeout=PROBE_TIMEOUT_SECONDS).is_success
         except httpx.TransportError:
@@ -214,7 +214,7 @@ class Cluster:
     def _check_programs(self) -> None:
         lacking = {program.name for program in self._programs()} - {each.name for each in self._supervisor.running()}
         if lacking:
-            raise ClusterError(f"it runs without {', '.join(sorted(lacking))}; make down, then start it again")
+            raise ClusterError(f"the cluster runs without {', '.join(sorted(lacking))}; run make down, then start it again")
 
     @contextmanager
     def _nothing_left_on_failure(self) -> Iterator[None]:
@@ -227,7 +227,7 @@ class Cluster:
 
     @contextmanager
     def _faults_explained(self) -> Iterator[None]:
-        """What can go wrong outside becomes a ClusterError; mistakes of ours stay what they are."""
+        """Turn errors of other programs and the system into ClusterError; let our own bugs through."""
         try:
             yield
         except subprocess.CalledProcessError as failure:

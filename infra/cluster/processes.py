@@ -1,4 +1,4 @@
-"""Our own processes: what is started, as whom, how often. Each is its own program and can be restarted alone."""
+"""Describes our own processes: module, principal, number of replicas. Each is a program and can be restarted alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final
 from schemas.topics import COSIGNERS, Principal
 
 EXIT_REFUSED: Final = 4
-"""With which a process ends that a person has to look at: starting it again gives the same, and each wrong PIN brings a real
-token nearer to its lock. Before that it logs an error, with the `reason`. Any other end is followed by another start."""
+"""The exit status of a process that needs a person: a restart would fail the same way, and each wrong PIN brings a real token
+nearer to its lock. The process first logs an error with the `reason`. The supervisor restarts it after any other end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One component. `python -m <module>` runs until SIGTERM and is started again whenever it ends, but for `EXIT_REFUSED`."""
+    """One component. `python -m <module>` runs until SIGTERM; the supervisor restarts it unless it ends with `EXIT_REFUSED`."""
 
     name: str
     module: str

@@ -1,7 +1,7 @@
-"""What a cluster says about itself: where everything is, which processes run, how far they are behind.
+"""Reports a cluster's addresses, its running processes and their lag.
 
-The JSON form's names are fixed: scripts rely on them. It holds the passwords of the read-only principal and role, which is
-what it is for; it is printed on request and never logged.
+The JSON form's names are fixed: scripts rely on them. It holds the passwords of the read-only principal and role, so that
+scripts can connect; it is printed on request and never logged.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ READER: Final = "reader"
 
 
 def facts(description: ClusterDescription, running: Iterable[Running]) -> dict[str, Any]:
-    """The whole report as JSON values. Raises OSError.
+    """Return the whole report as JSON values. Raises OSError.
 
-    `lag` of a process is None when Kafka could not be asked; `why` says why it is not started again, None when it is.
+    `lag` of a process is None when Kafka does not answer; `why` is the reason that it is not restarted, None when it is.
     """
     programs = list(running)
     up = {each.name for each in programs if each.state == "running"}
@@ -58,7 +58,7 @@ def facts(description: ClusterDescription, running: Iterable[Running]) -> dict[s
 
 
 def lags(description: ClusterDescription) -> dict[str, int]:
-    """Records of its inputs that each consuming principal has still to commit, by principal."""
+    """Return the number of input records that each consuming principal has still to commit."""
     found: dict[str, int] = {}
     for principal in sorted({process.principal for process in PROCESSES}):
         consumer = clients.consumer(description, "admin", {"group.id": f"proofdesk-{principal}"})
@@ -87,19 +87,19 @@ def show(report: dict[str, Any], console: Console) -> None:
     console.print(table)
     for each in report["processes"]:
         if each["why"]:
-            console.print(f"[red]{each['name']} is not started again.[/red] {escape(each['why'])}")
+            console.print(f"[red]{each['name']} stopped and is not restarted.[/red] {escape(each['why'])}")
     if any(each["why"] for each in report["processes"]):
-        console.print("Mend that, then make up: nothing else starts it.")
+        console.print("Fix the cause, then run make up: it starts these processes again.")
 
 
 def of(cluster: Cluster, runtime: Runtime) -> dict[str, Any]:
-    """The report of a cluster that has been started at least once; its processes are empty when it is down."""
+    """Return the report of a cluster that was started at least once; it lists no processes when the cluster is down."""
     runtime.prepare()
     return facts(cluster.description, cluster.running())
 
 
 def _lag(consumer: Consumer) -> int | None:
-    """Sum over what the consumer's group has committed; None when that is nothing."""
+    """Return the group's lag over its committed partitions; None when it has committed nothing."""
     places = [TopicPartition(topic.name, number) for topic in TOPICS.values() for number in range(topic.partitions)]
     committed = [each for each in consumer.committed(places, timeout=REQUEST_SECONDS_MAX) if each.offset >= 0]
     ends = [consumer.get_watermark_offsets(each, timeout=REQUEST_SECONDS_MAX)[1] for each in committed]

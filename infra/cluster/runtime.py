@@ -1,8 +1,8 @@
-"""The folder of one cluster: where everything of it lies, its ports and its secrets.
+"""Lays out the folder of one cluster: its data, its ports and its secrets.
 
-Decides that a cluster owns one folder and nothing outside it, that ports once chosen stay (people's FIDO2 keys are bound
-to the gateway's origin), and that secrets are random, one file each, mode 0600. Ports lie below 32768: above, clients'
-ephemeral ports take them while a server is down, and it cannot come back.
+A cluster owns one folder and nothing outside it. Its ports stay once chosen, since FIDO2 keys are bound to the gateway's
+origin. Secrets are random, one file each, mode 0600. Ports lie below 32768: above, clients' ephemeral ports could take one
+while its server is down.
 """
 
 from __future__ import annotations
@@ -25,39 +25,39 @@ from schemas.catalogue import GENERATION
 from schemas.topics import COSIGNERS, Principal
 
 ROOT: Final = Path(__file__).parents[2]
-"""The clone that this runs from."""
+"""The repository's folder."""
 LOOPBACK: Final = "127.0.0.1"
 PORT_MIN: Final = 20_000
 PORT_MAX: Final = 32_767
 PORT_NAMES: Final = ("http", "node", "postgres", "supervisor")
-"""Beside those of the brokers, two each."""
+"""The ports beside the brokers', which have two each."""
 BROKER: Final = "kafka"
 PASSWORD_RANDOM_BYTES: Final = 24
 MNEMONIC_WORDS: Final = 12
 
 KAFKA_PRINCIPALS: Final = (*get_args(Principal), "admin", "broker", "controller")
-"""Components, and those without which there would be no topics: `admin` makes them, `broker` and `controller` serve them."""
+"""Components, and the principals of topics: `admin` creates them, `broker` and `controller` serve them."""
 POSTGRES_ROLES: Final = ("owner", "projector", "reader")
 TRAVERSE_ONLY_MODE: Final = 0o711
-"""PostgreSQL refuses to run as root: its own user must get through to its folder, and see nothing on the way."""
+"""PostgreSQL refuses to run as root: its own user must pass through these folders without listing them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The folder of one cluster. How many brokers it has is decided when it is new, and then stays."""
+    """The folder of one cluster. The number of brokers is set when it is new, and stays."""
 
     folder: Path
     brokers_wanted: int | None = None
-    """None: as many as it has; one when it is new."""
+    """None: as many as the cluster has; one when it is new."""
 
     @property
     def logs(self) -> Path:
-        """What every process printed, one file each."""
+        """The folder of the processes' output, one file each."""
         return self.folder / "logs"
 
     @property
     def brokers(self) -> tuple[str, ...]:
-        """The names of its brokers: of their ports, their programs and their folders, with settings and log segments."""
+        """The names of its brokers, also of their ports, programs and folders."""
         return tuple(sorted(filter(is_broker, self.ports())))
 
     @property
@@ -75,10 +75,10 @@ class Runtime:
         return self.folder / "secrets" / name
 
     def prepare(self) -> None:
-        """Make folders and secrets that are not there yet.
+        """Make missing folders and secrets.
 
         Raises:
-            ClusterError: its logs were written by a version whose records this one does not read.
+            ClusterError: this version cannot read the cluster's logs.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._check_generation()
@@ -99,7 +99,7 @@ class Runtime:
             create_private(self.secret("chain-mnemonic"), generate_mnemonic(MNEMONIC_WORDS, Language.ENGLISH).encode())
 
     def _check_generation(self) -> None:
-        """Logs of another generation would be refused by every process, each in its own words: say it once, and first."""
+        """Refuse logs of another generation once and first, before each process refuses them."""
         mark = self.folder / "generation"
         if not mark.exists() and not (self.folder / "secrets").exists():
             mark.write_text(f"{GENERATION}\n", "ascii")
@@ -107,7 +107,7 @@ class Runtime:
         if found != str(GENERATION):
             raise ClusterError(
                 f"{self.folder} holds logs of generation {found}, and this version reads generation {GENERATION} "
-                "(docs/adr/0008): forget them with make down ARGS=--delete, or go on with the version that wrote them"
+                "(docs/adr/0008): delete them with make down ARGS=--delete, or run the version that wrote them"
             )
 
     def password(self, name: str) -> str:
@@ -121,14 +121,14 @@ class Runtime:
             create_private(path, json.dumps(content).encode())
 
     def ports(self) -> dict[str, int]:
-        """The cluster's ports by name, chosen at the first call. Raises ClusterError when none are free, or it is another."""
+        """The cluster's ports by name, chosen at the first call. Raises ClusterError: no free ports, other brokers."""
         path = self.folder / "ports.json"
         known: dict[str, int] = json.loads(path.read_bytes()) if path.exists() else {}
         brokers = [name for name in known if is_broker(name)] or broker_names(self.brokers_wanted or 1)
         if self.brokers_wanted not in (None, len(brokers)):
             raise ClusterError(
                 f"this cluster was made with {len(brokers)} broker(s), not {self.brokers_wanted}; "
-                "go on with these, or forget it with make down ARGS=--delete"
+                "leave out --brokers, or delete it with make down ARGS=--delete"
             )
         wanted = [*PORT_NAMES, *brokers, *map(controller_of, brokers)]
         lacking = [name for name in wanted if name not in known]
@@ -140,12 +140,12 @@ class Runtime:
         return known
 
     def _ports_of_neighbours(self) -> set[int]:
-        """What other clusters beside this one will want when they come back."""
+        """Return the ports of the other clusters beside this one, which may be down now."""
         files = self.folder.parent.glob("*/ports.json")
         return {port for file in files for port in json.loads(file.read_bytes()).values()}
 
     def kafka_cluster_id(self) -> str:
-        """What all its brokers' storage is marked with."""
+        """Return the cluster id in all brokers' storage."""
         path = self.folder / "kafka-cluster-id"
         if not path.exists():
             create_private(path, new_cluster_id().encode())
@@ -153,33 +153,33 @@ class Runtime:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the cluster for one start or stop. Raises ClusterError when somebody else is at it."""
+        """Lock the cluster for one start or stop. Raises ClusterError when another process holds the lock."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise ClusterError(f"{self.folder} is being started or stopped by somebody else; wait for that") from None
+                raise ClusterError(f"another process is starting or stopping {self.folder}; wait until it is done") from None
             yield
 
 
 def broker_names(count: int) -> tuple[str, ...]:
-    """Names of so many brokers; one alone has no number."""
+    """Return the brokers' names; a single broker has no number."""
     return (BROKER,) if count == 1 else tuple(f"{BROKER}-{number}" for number in range(1, count + 1))
 
 
 def is_broker(name: str) -> bool:
-    """Whether a program or a port is a broker's."""
+    """Return True if a program or port is a broker's."""
     return name.partition("-")[0] == BROKER
 
 
 def controller_of(broker: str) -> str:
-    """The name of the port at which a broker talks with others about metadata."""
+    """Return the name of the broker's controller port."""
     return broker.replace(BROKER, "controller")
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the loopback port now."""
+    """Return True if a server could listen on the loopback port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,7 +1,7 @@
-"""The services of a local cluster: what each needs before it starts, its command line, when it answers, what is made on it.
+"""Prepares the services of a local cluster, builds their command lines, waits for them and completes them.
 
-Decides what "ready" means for each: Kafka answers its administrator, PostgreSQL takes a log-in, the node knows its chain; and
-"complete": topics and access lists, roles and database, the world's contracts are there. All of it can be done again.
+A service is ready when Kafka answers its administrator, PostgreSQL takes a log-in, the node knows its chain. It is complete
+when topics and access lists, roles and database, or the world's contracts exist. Every step can be repeated.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ JARS: Final = ROOT / ".runtime" / "kafka-lib"
 NODE_MODULES: Final = ROOT / "node_modules"
 CHAIN_ID: Final = 31_337
 STATE_INTERVAL_SECONDS: Final = 1
-"""How much of the chain a killed node may forget."""
+"""A killed node may lose this much of the chain."""
 
 
 class Services:
-    """Those of one cluster that are wanted."""
+    """The wanted services of one cluster."""
 
     def __init__(self, runtime: Runtime, wanted: Collection[Service]) -> None:
         """Touch nothing yet."""
@@ -49,7 +49,7 @@ class Services:
         self._wanted = wanted
 
     def preparations(self) -> Iterator[Callable[[], object]]:
-        """What must be there before anything starts, to be done side by side."""
+        """Yield the steps before any start, to run side by side."""
         if "kafka" in self._wanted:
             yield from (broker.prepare for broker in self._brokers)
         if "postgres" in self._wanted:
@@ -58,12 +58,12 @@ class Services:
             yield self._initialise_tokens
 
     def _initialise_tokens(self) -> None:
-        """The enclave's, and one for each cosigner. One after the other: a process has the PKCS#11 library once."""
+        """Make the tokens of the enclave and each cosigner, one after the other: a process has the PKCS#11 library once."""
         for folder in (self._runtime.folder, *(self._runtime.folder / name for name in COSIGNERS)):
             softhsm.initialise(folder)
 
     def completions(self, description: ClusterDescription, say: Callable[[str], None]) -> Iterator[Callable[[], object]]:
-        """What waits for each service and makes what belongs on it, to be done side by side."""
+        """Yield the steps that wait for each service and complete it, to run side by side."""
         if "kafka" in self._wanted:
             yield lambda: self._complete(description, "kafka", say, lambda: self._make_topics(description))
         if "postgres" in self._wanted:
@@ -98,12 +98,12 @@ class Services:
         await_answer(service, probes[service], self._runtime)
 
     def _kafka_probe(self, description: ClusterDescription) -> Callable[[], bool]:
-        """Whether every broker is there, and each knows of all. One client asks, however often: making one costs more."""
+        """Return a probe: every broker is up and knows all others. One client asks each time, since a new one costs more."""
         ports, brokers = self._runtime.ports(), self._runtime.brokers
         client = cache(lambda: clients.admin(description, "admin"))
 
         def answers() -> bool:
-            # A client that knocks too early backs off for longer than this takes.
+            # A client that connects too early backs off for longer than the start takes.
             if any(is_free(ports[name]) for name in brokers):
                 return False
             try:
@@ -132,7 +132,7 @@ class Services:
         return PostgresServer(self._runtime.postgres, self._runtime.ports()["postgres"], passwords)
 
     def programs(self) -> Iterator[Program]:
-        """What the supervisor is to keep running."""
+        """Yield the programs that the supervisor keeps running."""
         if "kafka" in self._wanted:
             environment = {RUNTIME_VARIABLE: str(self._runtime.folder)}
             for name, broker in zip(self._runtime.brokers, self._brokers, strict=True):
@@ -144,7 +144,7 @@ class Services:
             yield Program("node", tuple(self._node_command()), service=True)
 
     def _node_command(self) -> list[str]:
-        """Anvil without accounts of its own: whoever wants money on this chain is given it by the world's issuer."""
+        """Return the command of anvil without accounts of its own: the world's issuer funds accounts."""
         binaries = sorted(NODE_MODULES.glob("@foundry-rs/anvil-*/bin/anvil"))
         if not binaries:
             raise ClusterError(f"no anvil for this machine in {NODE_MODULES}; run make setup")
@@ -161,7 +161,7 @@ class Services:
 
 
 def await_answer(name: str, answers: Callable[[], bool], runtime: Runtime) -> None:
-    """Wait until `answers` says so. Raises NotReady with the end of the log of `name`."""
+    """Wait until `answers` returns True. Raises NotReady with the end of the log of `name`."""
     deadline = Deadline(READY_SECONDS_MAX)
     while not answers():
         if deadline.passed:

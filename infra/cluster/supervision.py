@@ -1,9 +1,9 @@
-"""supervisord of one cluster: its configuration, and orders to it over XML-RPC on the loopback, with a password.
+"""Configures supervisord for one cluster and controls it over XML-RPC on the loopback, with a password.
 
-Decides that everything is restarted whenever it exits, but one of our processes that says that a person has to look at it
-(`EXIT_REFUSED`), however soon it says so; that services outlive our processes when all are stopped; and that a process sees
-only the environment it is given. A Unix socket would need no password, but its path may be 107 bytes long at
-most, and folders of clones and tests are longer. Source: supervisor's manual, "Configuration File", "XML-RPC API".
+Supervisord restarts every program that exits, except a process of ours that needs a person (`EXIT_REFUSED`). On a stop,
+services outlive our processes. A process sees only the environment that it is given. A Unix socket would need no password,
+but its path has at most 107 bytes, and folders of clones and tests are longer. Source: supervisor's manual, "Configuration
+File", "XML-RPC API".
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ STOP_SECONDS_MAX: Final = 45
 POLL_SECONDS: Final = 0.05
 PROGRAM_STOP_SECONDS_MAX: Final = 15
 RESTARTS_MAX: Final = 1_000_000
-"""Quick failures in a row until supervisord gives up: never, for a broker may be away for long. It backs off by itself."""
+"""Quick failures in a row until supervisord gives up: never, since a broker may be away for long. It backs off by itself."""
 SERVICE_RESTARTS: Final = ("autorestart=true", "startsecs=1", f"startretries={RESTARTS_MAX}")
 PROCESS_RESTARTS: Final = ("autorestart=unexpected", f"exitcodes={EXIT_REFUSED}", "startsecs=0")
-"""Of a program that ends within `startsecs` supervisord does not ask with which status."""
+"""Supervisord ignores the exit status of a program that ends within `startsecs`, so that is 0."""
 LOG_MB_MAX: Final = 20
 MARK: Final = "PROOFDESK_SUPERVISED_IN"
-"""Tells a cluster's processes from all others, should supervisord die before them. No person's shell ever has it."""
+"""Marks a cluster's processes, to find them if supervisord dies before them. No person's shell has it."""
 KEPT_VARIABLES: Final = (
     "PATH",
     "LANG",
@@ -50,7 +50,7 @@ KEPT_VARIABLES: Final = (
     "PROOFDESK_LOG_LEVEL",
     "PROOFDESK_DEVELOPMENT",
 )
-"""What a cluster takes over from the shell that started it."""
+"""The variables that a cluster takes from the shell that started it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,13 @@ class Program:
 
     @property
     def full_name(self) -> str:
-        """The name that supervisord knows it by."""
+        """Supervisord's name of the program."""
         return f"{'services' if self.service else 'processes'}:{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A program as supervisord sees it. `state` is supervisord's own word, `why` what a process said that is not restarted."""
+    """A program as supervisord sees it. `state` is supervisord's; `why` is the last error of one not restarted."""
 
     name: str
     state: str
@@ -82,10 +82,10 @@ class Running:
 
 
 class Supervisor:
-    """The supervisord of one cluster, whether running or not."""
+    """The supervisord of one cluster, running or not."""
 
     def __init__(self, runtime: Runtime) -> None:
-        """Talk to nobody yet."""
+        """Connect to nothing yet."""
         self._runtime = runtime
         self._folder = runtime.folder
         self._password = runtime.password("supervisor.json")
@@ -95,7 +95,7 @@ class Supervisor:
 
     @property
     def pid(self) -> int | None:
-        """Process id of a supervisord that is alive, None when there is none."""
+        """Process id of the running supervisord, None when there is none."""
         try:
             pid = int((self._folder / "supervisord.pid").read_text())
         except (FileNotFoundError, ValueError):
@@ -130,7 +130,7 @@ class Supervisor:
         return True
 
     def start_processes(self) -> None:
-        """Start our own processes, without waiting for what they do."""
+        """Start our own processes without waiting for them."""
         self._order("startProcessGroup", "processes", False)  # noqa: FBT003 - XML-RPC takes arguments by place
 
     def restart(self, full_name: str) -> None:
@@ -162,13 +162,13 @@ class Supervisor:
         return tuple(programs)
 
     def _why(self, process: Mapping[str, Any]) -> str:
-        """Why a process is not started again; empty of any other."""
+        """Return the reason that a process is not restarted; empty for any other process."""
         if str(process["statename"]) != "EXITED" or process["exitstatus"] != EXIT_REFUSED:
             return ""
         return last_error(self._runtime.logs / f"{process['name']}.log")
 
     def stop(self) -> None:
-        """Stop supervisord and all it started, and see that none is left. Raises ClusterError."""
+        """Stop supervisord and all its programs, and check that none is left. Raises ClusterError."""
         pid = self.pid
         if pid is None:
             self._stop_strays()
@@ -183,7 +183,7 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
 
     def _stop_strays(self) -> None:
-        """Stop what a supervisord that was killed has left behind. Raises ClusterError."""
+        """Stop the programs that a killed supervisord left behind. Raises ClusterError."""
         strays = self._strays()
         for stray in strays:
             with suppress(psutil.NoSuchProcess):
@@ -196,7 +196,7 @@ class Supervisor:
             raise ClusterError(f"processes {left} do not stop; see {self._runtime.logs}, then reboot: they ignore SIGKILL")
 
     def _strays(self) -> list[psutil.Process]:
-        """Processes of this cluster, told by the mark in their environment."""
+        """Return this cluster's processes, found by the mark in their environment."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
@@ -207,7 +207,7 @@ class Supervisor:
     def _children(self) -> list[int]:
         try:
             return [each.pid for each in self.running() if each.pid]
-        except ClusterError:  # it was stopping already, or its port is taken: waiting for itself must do
+        except ClusterError:  # it is stopping already, or its port is taken: wait for supervisord alone
             return []
 
     def _order(self, method: str, *arguments: str | bool) -> Any:
@@ -261,7 +261,7 @@ class Supervisor:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there and is no zombie."""
+    """Return True if a process exists and is no zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -276,5 +276,5 @@ def alive(pid: int) -> bool:
 
 
 def _escaped(text: object) -> str:
-    """Supervisord's configuration expands `%`."""
+    """Escape `%`, which supervisord's configuration expands."""
     return str(text).replace("%", "%%")

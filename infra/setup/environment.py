@@ -27,7 +27,7 @@ LOCKED_BUILD_TOOLS: Final[tuple[str | Path, ...]] = (
     *("--require-build-hashes", "--preview-features", "build-dependency-hashes"),
     *("--build-constraints", ROOT / "requirements-dev.lock"),
 )
-"""setuptools, where an environment does not hold it: as the developers' lock pins it."""
+"""The developers' lock, which pins setuptools for environments without it."""
 UNSAFE_SETTINGS: Final = ("UV_NO_VERIFY_HASHES", "UV_OVERRIDE", "UV_CONSTRAINT", "UV_EXCLUDE", "VIRTUAL_ENV", "CONDA_PREFIX")
 """Settings of a person's shell that would weaken a check or point to another environment."""
 
@@ -78,7 +78,7 @@ def make_environment(folder: Path, lock: Path, *, project: Path | None = None) -
     """
     if folder.is_symlink():
         raise SetupFailed(
-            f"{folder} is a link to somebody else's environment, which stays as it is; remove the link, then try again"
+            f"{folder} is a link to another environment, which make setup must not change; remove the link, then try again"
         )
     tool, python = uv(), folder / "bin" / "python"
     if _version(python) != _version(Path(sys.executable)):

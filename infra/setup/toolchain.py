@@ -1,8 +1,8 @@
-"""What the machine must have before `make setup` can do the rest: a JDK, Maven, Node, Rust, SoftHSM2, kcat, Python's venv.
+"""Finds the tools that `make setup` needs: a JDK, Maven, Node, Rust, SoftHSM2, kcat, Python's venv.
 
-Decides what is missing; as root on Debian or Ubuntu installs exactly that with apt, anywhere else says which command
-would and stops. Runs before any dependency is installed, so it uses the standard library only. Leaves out the versions
-of Python packages, jars and npm packages, which are locked.
+As root on Debian or Ubuntu installs the missing ones with apt; elsewhere prints the command that would, and stops. Runs
+before any dependency is installed, so it uses the standard library only. Leaves out the versions of Python packages, jars
+and npm packages, which are locked.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Final
 
 JAVA_MAJOR_MIN: Final = 17
 RUST_RELEASE_MIN: Final = (1, 88)
-"""What the threshold signature library asks for. Debian 12 has a newer one beside its old `rustc`, under another name."""
+"""The threshold signature library needs it. Debian 12 has a newer one beside its old `rustc`, under another name."""
 NODE_MAJOR_MIN: Final = 18
-"""npm only unpacks here, anvil is a native binary: 18, which Debian 12 has, does as well as 20."""
+"""npm only unpacks packages and anvil is a native binary, so Debian 12's Node 18 is enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A thing that must be there, how to see that it is, and what each package system calls it."""
+    """A required tool, the check for it, and its packages in each package system."""
 
     name: str
     present: Callable[[], bool]
@@ -37,7 +37,7 @@ class Tool:
 
 
 def _release(command: str, argument: str) -> tuple[int, ...]:
-    """Return the first numbers, with dots between them, that `command` prints; nothing when it is not there or fails."""
+    """Return the first dotted numbers that `command` prints; an empty tuple when it is missing or fails."""
     path = shutil.which(command)
     if path is None:
         return ()
@@ -82,12 +82,12 @@ TOOLS: Final = (
 
 
 def missing() -> tuple[Tool, ...]:
-    """Return the tools that are not there or too old."""
+    """Return the tools that are missing or too old."""
     return tuple(tool for tool in TOOLS if not tool.present())
 
 
 def instructions(tools: tuple[Tool, ...]) -> str:
-    """Return what a person has to do, one command for each package system."""
+    """Return instructions with one command for each package system."""
 
     def packages(system: str) -> str:
         return " ".join(package for tool in tools for package in getattr(tool, system))
@@ -104,7 +104,7 @@ def instructions(tools: tuple[Tool, ...]) -> str:
 
 
 def may_install() -> bool:
-    """Whether this is root on a system with apt."""
+    """Return True if this runs as root on a system with apt."""
     return os.geteuid() == 0 and Path("/etc/debian_version").exists() and shutil.which("apt-get") is not None
 
 
@@ -118,7 +118,7 @@ def install(tools: tuple[Tool, ...]) -> None:
 
 
 def main() -> int:
-    """Install or name what is missing; 1 when something still is."""
+    """Install or name the missing tools; return 1 while one is missing."""
     lacking = missing()
     if lacking and may_install():
         sys.stdout.write(f"Installing with apt: {', '.join(tool.name for tool in lacking)}\n")

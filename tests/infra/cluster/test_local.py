@@ -120,7 +120,10 @@ def test_what_a_person_has_to_look_at_is_not_started_again_and_says_why(folder: 
     report.show(found, shown)
     assert [each["why"] for each in found["processes"]] == [None, "it does nothing: token 'proofdesk' refused the PIN [in pin]"]
     assert isinstance(shown.file, StringIO)
-    assert "refusing is not started again. it does nothing: token 'proofdesk' refused the PIN [in pin]" in shown.file.getvalue()
+    assert (
+        "refusing stopped and is not restarted. it does nothing: token 'proofdesk' refused the PIN [in pin]"
+        in shown.file.getvalue()
+    )
     cluster.start()
     assert within_seconds(lambda: (folder / "starts").read_text() == "xx")
 
@@ -232,7 +235,7 @@ def test_a_start_that_fails_leaves_nothing_running(folder: Path) -> None:
 
 def test_a_start_with_more_than_runs_says_what_is_lacking(small: Cluster, folder: Path) -> None:
     Cluster(folder, ["node"], []).start()
-    with pytest.raises(ClusterError, match="runs without lone, postgres; make down"):
+    with pytest.raises(ClusterError, match="runs without lone, postgres; run make down"):
         small.start()
 
 
