@@ -17,6 +17,7 @@ from projections.headroom import Freed, LimitUse
 from projections.keys.shapes import Key
 from projections.keys.telling import asked
 from schemas.values import Instant, in_ether, in_gwei
+from streams.rules.actions.table import ACTIONS
 
 NOTHING: Final = "\N{EN DASH}"
 HASH_CHARACTERS: Final = 10
@@ -24,14 +25,6 @@ FULL: Final = Decimal(100)
 NEARLY_FULL_PERCENT: Final = 80
 FULLEST_MAX: Final = 8
 
-_ACTIONS: Final[Mapping[str, str]] = {
-    "transfer": "Transfer {amount} {asset_id} to {destination}",
-    "swap": "Swap {amount} {asset_id} for {buy_asset_id} at {venue}",
-    "approve_token": "Let {spender} draw {amount} {asset_id}",
-    "deposit": "Deposit {amount} {asset_id} into {vault}",
-    "withdraw": "Withdraw {amount} {asset_id} from {vault}",
-    "call": "Call {function} at {contract}, spending at most {amount} {asset_id}",
-}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS: Final = {"day": 86_400, "hour": 3_600, "minute": 60}
 
@@ -146,10 +139,10 @@ def action(content: Mapping[str, Any] | None) -> str:
     """What an order asks for, in a line."""
     if content is None:
         return NOTHING
-    said = _ACTIONS.get(content["kind"])
-    if said is None:
+    kind = ACTIONS.get(content["kind"])
+    if kind is None:
         return json.dumps(dict(content), ensure_ascii=False)
-    return said.format_map({**content, "amount": quantity(content["amount"])})
+    return kind.sentence.format_map({**content, "amount": quantity(content["amount"])})
 
 
 def kept(key: Key) -> str:

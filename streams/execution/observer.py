@@ -26,7 +26,8 @@ from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import AssetId, Instant
 from streams.engine.backoff import Backoff, Intervals
 from streams.execution.tracing import ground
-from streams.rules.actions.compilation import NotCompilable, compile_call, unprotected
+from streams.rules.actions.compilation import compile_call
+from streams.rules.actions.compiled import NotCompilable, unprotected
 from streams.rules.decider import Later, Received
 from streams.rules.firm.view import Governance, GovernanceFold
 from streams.rules.prices.latest import Prices

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from schemas.events.governance import WalletAssigned
     from schemas.keys import SafeAccount
     from schemas.values import Address
-    from streams.rules.actions.compilation import CompiledCall
+    from streams.rules.actions.compiled import CompiledCall
 
 SIGNATURE_GAS: Final = 8_000
 """Of one owner's signature: calldata, ecrecover (3,000), a cold storage slot (2,100), and the loop around them."""

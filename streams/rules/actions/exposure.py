@@ -1,41 +1,25 @@
-"""Whether an order only lowers what the firm has at risk, and whether it brings funds home (mission, breakers).
+"""Tells whether an order only lowers what the firm has at risk, and whether it brings funds home (mission, breakers).
 
-A table over what orders can ask for, and nothing else: whoever trips a breaker has to know beforehand what still passes.
-A withdrawal puts nothing in and takes something out. A swap out of what the market prices into what governance has pegged
-gives up risk for cash. What an order leaves to others to do (an allowance, a call) is never counted as lowering anything.
-Left out: what is stopped (`breakers`), and what the firm holds, which only a node can tell.
+Each order kind answers from what the order asks for, and nothing else, so that a person who trips a breaker knows beforehand
+what still passes. An order that leaves something to others (an allowance, a call) never counts as lowering exposure.
+Leaves out breakers (`streams.rules.breakers`), and what the firm holds, which only a node can tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
 
 from schemas.events.governance import AssetListed, WalletAssigned
-from schemas.orders import Action, ApproveToken, Call, Deposit, Swap, Transfer, Withdraw
+from schemas.orders import Action
 from schemas.values import AssetId
+from streams.rules.actions.table import kind_of
 
 
 def evacuates(action: Action, wallet: WalletAssigned) -> bool:
-    """Whether `action` moves funds of `wallet` to its holding address, where they are safe when nothing else may move."""
-    return isinstance(action, Transfer) and action.destination == wallet.holding
+    """Return whether `action` moves funds of `wallet` to its holding address, where they are safe in an emergency."""
+    return kind_of(action).evacuates(action, wallet)
 
 
 def reduces(action: Action, wallet: WalletAssigned, assets: Mapping[AssetId, AssetListed]) -> bool:
-    """Whether `action` from `wallet` only lowers exposure. `assets` are those that it names."""
-    match action:
-        case Transfer():
-            return evacuates(action, wallet)
-        case Withdraw():
-            return True
-        case Swap(asset_id=given, buy_asset_id=bought):
-            return not _is_cash(assets[given]) and _is_cash(assets[bought])
-        case ApproveToken() | Deposit() | Call():
-            return False
-        case _ as unknown:
-            assert_never(unknown)
-
-
-def _is_cash(asset: AssetListed) -> bool:
-    """Whether governance has pegged its price to something: a peg at nothing is none."""
-    return bool(asset.peg_usd)
+    """Return whether `action` from `wallet` only lowers exposure. `assets` are those that it names."""
+    return kind_of(action).reduces(action, wallet, assets)

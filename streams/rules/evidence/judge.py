@@ -20,7 +20,7 @@ from schemas.events.base import Refusal
 from schemas.events.facts import PriceFact
 from schemas.events.lifecycle import Approved
 from schemas.values import TEXT_CHARACTERS_MAX, Instant
-from streams.rules.actions.compilation import NotCompilable
+from streams.rules.actions.compiled import NotCompilable
 from streams.rules.evidence import decided, payload, today
 from streams.rules.evidence.authority import Overtaken, Unproven
 from streams.rules.evidence.case import GovernanceLog, case_of, shape_of

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from schemas.events.facts import ContractFact
 from schemas.firm import EVERYBODY, Limit
-from schemas.orders import Action, ApproveToken, Call, Deposit, Effect, Order, Swap, Transfer, Withdraw
+from schemas.orders import Effect, Order
 from schemas.values import DeskId, Usd
+from streams.rules.actions.table import kind_of
 
 
 class Subjects(NamedTuple):
@@ -50,7 +51,7 @@ def subjects_of(order: Order, effect: Effect, target: ContractFact) -> Subjects:
         trader=order.initiator,
         wallet=order.wallet_id,
         asset=effect.spends_asset_id,
-        destination=effect.counterparty if _gives_away(order.action) else "",
+        destination=effect.counterparty if kind_of(order.action).gives_away else "",
         contract=target.address,
         protocol=target.protocol,
         counterparty=target.counterparty,
@@ -81,14 +82,3 @@ def _allotted(limit: Limit, desk_id: DeskId) -> tuple[Usd, int]:
         if part.desk_id == desk_id:
             return part.cap_usd, part.cap_count
     return Decimal(0), 0
-
-
-def _gives_away(action: Action) -> bool:
-    """Whether somebody else is given what it spends, or may draw it."""
-    match action:
-        case Transfer() | ApproveToken() | Call():
-            return True
-        case Swap() | Deposit() | Withdraw():
-            return False
-        case _ as unknown:
-            assert_never(unknown)

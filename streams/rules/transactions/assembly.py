@@ -14,7 +14,7 @@ from infra.ethereum.answers import FeeSuggestion
 from infra.ethereum.outbidding import outbidding
 from infra.ethereum.transaction import Transaction
 from schemas.events.lifecycle import Claim
-from streams.rules.actions.compilation import CompiledCall
+from streams.rules.actions.compiled import CompiledCall
 
 GWEI: Final = 10**9
 PRIORITY_FEE_WEI_MAX: Final = 50 * GWEI

@@ -11,7 +11,7 @@ from infra.ethereum.safe.transaction import SafeCall
 from schemas.events.governance import WalletAssigned
 from schemas.keys import SafeAccount
 from schemas.values import Address
-from streams.rules.actions.compilation import CompiledCall, NotCompilable
+from streams.rules.actions.compiled import CompiledCall, NotCompilable
 
 
 def safe_of(wallet: WalletAssigned) -> SafeAccount | None:

@@ -11,7 +11,7 @@ from schemas.events.facts import PriceFact
 from schemas.events.lifecycle import Approved
 from schemas.firm import Settings
 from schemas.orders import Effect, Swap
-from streams.rules.actions.compilation import quoted
+from streams.rules.actions.compiled import quoted
 from streams.rules.firm.view import Governance
 from streams.rules.prices.valuation import Quoted, slippage_ppm
 

@@ -14,7 +14,7 @@ from infra.ethereum.safe.signatures import packed
 from infra.ethereum.transaction import Transaction, assemble, digest
 from schemas.events.governance import WalletAssigned
 from streams.execution.tracing import Ground, ground
-from streams.rules.actions.compilation import CompiledCall
+from streams.rules.actions.compiled import CompiledCall
 from streams.rules.transactions import assembly
 from streams.rules.transactions.safe_wrapping import carried
 from tests.infra.chain.geth import geth, why_not

@@ -16,13 +16,9 @@ from schemas.events.governance import AssetListed
 from schemas.events.lifecycle import Claim
 from schemas.examples import example
 from schemas.orders import Action
-from streams.rules.actions.compilation import (
-    SWAP_DEADLINE_SECONDS,
-    CompiledCall,
-    NotCompilable,
-    compile_call,
-    unprotected,
-)
+from streams.rules.actions.compilation import compile_call
+from streams.rules.actions.compiled import CompiledCall, NotCompilable, unprotected
+from streams.rules.actions.kinds.swap import SWAP_DEADLINE_SECONDS
 from streams.rules.evidence.payload import FEE_PER_GAS_WEI_MAX
 from streams.rules.firm.view import Governance
 from streams.rules.prices.valuation import Quoted, least_out, slippage_ppm, usd_lost

@@ -9,7 +9,8 @@ import pytest
 
 from infra.ethereum import calldata
 from schemas.orders import Action, Call, Deposit, Effect, Order, Withdraw
-from streams.rules.actions.effect import RESERVED_FUNCTIONS, effect_of
+from streams.rules.actions.effect import effect_of
+from streams.rules.actions.kinds.call import RESERVED_FUNCTIONS
 from streams.rules.firm.view import Governance
 from streams.rules.refusals import orders as refusals
 from tests.streams.rules.orders.firm import ASSETS, FIRM, STRANGER, TREASURY, USDC, VAULT, VENUE, WETH

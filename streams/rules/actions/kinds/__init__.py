@@ -1,0 +1,1 @@
+"""One module an order kind; each implements `actions.kind.OrderKind`."""
