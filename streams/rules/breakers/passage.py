@@ -18,7 +18,7 @@ from schemas.events.facts import BreakerFact
 from schemas.firm import EVERYBODY, BreakerScope, Subject
 from schemas.orders import Effect
 from streams.rules.firm.view import Governance
-from streams.rules.limits.subjects import Subjects
+from streams.rules.limits.scopes import Subjects
 from streams.rules.refusals.orders import BreakerOpen, BreakerReducing, Refused
 
 

@@ -17,6 +17,7 @@ from streams.rules.governance.review import access as rights
 from streams.rules.governance.review import cosigners, limits, settings, wallets
 from streams.rules.governance.review.access import repeated
 from streams.rules.governance.review.wallets import ZERO_ADDRESS
+from streams.rules.limits.scopes import Institution, known_subjects
 from streams.rules.policy import review
 
 PROBLEMS_SHOWN_MAX: Final = 50
@@ -97,18 +98,14 @@ def _contracts(document: GenesisDocument) -> Iterator[str]:
 
 
 def _policy(document: GenesisDocument) -> Iterator[str]:
-    addresses = {contract.address for contract in document.contracts}
-    known: limits.KnownSubjects = {
-        "trader": {party.principal for party in (*document.persons, *document.systems)},
-        "wallet": {wallet.wallet_id for wallet in document.wallets},
-        "asset": {asset.asset_id for asset in document.assets},
-        "destination": addresses,
-        "contract": addresses,
-        "protocol": {contract.protocol for contract in document.contracts if contract.protocol},
-        "counterparty": {contract.counterparty for contract in document.contracts if contract.counterparty},
-        "desk": set(document.desks),
-    }
-    yield from limits.problems(document.policy.limits, known)
+    institution = Institution(
+        principals={party.principal for party in (*document.persons, *document.systems)},
+        wallets={wallet.wallet_id for wallet in document.wallets},
+        assets={asset.asset_id for asset in document.assets},
+        targets=document.contracts,
+        desks=document.desks,
+    )
+    yield from limits.problems(document.policy.limits, known_subjects(institution))
     yield from settings.problems(document.policy.settings)
 
 

@@ -1,43 +1,30 @@
-"""What an order would make of its limits: facts to decide on, what it reserves, and which limits refuse it.
+"""Assesses an order against its limits: states the facts, the amounts to reserve, and the limits that refuse it.
 
-A limit with a window is hard: nothing is reserved that would go over it, and no approval lifts that. A limit per transaction
-is a fact that policy judges. An order that asks for nothing of a limit goes over none, however much was used of it.
-Source: architecture, rules 4, 5 and 7. Left out: what an order is worth, and what policy makes of it.
+A limit with a window is hard: no reservation goes over it, and no approval lifts it. A limit per transaction is a fact that
+policy judges. An order that asks for nothing of a limit never exceeds it, however much of it is used.
+Source: architecture, rules 4, 5 and 7. Leaves out the order's worth, and policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
 from schemas.events.base import Refusal
 from schemas.events.facts import LimitFact
-from schemas.firm import BreakerScope, BreakerState, LimitKind, LimitMeasure, LimitScope, Subject, Zone
+from schemas.firm import BreakerScope, BreakerState, LimitKind, LimitMeasure, Subject, Zone
 from schemas.orders import ReservedAmount
 from schemas.values import Instant, Record, Usd
 from streams.rules.limits.forecast import frees_at
 from streams.rules.limits.ledger import UNADJUSTED, AccountKey, Adjustment, Ledger, Units, account_key, dollars, micros
+from streams.rules.limits.scopes import SCOPES
 from streams.rules.limits.subjects import Applied
 from streams.rules.limits.windows import CALENDAR, MICROS_PER_SECOND, Window
 from streams.rules.refusals.orders import LimitExceeded
 
-BREAKER_OF: Final[Mapping[LimitScope, BreakerScope]] = MappingProxyType(
-    {
-        "wallet": "wallet",
-        "asset": "asset",
-        "destination": "contract",
-        "contract": "contract",
-        "protocol": "protocol",
-        "counterparty": "counterparty",
-        "desk": "desk",
-        "firm": "desk",
-    }
-)
-"""Which breaker a limit trips. An allotment of the firm's is its desk's: of the other desks it says nothing."""
 GAUGES_REMEMBERED_MAX: Final = 8_192
 
 R = TypeVar("R", bound=Record)
@@ -87,9 +74,9 @@ def refusals(facts: Iterable[LimitFact]) -> list[Refusal]:
 def breaches(limits: Sequence[Applied], facts: Sequence[LimitFact]) -> list[Breach]:
     """The limits that refuse an order and ask for a breaker to be tripped; `facts` are those of `limits`, in their order."""
     return [
-        Breach(fact, BREAKER_OF[limit.scope], each.subject, limit.trips)
+        Breach(fact, breaker, each.subject, limit.trips)
         for each, fact in zip(limits, facts, strict=True)
-        if (limit := each.limit).trips and limit.scope in BREAKER_OF and _is_over(fact)
+        if (limit := each.limit).trips and (breaker := SCOPES[limit.scope].breaker) and _is_over(fact)
     ]
 
 

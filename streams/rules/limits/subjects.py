@@ -1,10 +1,8 @@
-"""Whose an order is, in each of the ways in which it can be limited, and the limits that it so falls under.
+"""Maps an order to its limit subjects (trader, wallet, …) and selects the limits that apply.
 
 A limit on everybody holds for each subject on its own. A firm-wide limit is held in parts: each desk has an allotment, which
-the desk alone can hold exactly, and which add up to no more than the cap (architecture, rule 4); a desk without one has
-nothing. What a single order may be has no past, so it needs no parts.
-An order's contract is whatever it goes to, an account as well. Its destination is who outside the wallet is given the value
-or the right to draw it: a swap, a deposit and a withdrawal give theirs to nobody.
+the desk alone can hold exactly, and the allotments add up to no more than the cap (architecture, rule 4); a desk without one
+has none of it. Per-transaction limits have no history, so they are not split into allotments.
 """
 
 from __future__ import annotations
@@ -18,25 +16,11 @@ from schemas.firm import EVERYBODY, Limit
 from schemas.orders import Effect, Order
 from schemas.values import DeskId, Usd
 from streams.rules.actions.table import kind_of
-
-
-class Subjects(NamedTuple):
-    """By the names of the scopes; empty where there is none, and then no limit of that scope holds."""
-
-    trader: str
-    wallet: str
-    asset: str
-    destination: str
-    contract: str
-    protocol: str
-    counterparty: str
-    desk: str
-    firm: str
-    """The desk: it is the holder of its part."""
+from streams.rules.limits.scopes import SCOPES, Subjects
 
 
 class Applied(NamedTuple):
-    """A limit that an order falls under, whose it is, and what the cap is for them."""
+    """A limit that applies to an order, with its subject and the cap for that subject."""
 
     limit: Limit
     subject: str
@@ -46,7 +30,7 @@ class Applied(NamedTuple):
 
 
 def subjects_of(order: Order, effect: Effect, target: ContractFact) -> Subjects:
-    """Whose `order` is; `target` is what governance says of where it goes."""
+    """Return the order's subject in each scope; `target` is governance's entry for the address that it goes to."""
     return Subjects(
         trader=order.initiator,
         wallet=order.wallet_id,
@@ -61,18 +45,18 @@ def subjects_of(order: Order, effect: Effect, target: ContractFact) -> Subjects:
 
 
 def applied(limits: Sequence[Limit], subjects: Subjects) -> list[Applied]:
-    """The limits that an order of `subjects` falls under, in the policy's order. Addresses compare without case."""
+    """Return the limits that apply to an order of `subjects`, in the policy's order. Addresses compare without case."""
     return [
         _applied(limit, subject)
         for limit in limits
-        if (subject := getattr(subjects, limit.scope))
+        if (subject := SCOPES[limit.scope].subject(subjects))
         and (limit.subject in (EVERYBODY, subject) or limit.subject.lower() == subject.lower())
     ]
 
 
 def _applied(limit: Limit, subject: str) -> Applied:
     cap_usd, cap_count = limit.cap_usd, limit.cap_count
-    if limit.scope == "firm" and limit.kind != "per-transaction":
+    if SCOPES[limit.scope].in_parts and limit.kind != "per-transaction":
         cap_usd, cap_count = _allotted(limit, subject)
     return Applied(limit, subject, f"{limit.scope}:{subject}", cap_usd, cap_count)
 

@@ -13,6 +13,7 @@ from schemas.events.facts import ContractFact, Facts, LimitFact, SimulationFact
 from schemas.firm import LimitMeasure
 from schemas.orders import Action, ApproveToken, Call, Deposit, Effect, Order, Swap, Transfer, Withdraw
 from schemas.values import Instant, Role
+from streams.rules.limits.scopes import SCOPES
 from streams.rules.policy.cedar.actions import ADMINISTRATIVE_ACTIONS
 from streams.rules.policy.cedar.asking import Scene, Thing, Value
 from streams.rules.policy.context.changes import AdministrativeRequest, Change, administrative_scene, vocabulary
@@ -33,7 +34,6 @@ ACTIONS: Final[tuple[Action, ...]] = (
 TUESDAY_NOON: Final[Instant] = 4_102_833_600_000_000
 """UTC, on 5 January 2100: long after anything was listed."""
 
-_SCOPES: Final = ("trader", "wallet", "asset", "destination", "contract", "protocol", "counterparty", "desk", "firm")
 _MEASURES: Final[tuple[LimitMeasure, ...]] = ("usd", "count")
 _SIMULATION: Final = SimulationFact(slippage_ppm=0, gas_used=21_000, touched=1)
 
@@ -92,7 +92,7 @@ def questions() -> Iterator[tuple[Scene, tuple[Thing, ...], Mapping[str, Value]]
 
 
 def _limits() -> Iterator[LimitFact]:
-    for scope in _SCOPES:
+    for scope in SCOPES:
         for measure in _MEASURES:
             yield LimitFact(
                 limit_id=NAME,

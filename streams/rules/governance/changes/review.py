@@ -16,6 +16,7 @@ from schemas.firm import Access
 from streams.rules.firm.view import Governance
 from streams.rules.governance.review import access as rights
 from streams.rules.governance.review import limits, settings
+from streams.rules.limits.scopes import Institution, known_subjects
 from streams.rules.policy import review
 from streams.rules.refusals.governance import NothingChanges, ProposalUnusable
 
@@ -35,7 +36,7 @@ def policy_problems(firm: Governance, policy: PolicyActivated) -> list[str]:
     """Everything that speaks against `policy` in this firm, a sentence each."""
     active = tuple(access for access in firm.principals.values() if access.status == "active")
     return [
-        *limits.problems(policy.limits, known_subjects(firm)),
+        *limits.problems(policy.limits, known_subjects(_institution(firm))),
         *settings.problems(policy.settings),
         *review.problems(policy, active),
     ]
@@ -61,19 +62,14 @@ def check_access(firm: Governance, access: Access) -> None:
     _refuse(found)
 
 
-def known_subjects(firm: Governance) -> limits.KnownSubjects:
-    """Who and what there is that a limit could be on."""
-    addresses = {address for _, address in firm.contracts}
-    return {
-        "trader": set(firm.principals),
-        "wallet": set(firm.wallets),
-        "asset": set(firm.assets),
-        "destination": addresses,
-        "contract": addresses,
-        "protocol": {each.protocol for each in firm.contracts.values() if each.protocol},
-        "counterparty": {each.counterparty for each in firm.contracts.values() if each.counterparty},
-        "desk": firm.desks,
-    }
+def _institution(firm: Governance) -> Institution:
+    return Institution(
+        principals=firm.principals,
+        wallets=firm.wallets,
+        assets=firm.assets,
+        targets=firm.contracts.values(),
+        desks=firm.desks,
+    )
 
 
 def _content(policy: PolicyActivated) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""Whether limits mean what they say: known subjects, one unit each, windows that exist, parts that add up.
+"""Reviews limits before they are in force: known subjects, one unit each, windows that exist, parts that add up.
 
 A table of checks for genesis and for proposals alike, each giving sentences a person can act on; all are made, so that a
 policy is corrected in one go. A limit whose subject is mistyped, or whose window is in another unit, would hold nothing.
@@ -14,7 +14,7 @@ from typing import Final
 
 from schemas.firm import EVERYBODY, Limit, LimitScope
 from schemas.values import plain
-from streams.rules.limits.assessment import BREAKER_OF
+from streams.rules.limits.scopes import SCOPES
 from streams.rules.limits.windows import zones
 
 LIMITS_MAX: Final = 500
@@ -23,7 +23,7 @@ WINDOW_SECONDS_MAX: Final = 366 * 86_400
 """A year. A longer one was most likely given in milliseconds."""
 
 KnownSubjects = Mapping[LimitScope, Collection[str]]
-"""Who and what there is, by scope. Of `destination` as of `contract`: the listed addresses."""
+"""The subjects that exist, by scope (`limits.scopes`)."""
 
 
 def problems(limits: Sequence[Limit], known: KnownSubjects) -> Iterator[str]:
@@ -45,7 +45,7 @@ def _name(limit: Limit, _: KnownSubjects) -> Iterator[str]:
 def _subject(limit: Limit, known: KnownSubjects) -> Iterator[str]:
     if limit.subject == EVERYBODY:
         return
-    if limit.scope == "firm":
+    if SCOPES[limit.scope].in_parts:
         yield f"there is one firm; set subject to {EVERYBODY}"
     elif limit.subject.lower() not in {each.lower() for each in known.get(limit.scope, ())}:
         yield f"there is no {limit.scope} {limit.subject}"
@@ -80,7 +80,7 @@ def _unit(limit: Limit, _: KnownSubjects) -> Iterator[str]:
 
 def _allotments(limit: Limit, known: KnownSubjects) -> Iterator[str]:
     parts = limit.allotments
-    if limit.scope != "firm" or limit.kind == "per-transaction":
+    if not SCOPES[limit.scope].in_parts or limit.kind == "per-transaction":
         if parts:
             yield "only a limit of the firm with a window is divided into allotments"
         return
@@ -99,7 +99,7 @@ def _allotments(limit: Limit, known: KnownSubjects) -> Iterator[str]:
 
 
 def _trips(limit: Limit, _: KnownSubjects) -> Iterator[str]:
-    if limit.trips and limit.scope not in BREAKER_OF:
+    if limit.trips and SCOPES[limit.scope].breaker is None:
         yield f"a {limit.scope} has no breaker to trip; leave trips out"
     if limit.trips and limit.kind == "per-transaction":
         yield "policy decides about a limit per transaction, so that nothing goes over it and trips a breaker; leave trips out"

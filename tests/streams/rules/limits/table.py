@@ -21,7 +21,8 @@ from streams.rules.limits.ledger import (
     amounts,
     dollars,
 )
-from streams.rules.limits.subjects import Subjects, applied
+from streams.rules.limits.scopes import Subjects
+from streams.rules.limits.subjects import applied
 from streams.rules.limits.windows import Window
 from tests.streams.rules.orders.firm import CUSTODIAN, NOW, SECOND
 

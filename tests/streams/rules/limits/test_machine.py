@@ -24,7 +24,8 @@ from schemas.events.facts import LimitFact
 from schemas.firm import Allotment, Limit
 from streams.rules.limits.assessment import limit_facts, refusals, reservation
 from streams.rules.limits.ledger import UNADJUSTED, Adjustment, Ledger, amounts, dollars
-from streams.rules.limits.subjects import Applied, Subjects, applied
+from streams.rules.limits.scopes import Subjects
+from streams.rules.limits.subjects import Applied, applied
 from tests.streams.rules.limits.reference import Place, ReferenceLedger
 from tests.streams.rules.limits.table import SUBJECTS, at
 from tests.streams.rules.orders.firm import CUSTODIAN, SECOND, VENUE, limit

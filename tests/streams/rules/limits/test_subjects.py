@@ -10,7 +10,8 @@ import pytest
 from schemas.events.facts import ContractFact
 from schemas.firm import Allotment, Limit
 from schemas.orders import Action, Call, Deposit, Effect, Order, Withdraw
-from streams.rules.limits.subjects import Subjects, applied, subjects_of
+from streams.rules.limits.scopes import Subjects
+from streams.rules.limits.subjects import applied, subjects_of
 from tests.streams.rules.limits.table import SUBJECTS
 from tests.streams.rules.orders.firm import CUSTODIAN, STRANGER, TREASURY, USDC, VENUE, limit
 from tests.streams.rules.orders.specification import allowance, named, swap, transfer
