@@ -27,6 +27,7 @@ def path_of(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
+@pytest.mark.slow
 def test_everything_that_a_signer_imports_is_hashed() -> None:
     graph = grimp.build_graph("schemas", "infra", "streams", cache_dir=None)
     imported = set(SIGNERS).union(*(graph.find_upstream_modules(signer) for signer in SIGNERS))
