@@ -25,7 +25,7 @@ from streams.engine.reading import check, received_of
 from streams.engine.restore import Restorer
 from streams.engine.snapshots import SNAPSHOT_EVENTS, SnapshotCodec
 from streams.engine.watchdog import Watchdog
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import I, Processor, Received, S
 
 BATCH_INPUTS_MAX: Final = 500
@@ -62,7 +62,7 @@ class Answer(Generic[S, I]):
     """What one input, or the time, led to, with the headers its events carry."""
 
     owner: Assigned[S, I]
-    sealed: list[Sealed]
+    chained: list[ChainedEvent]
     headers: list[tuple[str, str | bytes | None]]
 
 
@@ -119,7 +119,7 @@ class Loop(Generic[S, I]):
         answers = [self._offer_again(received, now) for received in parked]
         answers += [self._offer(received, now) for received in inputs]
         answers += [Answer(each, each.partition.tick(now), []) for each in self._assigned.values()]
-        said = [answer for answer in answers if answer.sealed]
+        said = [answer for answer in answers if answer.chained]
         self._mention_waits()
         self._count(inputs, said)
         if said or time.monotonic() >= self._offsets_due:
@@ -128,18 +128,18 @@ class Loop(Generic[S, I]):
     def _offer(self, received: Received, now: Instant) -> Answer[S, I]:
         owner = self._assigned[received.partition]
         with tracing.span(f"{self._processor.principal} {received.topic}", received.headers) as outgoing:
-            sealed = owner.partition.offer(received, now)
-        return Answer(owner, sealed, [source_header(received.topic, received.offset), *outgoing])
+            chained = owner.partition.offer(received, now)
+        return Answer(owner, chained, [source_header(received.topic, received.offset), *outgoing])
 
     def _offer_again(self, received: Received, now: Instant) -> Answer[S, I]:
         """As `_offer`, with a span only if it is answered now: hundreds of tries a second would flood any collector."""
         owner = self._assigned[received.partition]
-        sealed = owner.partition.offer(received, now)
-        if not sealed:
+        chained = owner.partition.offer(received, now)
+        if not chained:
             return Answer(owner, [], [])
         begun_ns = now * NANOS_PER_MICRO
         with tracing.span(f"{self._processor.principal} {received.topic}", received.headers, begun_ns) as outgoing:
-            return Answer(owner, sealed, [source_header(received.topic, received.offset), *outgoing])
+            return Answer(owner, chained, [source_header(received.topic, received.offset), *outgoing])
 
     def _transact(self, answers: list[Answer[S, I]]) -> None:
         """Events, snapshots and offsets, together or not at all. Errors are raised: the process ends."""
@@ -174,21 +174,21 @@ class Loop(Generic[S, I]):
     def _count(self, inputs: list[Received], said: list[Answer[S, I]]) -> None:
         for topic, count in Counter(received.topic for received in inputs).items():
             self._metrics.took(topic, count)
-        for topic, count in Counter(sealed.topic for answer in said for sealed in answer.sealed).items():
+        for topic, count in Counter(chained.topic for answer in said for chained in answer.chained).items():
             self._metrics.wrote(topic, count)
         self._metrics.parked(sum(len(each.partition.parked()) for each in self._assigned.values()))
 
     def _write(self, answers: list[Answer[S, I]]) -> None:
         """All events, in order. Of each place the last one's offset is noted: being told of every one costs too much."""
-        last = {(answer.owner.partition.number, sealed.topic): sealed for answer in answers for sealed in answer.sealed}
+        last = {(answer.owner.partition.number, chained.topic): chained for answer in answers for chained in answer.chained}
         for answer in answers:
             owner, number = answer.owner, answer.owner.partition.number
-            for sealed in answer.sealed:
-                noting = _noting(owner.own_offsets, sealed.topic) if last[number, sealed.topic] is sealed else None
+            for chained in answer.chained:
+                noting = _noting(owner.own_offsets, chained.topic) if last[number, chained.topic] is chained else None
                 self._producer.produce(
-                    sealed.topic, sealed.value, sealed.key, number, on_delivery=noting, headers=answer.headers
+                    chained.topic, chained.value, chained.key, number, on_delivery=noting, headers=answer.headers
                 )
-            owner.events_since_snapshot += len(answer.sealed)
+            owner.events_since_snapshot += len(answer.chained)
 
     def _write_snapshots(self) -> None:
         """Snapshots that are due, inside the open transaction; flushed first, so that all offsets are known."""

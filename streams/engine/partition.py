@@ -13,7 +13,7 @@ from typing import Generic
 from schemas.events.base import Event, OrderEvent
 from schemas.hash_chain import Link
 from schemas.values import Instant
-from streams.rules.chaining import CLOCK, Sealed, causation_of, link_of, seal
+from streams.rules.chaining import CLOCK, ChainedEvent, causation_of, chain_event, link_of
 from streams.rules.decider import I, Later, Processor, Received, Recorded, S
 
 
@@ -85,7 +85,7 @@ class Partition(Generic[S, I]):
 
     # Running ---------------------------------------------------------------------------------------------------
 
-    def offer(self, received: Received, wall_clock: Instant) -> list[Sealed]:
+    def offer(self, received: Received, wall_clock: Instant) -> list[ChainedEvent]:
         """Decide on one input; the events to be written, already folded. Parks it when the answer is `Later`."""
         place = (received.topic, received.offset)
         self._next[received.topic] = max(received.offset + 1, self._next.get(received.topic, 0))
@@ -99,12 +99,12 @@ class Partition(Generic[S, I]):
             return []
         self._parked.pop(place, None)
         self._reasons.pop(place, None)
-        sealed = self._write(outcome, now, causation_of(received), link_of(received))
-        if sealed:
+        chained = self._write(outcome, now, causation_of(received), link_of(received))
+        if chained:
             self._answered.setdefault(received.topic, set()).add(received.offset)
-        return sealed
+        return chained
 
-    def tick(self, wall_clock: Instant) -> list[Sealed]:
+    def tick(self, wall_clock: Instant) -> list[ChainedEvent]:
         """What has become due because time passed."""
         now = self._at(wall_clock)
         return self._write(self._decider.due(self.state, now), now, CLOCK, None)
@@ -135,17 +135,19 @@ class Partition(Generic[S, I]):
         """Decision time: the wall clock, but never before the last decision; a clock that runs backwards stands still."""
         return max(wall_clock, self.clock)
 
-    def _write(self, events: Iterable[Event], now: Instant, causation: str, given: tuple[str, Link] | None) -> list[Sealed]:
+    def _write(
+        self, events: Iterable[Event], now: Instant, causation: str, given: tuple[str, Link] | None
+    ) -> list[ChainedEvent]:
         tails: dict[str, Link] = dict([given] if given else [])
-        written: list[Sealed] = []
+        written: list[ChainedEvent] = []
         for event in events:
             tail = self._tail(event, tails)
-            sealed = seal(event, position=self.position + 1, now=now, causation=causation, tail=tail)
-            if isinstance(sealed.recorded.event, OrderEvent):
-                link = Link(sealed.recorded.event.sequence, sealed.recorded.digest)
-                tails[sealed.recorded.event.order_id] = link
-            self._fold(sealed.recorded, "", 0)
-            written.append(sealed)
+            chained = chain_event(event, position=self.position + 1, now=now, causation=causation, tail=tail)
+            if isinstance(chained.recorded.event, OrderEvent):
+                link = Link(chained.recorded.event.sequence, chained.recorded.digest)
+                tails[chained.recorded.event.order_id] = link
+            self._fold(chained.recorded, "", 0)
+            written.append(chained)
         return written
 
     def _tail(self, event: Event, tails: Mapping[str, Link]) -> Link:

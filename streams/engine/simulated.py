@@ -24,7 +24,7 @@ from schemas.values import Instant, Record
 from streams.engine.headers import source_header, source_of
 from streams.engine.partition import Partition
 from streams.engine.reading import UNTRUSTED_TOPICS
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Processor, Received, Recorded
 
 BATCH_INPUTS_MAX: Final = 7
@@ -54,7 +54,7 @@ class Answer:
 
     number: int
     received: Received | None
-    sealed: list[Sealed]
+    chained: list[ChainedEvent]
 
 
 @dataclass(slots=True)
@@ -199,7 +199,7 @@ class SimulatedLog:
             for received in parked + self._inputs(worker)
         ]
         answers += [Answer(number, None, each.tick(self.now)) for number, each in worker.partitions.items()]
-        return [answer for answer in answers if answer.sealed]
+        return [answer for answer in answers if answer.chained]
 
     def _inputs(self, worker: Worker) -> list[Received]:
         """A batch in any interleaving of topics and partitions, in order within each."""
@@ -231,8 +231,8 @@ class SimulatedLog:
         for answer in answers:
             source = answer.received
             headers = () if source is None else (source_header(source.topic, source.offset),)
-            for sealed in answer.sealed:
-                self.entries[sealed.topic, answer.number].append(Entry(sealed.key, sealed.value, headers))
+            for chained in answer.chained:
+                self.entries[chained.topic, answer.number].append(Entry(chained.key, chained.value, headers))
         for number, partition in worker.partitions.items():
             for topic, offset in partition.offsets().items():
                 self._committed[group, topic, number] = offset

@@ -16,7 +16,7 @@ from schemas.events.base import FirmEvent
 from schemas.topics import GOVERNANCE_TOPICS
 from streams.engine.references import References
 from streams.engine.stable import stable_ends
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 
 PRINCIPAL: Final = "governance"
 TRANSACTIONAL_ID: Final = "proofdesk-governance-0"
@@ -54,9 +54,9 @@ class GovernanceLog:
         received = References(self._description, PRINCIPAL, GOVERNANCE_TOPICS).catch_up()
         return [each.record for each in received if isinstance(each.record, FirmEvent)]
 
-    def write(self, events: Sequence[Sealed]) -> None:
+    def write(self, events: Sequence[ChainedEvent]) -> None:
         """Write all of `events`, or none."""
         self._producer.begin_transaction()
-        for sealed in events:
-            self._producer.produce(sealed.topic, sealed.value, sealed.key, partition=_PARTITION)
+        for chained in events:
+            self._producer.produce(chained.topic, chained.value, chained.key, partition=_PARTITION)
         self._producer.commit_transaction(TRANSACTION_TIMEOUT_MS / 1_000)

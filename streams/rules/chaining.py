@@ -1,4 +1,4 @@
-"""From unsealed events to bytes on the log: positions, sequences and hashes are given here and nowhere else.
+"""Gives events their positions, sequences and hashes, and encodes them for the log. Nothing else gives any.
 
 Source: architecture, rules 1 (the engine stamps time) and 6 (an order is a hash chain).
 """
@@ -20,11 +20,11 @@ from schemas.values import Instant, unchecked
 from streams.rules.decider import Received, Recorded
 
 CLOCK: Final = "clock"
-"""The causation of what happened because time passed."""
+"""The causation of events that the passing of time caused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class ChainedEvent:
     """An event with its bytes, ready to be written."""
 
     topic: str
@@ -34,29 +34,29 @@ class Sealed:
 
 
 def causation_of(received: Received) -> str:
-    """What an event names as its cause: a command by its id, an event (or unreadable bytes) by its hash."""
+    """Return an event's cause: a command's id, or the hash of an event (or of unreadable bytes)."""
     return received.record.command_id if isinstance(received.record, (Command, FirmCommand)) else received.digest
 
 
 def link_of(received: Received) -> tuple[str, Link] | None:
-    """The order and link that an input is, if it is an order's event."""
+    """Return the order and link of an input that is an order's event; else None."""
     event = received.record
     return (event.order_id, Link(event.sequence, received.digest)) if isinstance(event, OrderEvent) else None
 
 
-def seal(event: Event, *, position: int, now: Instant, causation: str, tail: Link) -> Sealed:
-    """`event` with its place in the writer's count and, for an order's event, in the order's chain after `tail`."""
+def chain_event(event: Event, *, position: int, now: Instant, causation: str, tail: Link) -> ChainedEvent:
+    """Return `event` with its place in the writer's count and, for an order's event, in the order's chain after `tail`."""
     stamped = {**event.__dict__, "position": position, "decided_at": now, "causation_id": causation}
     if isinstance(event, OrderEvent):
         stamped["sequence"], stamped["previous_hash"] = tail.sequence + 1, tail.digest
-    sealed = _made(type(event))(stamped)
+    chained = _made(type(event))(stamped)
     topic = TOPIC_OF[type(event)].name
-    value = wire.encode(sealed)
-    key = sealed.desk_id if isinstance(sealed, DeskEvent) else FIRM_KEY
-    return Sealed(topic, key.encode(), value, Recorded(topic, sealed, digest_of(value)))
+    value = wire.encode(chained)
+    key = chained.desk_id if isinstance(chained, DeskEvent) else FIRM_KEY
+    return ChainedEvent(topic, key.encode(), value, Recorded(topic, chained, digest_of(value)))
 
 
 @cache
 def _made(event_type: type[Event]) -> Callable[[dict[str, Any]], Event]:
-    """What an event is made with whose fields are an event's already: stamps are ours, and need no check."""
+    """Return a constructor without checks: the fields are an event's already, and the stamps are ours."""
     return unchecked(event_type)

@@ -45,7 +45,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One of the decider's own events, sealed, as it stands on the log."""
+    """One of the decider's own events, chained, as it stands on the log."""
 
     topic: str
     event: Event
@@ -60,7 +60,7 @@ class Later:
 
 
 Outcome = tuple[Event, ...] | Later
-"""Unsealed events in the order in which they happened (none: nothing was worth saying), or `Later`."""
+"""Events in the order in which they happened, before they are chained (an empty tuple: nothing happened), or `Later`."""
 
 
 class Decider(Protocol[S, I_contra]):

@@ -1,4 +1,4 @@
-"""Makes orders' whole histories as on the log: sealed links, offsets and writers' positions, from counters alone."""
+"""Makes orders' whole histories as on the log: chained links, offsets and writers' positions, from counters alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from schemas.hash_chain import Link, digest_of
 from schemas.orders import ReservedAmount
 from schemas.topics import TOPIC_OF
 from schemas.values import Record
-from streams.rules.chaining import seal
+from streams.rules.chaining import chain_event
 
 R = TypeVar("R", bound=Record)
 
@@ -62,16 +62,16 @@ class Story:
         self._now = at if at is not None else self._now + 1_000
         self._positions[topic.writers[0], partition] += 1
         order_id = event.order_id if isinstance(event, OrderEvent) else ""
-        sealed = seal(
+        chained = chain_event(
             event,
             position=self._positions[topic.writers[0], partition],
             now=self._now,
             causation="clock",
             tail=self.tails.get(order_id, Link()),
         )
-        if isinstance(sealed.recorded.event, OrderEvent):
-            self.tails[order_id] = Link(sealed.recorded.event.sequence, sealed.recorded.digest)
-        return self.write(LogPartition(topic.name, partition), sealed.key, sealed.value)
+        if isinstance(chained.recorded.event, OrderEvent):
+            self.tails[order_id] = Link(chained.recorded.event.sequence, chained.recorded.digest)
+        return self.write(LogPartition(topic.name, partition), chained.key, chained.value)
 
     def write(self, place: LogPartition, key: bytes, value: bytes) -> Written:
         """Put bytes on the log as they are."""

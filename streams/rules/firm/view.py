@@ -214,7 +214,7 @@ class GovernanceFold:
         """Take in one event, once or again, in any order.
 
         Raises:
-            GovernanceBroken: an unsealed event, two events with one position, or a gap that does not close.
+            GovernanceBroken: an event that is not chained, two events with one position, or a gap that does not close.
         """
         if event.position <= self._tables.position:
             if event.position == 0:

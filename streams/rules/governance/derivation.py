@@ -95,7 +95,7 @@ class Derivation:
         self._state = evolved(self._state, event)
 
     def _decided_again(self, event: FirmEvent) -> Iterable[FirmEvent]:
-        """The whole decision that `event` begins, sealed."""
+        """The whole decision that `event` begins, chained."""
         if event.decided_at < self._now:
             raise NotDerived(f"governance event {event.position} was decided before the one before it")
         match event:
@@ -106,7 +106,7 @@ class Derivation:
             case FirmCommandRejected():
                 return (event,)
             case ProposalClosed(reason="expired") | RotationDue():
-                return _sealed(due(self._state, event.decided_at), event, CLOCK)
+                return _chained(due(self._state, event.decided_at), event, CLOCK)
             case _ if isinstance(event, ANSWERS) and event.command is not None:
                 return self._answered(event, event.command)
             case _:
@@ -116,7 +116,7 @@ class Derivation:
         signed = genesis.verify_accepted(accepted, self._pinned)
         if accepted.decided_at < signed.document.issued_at - SKEW_MICROS_MAX:
             raise NotDerived("genesis was accepted before it was issued")
-        return _sealed(genesis.events(signed), accepted, genesis.digest(signed))
+        return _chained(genesis.events(signed), accepted, genesis.digest(signed))
 
     def _answered(self, event: FirmEvent, command: FirmCommand) -> Iterable[FirmEvent]:
         try:
@@ -126,10 +126,10 @@ class Derivation:
             raise NotDerived(f"governance event {event.position}: its command would be refused: {refused}") from refused
         if not decided:
             raise NotDerived(f"governance event {event.position}: its command was answered before")
-        return _sealed(decided, event, command.command_id)
+        return _chained(decided, event, command.command_id)
 
 
-def _sealed(events: Iterable[FirmEvent], first: FirmEvent, causation: str) -> Iterable[FirmEvent]:
+def _chained(events: Iterable[FirmEvent], first: FirmEvent, causation: str) -> Iterable[FirmEvent]:
     """Events as they stand in the log when the first of them stands where `first` does."""
-    seal = {"decided_at": first.decided_at, "causation_id": causation}
-    return [event.model_copy(update={"position": first.position + place, **seal}) for place, event in enumerate(events)]
+    stamps = {"decided_at": first.decided_at, "causation_id": causation}
+    return [event.model_copy(update={"position": first.position + place, **stamps}) for place, event in enumerate(events)]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from schemas.events.base import Event, FirmEvent
 from schemas.hash_chain import Link
 from schemas.values import Instant
-from streams.rules.chaining import Sealed, seal
+from streams.rules.chaining import ChainedEvent, chain_event
 from streams.rules.governance.genesis import SignedGenesis, digest, events
 
 
@@ -19,16 +19,16 @@ class GenesisMismatch(Exception):
     """The log's governance is not what the genesis file gives."""
 
 
-def decide(genesis: SignedGenesis, present: Sequence[FirmEvent], now: Instant) -> tuple[Sealed, ...]:
-    """Return the sealed events to write, at `now`; none when all of them are `present` already, in any order.
+def decide(genesis: SignedGenesis, present: Sequence[FirmEvent], now: Instant) -> tuple[ChainedEvent, ...]:
+    """Return the chained events to write, at `now`; none when all of them are `present` already, in any order.
 
     Raises:
         GenesisMismatch: the log begins with something else.
     """
     if not present:
-        return _sealed(genesis, now)
+        return _chained(genesis, now)
     there = sorted(present, key=lambda event: event.position)
-    expected = [sealed.recorded.event for sealed in _sealed(genesis, there[0].decided_at)]
+    expected = [chained.recorded.event for chained in _chained(genesis, there[0].decided_at)]
     for wanted, found in zip(expected, there, strict=False):
         if wanted != found:
             raise GenesisMismatch(
@@ -43,10 +43,10 @@ def decide(genesis: SignedGenesis, present: Sequence[FirmEvent], now: Instant) -
     return ()
 
 
-def _sealed(genesis: SignedGenesis, now: Instant) -> tuple[Sealed, ...]:
+def _chained(genesis: SignedGenesis, now: Instant) -> tuple[ChainedEvent, ...]:
     cause = digest(genesis)
     return tuple(
-        seal(event, position=position, now=now, causation=cause, tail=Link())
+        chain_event(event, position=position, now=now, causation=cause, tail=Link())
         for position, event in enumerate(events(genesis), start=1)
     )
 

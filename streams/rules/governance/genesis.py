@@ -200,7 +200,7 @@ def digest(genesis: SignedGenesis) -> str:
 
 
 def events(genesis: SignedGenesis) -> tuple[FirmEvent, ...]:
-    """Return the governance events of a genesis, unsealed: acceptance first, policy last, the document's order between."""
+    """Return the governance events of a genesis, not chained yet: acceptance first, policy last, else the document's order."""
     return (
         GenesisAccepted(
             document=canonical_bytes(genesis.document).decode(),
@@ -217,7 +217,7 @@ def events(genesis: SignedGenesis) -> tuple[FirmEvent, ...]:
 
 
 def activation(policy: Policy) -> PolicyActivated:
-    """Return the unsealed event that puts `policy` in force, with its hash."""
+    """Return the event, not chained yet, that puts `policy` in force, with its hash."""
     unhashed = PolicyActivated.model_validate({**dict(policy), "policy_hash": _UNHASHED})
     return unhashed.model_copy(update={"policy_hash": policy_hash(unhashed)})
 

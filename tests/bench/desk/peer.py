@@ -1,4 +1,4 @@
-"""Runs our pure desk in another library: decider, sealing and Avro are ours; the loop and the transactions are theirs.
+"""Runs our pure desk in another library: decider, chaining and Avro are ours; the loop and the transactions are theirs.
 
 The peers are spared what our engine does besides: their state lies in memory and is written nowhere, they take no
 snapshots, write no headers, and would have to fold their own events again by themselves after a crash.
@@ -16,7 +16,7 @@ from schemas.hash_chain import digest_of
 from streams.desk.observer import REFERENCE_TOPICS, DeskObserver, processor
 from streams.engine.partition import Partition
 from streams.engine.references import References
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Received
 from streams.rules.orders.decider import Message
 from streams.rules.orders.state import DeskState
@@ -41,7 +41,7 @@ class Peer:
         found = json.loads(read_private(self.description.secret(f"kafka-{PRINCIPAL}.json")))
         return found["username"], found["password"]
 
-    def answer(self, number: int, offset: int, key: bytes, value: bytes) -> list[Sealed]:
+    def answer(self, number: int, offset: int, key: bytes, value: bytes) -> list[ChainedEvent]:
         """Decides a record of `commands`."""
         record = wire.decode("commands", value)
         received = Received("commands", number, offset, key, value, digest_of(value), record)

@@ -13,7 +13,7 @@ from schemas.partitioning import desk_partition
 from schemas.topics import DESK_PARTITIONS
 from streams.desk.observer import DeskObserver, processor
 from streams.engine.partition import Partition
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Received
 from streams.rules.policy.ruleset import ready
 from tests.bench.desk import workload
@@ -23,7 +23,7 @@ NOW: Final = 1_760_000_000_000_000
 COMMANDS: Final = 24
 
 
-def answers() -> list[list[Sealed]]:
+def answers() -> list[list[ChainedEvent]]:
     observer = DeskObserver(NoNews())
     for event in workload.firm(NOW):
         observer.accept(Received("governance", 0, event.position, b"", b"", "", event))
@@ -38,12 +38,12 @@ def answers() -> list[list[Sealed]]:
 
 
 def test_every_command_leads_to_the_same_four_events() -> None:
-    for sealed in answers():
-        assert tuple(each.topic for each in sealed) == workload.EVENTS_PER_COMMAND
+    for chained in answers():
+        assert tuple(each.topic for each in chained) == workload.EVENTS_PER_COMMAND
 
 
 def test_every_limit_is_looked_at() -> None:
-    evaluated = [each.recorded.event for sealed in answers() for each in sealed]
+    evaluated = [each.recorded.event for chained in answers() for each in chained]
     facts = [event.facts for event in evaluated if isinstance(event, PolicyEvaluated)]
     assert len(facts) == COMMANDS
     assert {len(each.limits) for each in facts} == {6}

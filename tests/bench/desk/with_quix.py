@@ -8,15 +8,15 @@ from quixstreams import Application, message_context
 from quixstreams.kafka import ConnectionConfig
 from quixstreams.models import Serializer
 
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from tests.bench.desk.peer import Peer
 from tests.bench.desk.workload import EVENTS_PER_COMMAND
 
 
 class ValueOf(Serializer):  # type: ignore[misc] # the library is not installed where types are checked
-    """A sealed event is bytes already."""
+    """A chained event is bytes already."""
 
-    def __call__(self, value: Sealed, ctx: object) -> bytes:  # noqa: ARG002 - the library passes it by name
+    def __call__(self, value: ChainedEvent, ctx: object) -> bytes:  # noqa: ARG002 - the library passes it by name
         return value.value
 
 
@@ -40,12 +40,12 @@ def main() -> None:
     commands = application.topic("commands", key_deserializer="bytes", value_deserializer="bytes")
     outputs = {name: application.topic(name, key_serializer="bytes", value_serializer=ValueOf()) for name in EVENTS_PER_COMMAND}
 
-    def answer(value: bytes, key: bytes, _timestamp: int, _headers: object) -> list[Sealed]:
+    def answer(value: bytes, key: bytes, _timestamp: int, _headers: object) -> list[ChainedEvent]:
         place = message_context()
         return peer.answer(place.partition, place.offset, key, value)
 
     frame = application.dataframe(commands).apply(answer, expand=True, metadata=True)
-    frame.to_topic(lambda sealed, _key, _timestamp, _headers: outputs[sealed.topic])
+    frame.to_topic(lambda chained, _key, _timestamp, _headers: outputs[chained.topic])
     application.run()
 
 

@@ -23,7 +23,7 @@ from schemas.wire import decode
 from streams.desk.observer import DeskObserver, processor
 from streams.engine.partition import Partition
 from streams.engine.snapshots import SNAPSHOT_EVENTS, SnapshotCodec
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Received, Recorded
 from streams.rules.orders.decider import Message
 from streams.rules.orders.state import DeskState
@@ -54,9 +54,9 @@ class Past:
         working = processor(observer)
         return cls(Partition(working, number), SnapshotCodec(working))
 
-    def decide(self, commands: Sequence[Keyed], now: Instant) -> list[Sealed]:
+    def decide(self, commands: Sequence[Keyed], now: Instant) -> list[ChainedEvent]:
         """Decides real commands."""
-        return [sealed for offset, command in enumerate(commands) for sealed in self._offer("commands", offset, command, now)]
+        return [chained for offset, command in enumerate(commands) for chained in self._offer("commands", offset, command, now)]
 
     def live(self, sample: Keyed, begun: Instant, producer: Producer) -> None:
         """All of it: a million orders like the one that `sample` asks for."""
@@ -77,7 +77,7 @@ class Past:
         self._snapshot(producer, standing)
         producer.flush(FLUSH_SECONDS_MAX)
 
-    def _offer(self, topic: str, offset: int, command: Keyed, now: Instant) -> list[Sealed]:
+    def _offer(self, topic: str, offset: int, command: Keyed, now: Instant) -> list[ChainedEvent]:
         record, digest = decode(topic, command.value), digest_of(command.value)
         received = Received(topic, self.partition.number, offset, command.key, command.value, digest, record)
         return self.partition.offer(received, now)

@@ -21,7 +21,7 @@ from schemas.events.observations import PriceObserved
 from schemas.values import AssetId, Instant
 from streams.desk.observer import INPUTS, OUTPUTS, PRINCIPAL
 from streams.engine.partition import Partition
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Later, Processor, Received
 from streams.rules.firm.view import Governance, GovernanceFold
 from streams.rules.orders.decider import DeskDecider, Message
@@ -120,7 +120,7 @@ class Replay:
         for received in [quiet, *silent] if quiet is not None else []:
             self._compare([], partition.offer(received, partition.clock))
 
-    def _compare(self, stored: list[Stored], decided: list[Sealed]) -> None:
+    def _compare(self, stored: list[Stored], decided: list[ChainedEvent]) -> None:
         then = [(each.topic, each.value) for each in stored]
         now = [(each.topic, each.value) for each in decided]
         self.events += len(then)

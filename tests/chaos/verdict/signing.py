@@ -17,7 +17,7 @@ from schemas.events.observations import PriceObserved
 from schemas.values import Instant
 from streams.engine.partition import Partition
 from streams.execution.observer import ExecutionObserver
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Processor, Received
 from streams.rules.governance.root import RootedGovernance
 from streams.rules.transactions.execution import ExecutionDecider
@@ -92,13 +92,13 @@ class Signing:
 
     def _work(self, partition: Partition[Any, Any], received: Received, now: Instant) -> list[Received]:
         """The answers of one of the two, as they would stand on the log."""
-        return [self._write(sealed) for sealed in partition.offer(received, now)]
+        return [self._write(chained) for chained in partition.offer(received, now)]
 
-    def _write(self, sealed: Sealed) -> Received:
-        recorded = sealed.recorded
-        offset = self._written[sealed.topic]
-        self._written[sealed.topic] += 1
-        written = Received(sealed.topic, self.number, offset, sealed.key, sealed.value, recorded.digest, recorded.event)
+    def _write(self, chained: ChainedEvent) -> Received:
+        recorded = chained.recorded
+        offset = self._written[chained.topic]
+        self._written[chained.topic] += 1
+        written = Received(chained.topic, self.number, offset, chained.key, chained.value, recorded.digest, recorded.event)
         self._evidence.records.append(written)
         return written
 

@@ -13,7 +13,7 @@ from schemas.events.lifecycle import PolicyEvaluated
 from schemas.hash_chain import Link
 from schemas.topics import Principal
 from schemas.values import Instant
-from streams.rules.chaining import seal
+from streams.rules.chaining import chain_event
 
 WRITTEN_SECONDS_MAX: Final = 15
 CAUSE: Final = "0" * 64
@@ -23,7 +23,7 @@ CAUSE: Final = "0" * 64
 class StolenProcess:
     """A principal's credentials, and where its own count and its orders' chains stand on one partition.
 
-    What it writes is sealed as the engine would seal it: positions, sequences and hashes all fit.
+    What it writes is chained as the engine would chain it: positions, sequences and hashes all fit.
     """
 
     description: ClusterDescription
@@ -39,9 +39,9 @@ class StolenProcess:
             self.position += 1
             tail = self.tails.get(event.order_id, Link()) if isinstance(event, OrderEvent) else Link()
             now = time.time_ns() // 1_000
-            sealed = seal(_evaluated_at(event, now), position=self.position, now=now, causation=CAUSE, tail=tail)
-            producer.produce(sealed.topic, sealed.value, sealed.key, self.partition)
-            written = sealed.recorded
+            chained = chain_event(_evaluated_at(event, now), position=self.position, now=now, causation=CAUSE, tail=tail)
+            producer.produce(chained.topic, chained.value, chained.key, self.partition)
+            written = chained.recorded
             if isinstance(written.event, OrderEvent):
                 self.tails[written.event.order_id] = Link(written.event.sequence, written.digest)
         assert producer.flush(WRITTEN_SECONDS_MAX) == 0

@@ -16,7 +16,7 @@ from schemas import wire
 from schemas.events.base import FirmEvent
 from streams.engine import process as engine
 from streams.governance import process
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Processor
 from streams.rules.governance.founding import GenesisMismatch
 from streams.rules.governance.genesis import GenesisRefused, SignedGenesis
@@ -34,9 +34,9 @@ class KeptLog:
         records = [wire.decode(topic, value) for topic, value in self.records]
         return [record for record in records if isinstance(record, FirmEvent)]
 
-    def write(self, events: Sequence[Sealed]) -> None:
+    def write(self, events: Sequence[ChainedEvent]) -> None:
         self.transactions += 1
-        self.records += [(sealed.topic, sealed.value) for sealed in events]
+        self.records += [(chained.topic, chained.value) for chained in events]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Forges as an attacker with a processor's own credentials: any event, well sealed, at any position of its topics.
+"""Forges as an attacker with a processor's own credentials: any event, well chained, at any position of its topics.
 
 `rewritten` gives the log as it would be if some events had been others from the start: positions, sequences and hashes all fit
 again. `tampered` changes a record and nothing after it. `examined` shows a log to a fresh enclave.
@@ -37,7 +37,7 @@ R = TypeVar("R", bound=Record)
 
 
 def rewritten(records: list[Received], change: Change) -> list[Received]:
-    """The log with every processor's event replaced by what `change` makes of it (None: left out), and sealed again."""
+    """The log with every processor's event replaced by what `change` makes of it (None: left out), and chained again."""
     tails: dict[str, Link] = {}
     positions: Counter[tuple[str, int]] = Counter()
     ends: Counter[tuple[str, int]] = Counter()
@@ -46,7 +46,7 @@ def rewritten(records: list[Received], change: Change) -> list[Received]:
         for record in _changed(received.record, change):
             topic = TOPIC_OF[type(record)]
             place = (topic.name, received.partition)
-            event = _sealed(record, tails, positions, (topic.writers[0], received.partition))
+            event = _chained(record, tails, positions, (topic.writers[0], received.partition))
             log.append(received_of(event, received.key, received.partition, ends[place]))
             ends[place] += 1
             if isinstance(event, OrderEvent):
@@ -61,7 +61,7 @@ def _changed(record: Any, change: Change) -> Iterable[Record]:
     return made if isinstance(made, list) else [] if made is None else [made]
 
 
-def _sealed(record: Record, tails: dict[str, Link], positions: Counter[tuple[str, int]], writer: tuple[str, int]) -> Record:
+def _chained(record: Record, tails: dict[str, Link], positions: Counter[tuple[str, int]], writer: tuple[str, int]) -> Record:
     if not isinstance(record, Event) or isinstance(record, FirmEvent):
         return record
     positions[writer] += 1
@@ -128,7 +128,7 @@ def renumbered(records: list[Received]) -> list[Received]:
 
 
 def tampered(records: list[Received], change: Change) -> list[Received]:
-    """The log with changed records under everything that was sealed before: hashes no longer fit."""
+    """The log with changed records under everything that was chained before: hashes no longer fit."""
     changed = []
     for received in records:
         made = change(received.record) if isinstance(received.record, Event) else received.record
@@ -187,8 +187,8 @@ def examined(records: list[Received], now: int, inputs: list[Received] | None = 
     for _ in range(tries):
         enclave.observer.refresh()
         for received in offered:
-            for sealed in partition.offer(received, now):
-                event = sealed.recorded.event
+            for chained in partition.offer(received, now):
+                event = chained.recorded.event
                 assert isinstance(event, Signed | SigningRefused)
                 assert event.order_id not in found.answers, "answered twice"
                 found.answers[event.order_id] = answer_of(event)

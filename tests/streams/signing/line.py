@@ -36,7 +36,7 @@ from streams.execution.observer import ExecutionObserver
 from streams.governance import process as governing
 from streams.judging.evidence_reader import References
 from streams.judging.memory import SealedMemory
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Processor, Received, Recorded
 from streams.rules.evidence.memory.velocity import VelocityCaps
 from streams.rules.evidence.signing import SigningDecider
@@ -151,8 +151,8 @@ class Line:
     ends: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        for sealed in founding.decide(self.genesis, (), GENESIS_AT):
-            self.write(sealed, 0)
+        for chained in founding.decide(self.genesis, (), GENESIS_AT):
+            self.write(chained, 0)
         for asset_id in ("ETH", "WETH"):
             self.observe_price(asset_id, "2500")
         self.employ(governing.processor(), 0)
@@ -275,13 +275,13 @@ class Line:
         new = [r for r in self.records[worker.cursor :] if r.topic in worker.processor.inputs and r.partition == worker.number]
         worker.cursor = len(self.records)
         for received in worker.partition.parked() + new:
-            for sealed in worker.partition.offer(received, self.now):
-                self.write(sealed, worker.number)
-        for sealed in worker.partition.tick(self.now):
-            self.write(sealed, worker.number)
+            for chained in worker.partition.offer(received, self.now):
+                self.write(chained, worker.number)
+        for chained in worker.partition.tick(self.now):
+            self.write(chained, worker.number)
 
-    def write(self, sealed: Sealed, number: int) -> None:
-        self.append(sealed.recorded.event, sealed.key, number)
+    def write(self, chained: ChainedEvent, number: int) -> None:
+        self.append(chained.recorded.event, chained.key, number)
 
     def append(self, record: Record, key: bytes, number: int) -> None:
         topic = TOPIC_OF[type(record)].name

@@ -40,7 +40,7 @@ def change_of(proposed: Proposed) -> Change:
 
 
 def policy_after(firm: Governance, body: ProposePolicy) -> PolicyActivated:
-    """The policy as it would be in force after the present one, unsealed."""
+    """The policy as it would be in force after the present one, before it is chained."""
     present = 0 if firm.policy is None else firm.policy.version
     unhashed = PolicyActivated(
         version=present + 1,
@@ -54,7 +54,7 @@ def policy_after(firm: Governance, body: ProposePolicy) -> PolicyActivated:
 
 
 def enacted(firm: Governance, proposed: Proposed) -> tuple[FirmEvent, ...]:
-    """The events that put in force, or order, what was proposed, unsealed.
+    """The events that put in force, or order, what was proposed, before they are chained.
 
     Raises:
         NothingChanges, ProposalUnusable: it no longer makes sense.

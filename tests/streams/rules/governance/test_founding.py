@@ -6,7 +6,7 @@ import pytest
 
 from schemas import wire
 from schemas.events.base import FirmEvent
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.governance.founding import GenesisMismatch, decide
 from streams.rules.governance.genesis import digest, events
 from tests.streams.rules.governance import firm
@@ -14,9 +14,9 @@ from tests.streams.rules.governance import firm
 NOW = 1_770_000_000_000_000
 
 
-def as_read(written: tuple[Sealed, ...]) -> list[FirmEvent]:
+def as_read(written: tuple[ChainedEvent, ...]) -> list[FirmEvent]:
     """The events as a reader decodes them from their topics."""
-    records = [wire.decode(sealed.topic, sealed.value) for sealed in written]
+    records = [wire.decode(chained.topic, chained.value) for chained in written]
     return [record for record in records if isinstance(record, FirmEvent)]
 
 

@@ -1,4 +1,4 @@
-"""Given, when, then: the desk on one partition, with the engine's own sealing under it.
+"""Given, when, then: the desk on one partition, with the engine's own chaining under it.
 
     given(FIRM, initiate("o1", transfer("40000"))).when(approve("o1", by="rita")).then("approval-given", "approved")
 
@@ -40,7 +40,7 @@ from schemas.topics import TOPIC_OF
 from schemas.values import Record
 from streams.desk.observer import INPUTS, OUTPUTS
 from streams.engine.partition import Partition
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Processor, Received, Recorded
 from streams.rules.limits.ledger import account_key
 from streams.rules.limits.windows import Window
@@ -85,8 +85,8 @@ class Specification:
 
     firm: Firm = FIRM
     now: int = NOW
-    log: list[Sealed] = field(default_factory=list)
-    outcome: list[Sealed] = field(default_factory=list)
+    log: list[ChainedEvent] = field(default_factory=list)
+    outcome: list[ChainedEvent] = field(default_factory=list)
     keys: dict[str, Fido2Key] = field(default_factory=dict)
     sent: dict[str, Command] = field(default_factory=dict)
     placed: dict[str, str] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class Specification:
 
     def then(self, *topics: str) -> Self:
         """The last step led to events on exactly these topics, in this order."""
-        assert tuple(sealed.topic for sealed in self.outcome) == topics, self.said()
+        assert tuple(chained.topic for chained in self.outcome) == topics, self.said()
         return self
 
     def then_nothing(self) -> Self:
@@ -186,7 +186,7 @@ class Specification:
 
     def said(self) -> str:
         """The last outcome, for a failure's message."""
-        return "\n".join(str(sealed.recorded.event) for sealed in self.outcome) or "nothing"
+        return "\n".join(str(chained.recorded.event) for chained in self.outcome) or "nothing"
 
     # Inside -----------------------------------------------------------------------------------------------------------
 
@@ -201,21 +201,21 @@ class Specification:
         self.offset += 1
         return Received(topic, number, self.offset, key.encode(), value, digest_of(value), wire.decode(topic, value))
 
-    def _take(self, outcome: list[Sealed]) -> None:
+    def _take(self, outcome: list[ChainedEvent]) -> None:
         self.outcome = outcome
         self.log += outcome
-        for sealed in outcome:
-            event = sealed.recorded.event
+        for chained in outcome:
+            event = chained.recorded.event
             if isinstance(event, OrderEvent):
-                self.links[event.order_id] = Link(event.sequence, sealed.recorded.digest)
+                self.links[event.order_id] = Link(event.sequence, chained.recorded.digest)
         self._check_fold()
 
     def _check_fold(self) -> None:
         """The log alone restores what the desk knows; so does a snapshot."""
         again: Partition[DeskState, Message] = Partition(self.processor, self.partition.number)
-        for sealed in self.log:
-            event: Any = wire.decode(sealed.topic, sealed.value)
-            again.replay(Recorded(sealed.topic, event, sealed.recorded.digest), "", 0)
+        for chained in self.log:
+            event: Any = wire.decode(chained.topic, chained.value)
+            again.replay(Recorded(chained.topic, event, chained.recorded.digest), "", 0)
         again.replayed()
         assert again.state == self.state
         assert all(self.state.expires(name, at) for at, name in self.state.expiries[:1]), "the next expiry cannot happen"
@@ -369,9 +369,9 @@ def chain_of(spec: Specification, name: str) -> list[OrderEvent]:
     """An order's own chain from the desk's log, verified; only where no other writer took part."""
     order = spec.order_id(name)
     links = [
-        (sealed.recorded.event, sealed.value)
-        for sealed in spec.log
-        if isinstance(sealed.recorded.event, OrderEvent) and sealed.recorded.event.order_id == order
+        (chained.recorded.event, chained.value)
+        for chained in spec.log
+        if isinstance(chained.recorded.event, OrderEvent) and chained.recorded.event.order_id == order
     ]
     verify(links)
     return [event for event, _ in links]

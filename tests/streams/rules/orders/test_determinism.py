@@ -92,8 +92,8 @@ def test_no_life_breaks_the_desk_or_passes_a_limit(choices: list[tuple[int, int,
         cap = {"trader-day": 6_000_000, "desk-day": 8_000_000}[key.split("|")[0]]
         assert 0 <= ledger.used(key, begins) <= cap * 1_000_000
     assert set(ledger.held) == set(spec.state.orders)
-    for sealed in spec.log:
-        assert wire.encode(wire.decode(sealed.topic, sealed.value)) == sealed.value
+    for chained in spec.log:
+        assert wire.encode(wire.decode(chained.topic, chained.value)) == chained.value
 
 
 def test_a_command_that_comes_again_with_another_date_is_another_content_of_a_spent_id() -> None:
@@ -127,6 +127,6 @@ def test_the_same_inputs_give_the_same_bytes() -> None:
         inputs.append((received, spec.now))
         spec.when(lambda _, received=received: received)  # type: ignore[misc]
     again: Partition[DeskState, Message] = Partition(spec.processor, spec.partition.number)
-    said = [sealed for received, now in inputs for sealed in again.offer(received, now)]
-    assert [sealed.value for sealed in said] == [sealed.value for sealed in spec.log]
+    said = [chained for received, now in inputs for chained in again.offer(received, now)]
+    assert [chained.value for chained in said] == [chained.value for chained in spec.log]
     assert len(said) > 30

@@ -1,4 +1,4 @@
-"""Given, when, then: governance on its one partition, with the engine's own sealing under it.
+"""Given, when, then: governance on its one partition, with the engine's own chaining under it.
 
     given(trip("rita", "desk", "newswap")).when(propose_reset("rita", "desk", "newswap")).then("reset-proposed")
 
@@ -34,7 +34,7 @@ from schemas.firm_commands import (
 from schemas.hash_chain import digest_of
 from streams.engine.partition import Partition
 from streams.governance.process import processor
-from streams.rules.chaining import Sealed
+from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Received, Recorded
 from streams.rules.firm.view import Governance
 from streams.rules.governance import founding
@@ -67,8 +67,8 @@ class Specification:
 
     genesis: SignedGenesis = field(default_factory=firm.genesis)
     now: int = START
-    log: list[Sealed] = field(default_factory=list)
-    outcome: list[Sealed] = field(default_factory=list)
+    log: list[ChainedEvent] = field(default_factory=list)
+    outcome: list[ChainedEvent] = field(default_factory=list)
     keys: dict[str, Fido2Key] = field(default_factory=dict)
     sent: int = 0
     proposed: Proposed | None = None
@@ -78,8 +78,8 @@ class Specification:
         self.log = list(founding.decide(self.genesis, (), FOUNDED))
         self.partition: Partition[GovernanceState, Received] = self.read_back()
         self.enclave = RootedGovernance(firm.PINNED)
-        for sealed in self.log:
-            self.enclave.accept(event_of(sealed))
+        for chained in self.log:
+            self.enclave.accept(event_of(chained))
 
     # Steps ----------------------------------------------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Specification:
 
     def then(self, *topics: str) -> Self:
         """The last step led to events on exactly these topics, in this order."""
-        assert tuple(sealed.topic for sealed in self.outcome) == topics, self.said()
+        assert tuple(chained.topic for chained in self.outcome) == topics, self.said()
         return self
 
     def then_nothing(self) -> Self:
@@ -123,7 +123,7 @@ class Specification:
 
     def only(self, kind: type[E]) -> E:
         """The one event of a kind that the last step led to."""
-        found = [sealed.recorded.event for sealed in self.outcome if isinstance(sealed.recorded.event, kind)]
+        found = [chained.recorded.event for chained in self.outcome if isinstance(chained.recorded.event, kind)]
         assert len(found) == 1, self.said()
         return found[0]
 
@@ -139,7 +139,7 @@ class Specification:
         return self.proposed
 
     def said(self) -> str:
-        return "\n".join(f"{sealed.topic}: {sealed.recorded.event}" for sealed in self.outcome) or "nothing"
+        return "\n".join(f"{chained.topic}: {chained.recorded.event}" for chained in self.outcome) or "nothing"
 
     # How -------------------------------------------------------------------------------------------------------------
 
@@ -172,17 +172,17 @@ class Specification:
     def read_back(self) -> Partition[GovernanceState, Received]:
         """Governance restored from its log."""
         partition: Partition[GovernanceState, Received] = Partition(processor(), 0)
-        for sealed in reversed(self.log):
-            partition.replay(Recorded(sealed.topic, event_of(sealed), digest_of(sealed.value)), "", 0)
+        for chained in reversed(self.log):
+            partition.replay(Recorded(chained.topic, event_of(chained), digest_of(chained.value)), "", 0)
         partition.replayed()
         return partition
 
-    def _take(self, outcome: list[Sealed]) -> Self:
+    def _take(self, outcome: list[ChainedEvent]) -> Self:
         self.outcome = outcome
         self.log += outcome
-        for sealed in outcome:
-            event = event_of(sealed)
-            assert event == sealed.recorded.event
+        for chained in outcome:
+            event = event_of(chained)
+            assert event == chained.recorded.event
             self.enclave.accept(event)
             if isinstance(event, Proposed):
                 self.proposed = event
@@ -197,9 +197,9 @@ def shown(state: GovernanceState) -> tuple[Any, ...]:
     return state.firm, state.proposals, state.closed, state.spent, state.counters
 
 
-def event_of(sealed: Sealed) -> FirmEvent:
+def event_of(chained: ChainedEvent) -> FirmEvent:
     """The event as a reader decodes it."""
-    event = wire.decode(sealed.topic, sealed.value)
+    event = wire.decode(chained.topic, chained.value)
     assert isinstance(event, FirmEvent)
     return event
 

@@ -78,8 +78,8 @@ def _about(proposed: FirmCommand, kind: str) -> FirmBody:
 
 def run(seed: int) -> tuple[SimulatedLog, list[FirmCommand]]:
     log = SimulatedLog(seed, now=FOUNDED)
-    for sealed in founding.decide(firm.genesis(), (), FOUNDED):
-        log.publish_bytes(sealed.topic, Entry(sealed.key, sealed.value))
+    for chained in founding.decide(firm.genesis(), (), FOUNDED):
+        log.publish_bytes(chained.topic, Entry(chained.key, chained.value))
     log.run(processor)
     story = Story(seed, log.now)
     sent = []
