@@ -1,4 +1,4 @@
-# Everything it makes lies under .venv/, .runtime/ and node_modules/. `make` alone lists the targets.
+# Everything that make builds lies under .venv/, .runtime/ and node_modules/. `make` alone lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -6,12 +6,12 @@ PY := .venv/bin/python
 SEED ?= 1
 MINUTES ?= 5
 ONLY ?=
-ROOM ?= streams/desk
+ROOM ?= streams/rules/orders
 ARGS ?=
-# Processes that share the tests, a file each; every one has systems of its own.
+# Test processes; each takes one file at a time and starts systems of its own.
 WORKERS ?= 2
 
-# Stamps are newer than what they were made from, so that `make setup` does only what has changed.
+# A stamp is newer than its sources, so that `make setup` repeats only changed parts.
 TOOLCHAIN := .runtime/toolchain.stamp
 UV := .runtime/uv/proofdesk.stamp
 VENV := .venv/proofdesk.stamp
@@ -40,7 +40,7 @@ parts: $(PARTS)
 $(TOOLCHAIN): infra/setup/toolchain.py
 	@mkdir -p .runtime
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "Python 3.11 or newer is needed; say which: make setup PYTHON=python3.11" >&2; exit 1; }
+	    { echo "Python 3.11 or newer is needed; name one: make setup PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -m infra.setup.toolchain
 	@touch $@
 
@@ -52,7 +52,7 @@ $(VENV): requirements-dev.lock pyproject.toml | $(UV)
 	@$(PART) python $(PYTHON) -m infra.setup.environment .venv requirements-dev.lock --project .
 	@touch $@
 
-# The Rust module of threshold keys. A new virtual environment needs it again, which takes a second: what was compiled stays.
+# The Rust module of threshold keys. Installing it again into a new virtual environment takes a second: the compiled wheel stays.
 $(MPC): infra/setup/maturin.lock $(wildcard infra/keys/mpc/* infra/keys/mpc/src/*) | $(UV)
 	@$(PART) rust $(PYTHON) -m infra.setup.threshold_keys
 	@touch $@
@@ -65,24 +65,24 @@ $(JARS): infra/kafka/broker/pom.xml infra/kafka/broker/jars.sha256 | $(TOOLCHAIN
 	@$(PART) jars $(PYTHON) -m infra.setup.jars
 	@touch $@
 
-# Brokers start a second earlier with it; Java goes without an archive that does not fit.
+# Brokers start a second earlier with the archive; Java ignores an archive that does not fit.
 $(CLASSES): $(JARS) infra/kafka/class_archive.py | $(VENV)
 	@$(PART) classes $(PY) -m infra.kafka.class_archive
 	@touch $@
 
-# Not `npm ci`: that refuses a lock without every platform's anvil, and mirrors need not carry them all.
-# `--no-save` leaves the lock as it is; what is in it is still held to its integrity hashes.
+# Not `npm ci`: it refuses a lock without every platform's anvil, and mirrors need not carry them all.
+# `--no-save` leaves the lock unchanged; npm still checks each package against its integrity hash.
 $(NODE): package.json package-lock.json .npmrc | $(TOOLCHAIN)
 	@$(PART) npm npm install --no-save --loglevel=error
 	@touch $@
 
-# A second kind of node for the tests, from source: minutes the first time. go.mod has its version, go.sum the checksum of every
-# module. Without Go 1.21 or newer, which fetches the compiler that it needs by itself, those tests are skipped and say so.
+# Builds a second kind of node for the tests, from source: minutes the first time. go.mod has its version, go.sum the checksum of
+# every module. Go 1.21 or newer fetches the compiler that it needs; without it those tests are skipped and say so.
 $(GETH): infra/setup/go-ethereum/go.mod infra/setup/go-ethereum/go.sum | $(TOOLCHAIN)
 	@if go version 2>/dev/null | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; then \
 	    $(PART) geth go -C infra/setup/go-ethereum build -mod=readonly -trimpath -o $(CURDIR)/$(@D)/bin/geth \
 	        github.com/ethereum/go-ethereum/cmd/geth && touch $@; \
-	else echo "Go 1.21 or newer is not installed: what needs go-ethereum is not tested"; fi
+	else echo "Go 1.21 or newer is not installed: tests that need go-ethereum are skipped; install Go to run them"; fi
 
 lock: $(TOOLCHAIN) ## pin every download by its checksum (ARGS=--upgrade: take the newest releases)
 	@$(PYTHON) -m infra.setup.lock $(ARGS)
@@ -90,7 +90,7 @@ lock: $(TOOLCHAIN) ## pin every download by its checksum (ARGS=--upgrade: take t
 up: setup ## start the whole system
 	@$(PY) -m infra.cluster up --found tests.scenarios.newswap.institution:establish $(ARGS)
 
-down: ## stop it; what it knows is kept (ARGS=--delete forgets it)
+down: ## stop it and keep its data (ARGS=--delete deletes the data)
 	@if test -x $(PY); then $(PY) -m infra.cluster down $(ARGS); fi
 
 status: setup ## processes, ports, URLs, lag (ARGS=--json for machines)
@@ -118,10 +118,10 @@ soak: setup ## the long runs: all thousand seeds, both kinds of chaos (SEED=1 MI
 bench: setup ## benchmarks beside their peers (ONLY=name for one)
 	@$(PY) -m tests.bench $(ONLY)
 
-chaos: setup ## faults under load (SEED=1 MINUTES=5; ARGS=--signing: of signers)
+chaos: setup ## faults under load (SEED=1 MINUTES=5; ARGS=--signing: kills signers)
 	@$(PY) -m tests.chaos --seed $(SEED) --minutes $(MINUTES) $(ARGS)
 
-mutation: setup ## what the tests of a room notice when its code is changed (ROOM=streams/desk)
+mutation: setup ## count changes to a folder's code that its tests notice (ROOM=streams/rules/orders)
 	@$(PY) -m tests.mutation $(ROOM)
 
 lint: setup lint-code ## ruff, mypy, import-linter, deptry, schemas, documents

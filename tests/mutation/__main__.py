@@ -36,7 +36,7 @@ console = Console(stderr=True, highlight=False)
 
 @app.command()
 def main(
-    room: Annotated[str, typer.Argument(help="The folder to be changed, such as streams/desk.")] = "streams/desk",
+    room: Annotated[str, typer.Argument(help="The folder to be changed.")] = "streams/rules/orders",
     children: Annotated[int, typer.Option(help="Changes that are tried at the same time.")] = os.cpu_count() or 1,
 ) -> None:
     """Print the room's mutation score, and one JSON object as the last line."""
