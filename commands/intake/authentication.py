@@ -46,7 +46,7 @@ def authenticate(command: Command | FirmCommand, access: Access | None) -> None:
             403,
             "desk-not-entitled",
             f"{command.principal} may not act on desk {command.desk_id}",
-            "let somebody of the desk act, or have governance entitle them",
+            "ask somebody of the desk to act, or have governance grant the right",
         )
 
 

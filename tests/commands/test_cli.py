@@ -81,7 +81,7 @@ def test_a_refusal_exits_3_with_its_reason_and_what_would_change_it(door: Door) 
 
     assert people.returncode == programs.returncode == 3
     assert "initiator-approves" in people.stderr
-    assert "let somebody else decide" in people.stderr
+    assert "ask somebody else to decide" in people.stderr
     assert json.loads(programs.stdout)["check"] == "initiator-approves"
 
 

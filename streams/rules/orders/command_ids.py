@@ -1,12 +1,11 @@
-"""Which command ids were used, and for what content, over thirty days: one key, one outcome.
+"""Remembers the used command ids and their content for thirty days: one id, one outcome.
 
-A command that comes again with the same content says nothing; an id that comes again with other content is a conflict. Of each
-command sixteen bytes are kept: a 64-bit fingerprint of desk and id, and 64 bits of the name its content gives an order
-(`schemas.canonical.order_id`). By chance two ids meet once in 10^19 pairs, and the later command is then refused, not lost; by
-design only a sender who spends 2^32 signatures on it makes two of their own meet.
-Ids are gathered in a small table, which becomes an immutable page when it is full or a day old; a snapshot writes a page once
-(`streams.rules.pages`). A Bloom filter (Bloom 1970, two probes), which is derived and never written, says of nearly every
-new id that no page holds it. Left out: whether a command is too old (`intake`), which holds whatever is remembered.
+A repeated command with the same content is ignored; a repeated id with other content is a conflict. Each command takes sixteen
+bytes: a 64-bit fingerprint of desk and id, and 64 bits of the order id that its content gives (`schemas.canonical.order_id`).
+Two ids collide by chance once in 10^19 pairs; the later command is then refused, not lost. A sender needs 2^32 signatures to
+make two of their own collide. Ids are gathered in a small table, which becomes an immutable page when it is full or a day old;
+a snapshot writes a page once (`streams.rules.pages`). A Bloom filter (Bloom 1970, two probes), derived and never written,
+excludes nearly every new id from the pages. Left out: the age of a command (`intake`).
 """
 
 from __future__ import annotations
@@ -39,13 +38,13 @@ _ENTRY: Final = Struct(">QQ")
 
 
 def fingerprint(desk_id: DeskId, command_id: CommandId) -> Fingerprint:
-    """What is kept of a command's id."""
+    """The 64 bits that are kept of a command's id."""
     digest = blake2b(f"{desk_id}/{command_id}".encode(), digest_size=_WORD.size).digest()
     return int.from_bytes(digest, "big")
 
 
 def mark(named: OrderId) -> Fingerprint:
-    """What is kept of a command's content: the first 64 bits of the name that it gives an order."""
+    """The 64 bits that are kept of a command's content: the first of the order id that it gives."""
     return int(named[:8] + named[9:13] + named[14:18], 16)
 
 
@@ -60,7 +59,7 @@ class Shelf:
         return len(self.page.content) // _ENTRY.size
 
     def content(self, of: Fingerprint) -> Fingerprint | None:
-        """What the id was used for; None when it is not among them."""
+        """The content that the id was used for; None when it is not on this page."""
         place = bisect_left(range(len(self)), of, key=self._id)
         if place == len(self):
             return None
@@ -102,7 +101,7 @@ _F = TypeVar("_F", Filter, None)
 
 
 class _Derived:
-    """What follows from the rest: no field, so neither compared nor written."""
+    """Holds the derived filter. It is no field, so it is neither compared nor written."""
 
     __slots__ = ("filter",)
     filter: Filter | None
@@ -128,7 +127,7 @@ class Memory(_Derived):
     """Oldest first."""
 
     def content(self, of: Fingerprint) -> Fingerprint | None:
-        """What the id was used for; None when it is free."""
+        """The content that the id was used for; None when it is free."""
         found = self.table.get(of)
         if found is not None or not self.shelves or not self._filter().may_hold(of):
             return found

@@ -1,7 +1,7 @@
-"""The desk: decide, evolve, initial, and nothing else (architecture, rules 1, 2 and 4).
+"""Decides for each desk: decide, evolve, initial, and nothing else (architecture, rules 1, 2 and 4).
 
-One desk's commands and what becomes of its orders are decided one after another, by one writer, on the fold of its own
-events. What the outside says comes with each input by value, so the same inputs give the same events, byte for byte.
+One writer decides a desk's commands and the outcomes of its orders one after another, on the fold of its own events. Facts from
+outside come with each input by value, so the same inputs give the same events, byte for byte.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NotAnInput(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An input, and what was known outside when it came."""
+    """An input, and the governance, policy and prices when it came."""
 
     received: Received
     circumstances: Circumstances
@@ -62,7 +62,7 @@ class DeskDecider:
         return DeskState()
 
     def decide(self, state: DeskState, message: Message, now: Instant) -> tuple[Event, ...]:
-        """What happens because of `message`.
+        """Return the events that `message` leads to.
 
         Raises:
             NotAnInput: it is on none of the desk's topics.
@@ -84,7 +84,7 @@ class DeskDecider:
         return state
 
     def due(self, state: DeskState, now: Instant) -> tuple[Event, ...]:
-        """Orders whose time is over."""
+        """Return the ends of expired orders."""
         return outcomes.expired(state, now)
 
     def tail(self, state: DeskState, order_id: OrderId) -> Link | None:
@@ -109,7 +109,7 @@ def _take_back(state: DeskState, event: HandedBack, circumstances: Circumstances
 
 
 def _answer(state: DeskState, message: Message, command: Command, now: Instant) -> tuple[Event, ...]:
-    """What a command leads to: its order's events, a rejection, or nothing when it was answered before."""
+    """Return a command's events: its order's, a rejection, or none when it was answered before."""
     accepted = intake.accept(state, message.received, command, message.circumstances, now)
     if not isinstance(accepted, Accepted):
         return () if accepted is None else (accepted,)

@@ -1,7 +1,7 @@
-"""How a desk's state follows from its events, one by one (architecture, rule 2).
+"""Folds a desk's events into its state, one by one (architecture, rule 2).
 
-Nothing here decides or refuses: what stands on the log has happened. A command's id is spent by the event that answers it; its
-content is known by the name that it gives an order, which the event of a new order has already.
+Nothing here decides or refuses: the events have happened. The event that answers a command spends the command's id. A command's
+content is identified by the order id that it gives, which the event of a new order holds.
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ def _rejected(state: DeskState, event: CommandRejected, _: Recorded) -> None:
         state.memory.remember(fingerprint(event.desk_id, event.command_id), mark(named), event.decided_at)
 
 
-def _said(state: DeskState, event: Event, _: Recorded) -> None:
-    """Said for others to act on; the desk knows nothing more by it."""
+def _unchanged(state: DeskState, event: Event, _: Recorded) -> None:
+    """Written for other processes; leaves the desk's state as it is."""
 
 
 def _drop_spent_expiries(state: DeskState) -> None:
@@ -167,7 +167,7 @@ _FOLDS: Final[MappingProxyType[type[Event], Callable[[DeskState, Any, Recorded],
         OrderClosed: _closed,
         OrderTried: _tried,
         CommandRejected: _rejected,
-        LimitBreached: _said,
-        Quarantined: _said,
+        LimitBreached: _unchanged,
+        Quarantined: _unchanged,
     }
 )

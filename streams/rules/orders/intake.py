@@ -1,9 +1,9 @@
-"""Whether a record on `commands` is a command that this desk has to answer, and from whom (mission, lifecycle step 1).
+"""Accepts a record on `commands` as a new, authenticated command to its desk, or rejects it (mission, lifecycle step 1).
 
-In this order: it can be read, it stands on the desk's own partition, its id is not spent, it is neither old nor from the
-future, its sender is who it names and may act on the desk. Anybody who may write the topic can put anything there, so nothing
-is remembered of a record whose signature does not hold: else it could use up somebody else's id.
-Left out: what the command asks for (`initiation`, `approvals`, `changes`).
+Checks in this order: the record can be read, it is on the desk's own partition, its id is not spent, it is neither too old nor
+from the future, its signature is its principal's, who may act on the desk. A writer of the topic can put any record there, so a
+record whose signature is wrong does not spend its id: else it could use up another sender's.
+Left out: the command's request itself (`steps`).
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ _PRINCIPAL: Final = re.compile(r".{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A command from whom it says, for the first time."""
+    """An authenticated command that was not answered before."""
 
     received: Received
     command: Command
     content: Sha256
     """Hex of what the sender signed."""
     named: OrderId
-    """The id of an order that this content asks for."""
+    """The order id that this content gives."""
     sender: Sender
     governance_position: int
 
     def rejected(self, refused: Refused) -> CommandRejected:
-        """The answer when what it asks for is refused: its id is spent."""
+        """The rejection of a refused request: its id is spent."""
         return rejected(self.received, self.command, refused, self.governance_position, self.content)
 
 
 def accept(
     state: DeskState, received: Received, command: Command, circumstances: Circumstances, now: Instant
 ) -> Accepted | CommandRejected | None:
-    """The command as one to be answered, its rejection, or None when it was answered before."""
+    """Return the accepted command, its rejection, or None when it was answered before."""
     try:
         _check_place(received, command)
         digest = command_digest(command)
@@ -91,7 +91,7 @@ def rejected(
 
 
 def unreadable(received: Received, governance_position: int) -> Event:
-    """The answer to a record that is no command: its sender is told if it says who they are, else its bytes are kept."""
+    """Answer an unreadable record: reject it if it names its sender, else quarantine its bytes."""
     content = received.content or {}
     command_id = _text(content, "command_id", _UUID)
     desk_id = _text(content, "desk_id", _SLUG)

@@ -1,8 +1,7 @@
-"""What a desk knows: the fold of its own events, and of nothing else (architecture, rule 2).
+"""Defines a desk's state: the fold of its own events, and of nothing else (architecture, rule 2).
 
-Only what can still matter is kept: open orders, what limits were used for within their windows, the ids of commands
-(`memory`), and the last counter of each FIDO2 key. A closed or confirmed order leaves memory.
-Left out: governance and prices, which come by value with each input.
+Keeps open orders, the use of limits within their windows, the ids of commands (`memory`), and the last counter of each FIDO2
+key. Closed and confirmed orders are dropped. Left out: governance and prices, which come by value with each input.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ class OpenOrder:
     requires: list[str] = field(default_factory=list)
     """Quorums still to be met."""
     approval_hash: Sha256 | None = None
-    """What an approval must be of."""
+    """The hash that an approval must name."""
     approvals: list[Given] = field(default_factory=list)
     cancelled_by: PrincipalId | None = None
-    """Who asked, after it was handed over, that it be cancelled."""
+    """The principal who requested its cancellation after it was handed to execution."""
 
     @property
     def with_desk(self) -> bool:
@@ -75,7 +74,7 @@ class DeskState:
     """A heap of when orders expire; its first entry is always of an order that still can."""
 
     def desk(self, desk_id: DeskId) -> Desk:
-        """The desk as it stands; an untouched one when nothing has happened on it. Not to be changed."""
+        """The desk's state; an empty one before its first event. Do not change it."""
         return self.desks.get(desk_id) or Desk()
 
     def expires(self, order_id: OrderId, at: Instant) -> bool:
@@ -84,5 +83,5 @@ class DeskState:
         return found is not None and found.with_desk and found.expires_at == at
 
     def reserved(self, order: Order) -> list[ReservedAmount]:
-        """What an open order holds of the limits."""
+        """The amounts of limits that an open order holds."""
         return self.desk(order.desk_id).ledger.held[order.order_id]

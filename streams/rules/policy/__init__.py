@@ -1,1 +1,1 @@
-"""What the firm's Cedar policy says: of an order, of a change to the firm itself, and of a policy before it is put in force."""
+"""Evaluates the firm's Cedar policy: on an order, on a change to the firm, and on a policy before it is activated."""

@@ -1,9 +1,8 @@
-"""Whether a change to the firm is allowed: tripping or resetting a breaker, another policy, other rights, something with a key.
+"""Evaluates the firm's Cedar policy on a change to the firm: a breaker, the policy, a principal's access, a key.
 
-The same policy as for orders, asked with the actions trip-breaker, reset-breaker, change-policy, change-access and change-key
-on the firm. Whoever asks never counts among those who agree; nor does, of a change to their rights, whoever gains or loses
-them. A policy whose schema is older than changes to keys lets nobody make one.
-Leaves out whether the change itself makes sense: `streams.rules.policy.review` and `streams.governance`.
+Uses the policy for orders, with the actions trip-breaker, reset-breaker, change-policy, change-access and change-key on the
+firm. The proposer never counts as an approver; the principal whose access changes does not count either. A policy whose schema
+is older than changes to keys refuses them all. Left out: the content of the change (`review`, `streams.rules.governance`).
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ _WANTS: Final[Mapping[AdministrativeAction, str]] = MappingProxyType(
         "trip-breaker": "trip a breaker",
         "reset-breaker": "have a breaker reset",
         "change-policy": "have the policy changed",
-        "change-access": "have somebody's access changed",
-        "change-key": "have anything done with a key",
+        "change-access": "have a principal's access changed",
+        "change-key": "have a key changed",
     }
 )
-_INSTEAD: Final = "Let somebody ask for it whose role may, or have governance grant the role."
+_INSTEAD: Final = "Ask somebody with a role that may propose it to do so, or have governance grant the role."
 
 
 def administer(policy: PolicyActivated, action: AdministrativeAction, request: AdministrativeRequest) -> Evaluation:
-    """What `policy` says of a change to the firm. Never raises: what cannot be evaluated is refused."""
+    """Evaluate `policy` on a change to the firm. Never raises: a policy that cannot be evaluated refuses."""
     zone = policy.settings.zone
     try:
         ruleset = fitting(policy.cedar, policy.cedar_schema, zone)

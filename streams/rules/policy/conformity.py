@@ -1,8 +1,8 @@
-"""Whether a policy fits what it is told: proven once for each text, so that no question needs a schema of its own.
+"""Checks once for each policy text that its rules fit the attributes that they are given; questions then need no schema.
 
-Cedar's validator checks every rule against the policy's own schema, and the schema is checked against samples of what the
-desk and governance tell: for each action, a question in which every optional attribute is there, and one in which none is.
-A rule that compares a text with a number, or reads what may be missing, would otherwise be silent or deny everything.
+Cedar's validator checks every rule against the policy's own schema. The schema is checked against samples of the questions
+that the desk and governance ask: for each action, one with every optional attribute and one with none. Without this check, a
+rule that compares a text with a number, or reads an attribute that may be missing, would be skipped or deny everything.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NO_RULES: Final = cedarpy.PolicySet.from_str("")
 
 @lru_cache(maxsize=COMPILED_MAX)
 def fitting(cedar: str, cedar_schema: str, zone: Zone) -> Ruleset:
-    """The policy, ready, once it is known to fit. Keyed by the texts themselves, since a hash beside them could be wrong.
+    """Return the prepared policy after checking that it fits. Keyed by the texts: a hash beside them could be wrong.
 
     Raises:
         PolicyInvalid: with everything that is wrong with it.
@@ -41,13 +41,15 @@ def fitting(cedar: str, cedar_schema: str, zone: Zone) -> Ruleset:
 
 
 def require_named(cedar_schema: str, action: str) -> None:
-    """Return if a schema that fits knows `action`: one that was written before there was such an action need not.
+    """Return if the schema declares `action`. A schema older than the action need not.
 
     Raises:
         PolicyInvalid: it does not.
     """
     if not names(cedar_schema, action):
-        raise PolicyInvalid((f"its schema is older than {action}, and says nothing of it",))
+        raise PolicyInvalid(
+            (f"its schema does not declare the action {action}: declare it, as the starter policy's schema does",)
+        )
 
 
 @lru_cache(maxsize=NAMED_MAX)
@@ -75,7 +77,7 @@ def _unknown_zone(zone: Zone) -> Iterator[str]:
 
 
 def _mistyped(cedar: str, cedar_schema: str) -> Iterator[str]:
-    """What Cedar's validator says, under the rules' own names."""
+    """The findings of Cedar's validator, by rule id."""
     found = cedarpy.validate_policies(cedar, cedar_schema)
     for error in found.errors:
         yield f"{found.id_annotations_by_policy_id.get(error.policy_id, error.policy_id)}: {_line(error.error)}"
@@ -83,10 +85,10 @@ def _mistyped(cedar: str, cedar_schema: str) -> Iterator[str]:
 
 @lru_cache(maxsize=COMPILED_MAX)
 def _unfit(cedar_schema: str) -> tuple[str, ...]:
-    """How the schema differs from what rules are told."""
+    """The differences between the schema and the attributes that rules are given."""
     schema = cedarpy.Schema.from_str(cedar_schema)
     asked = ((scene.action, _refused(schema, scene, things, context)) for scene, things, context in _questions(cedar_schema))
-    found = [f"its schema does not fit what is told of {action}: {problem}" for action, problem in asked if problem]
+    found = [f"its schema does not fit the attributes of {action}: {problem}" for action, problem in asked if problem]
     return tuple(dict.fromkeys(found))
 
 

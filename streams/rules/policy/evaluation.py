@@ -1,7 +1,7 @@
-"""Whether an order is allowed: the firm's Cedar policy, asked about one order and the facts about it (architecture, rule 8).
+"""Evaluates the firm's Cedar policy on one order and its facts (architecture, rule 8).
 
-Depends on the policy, the order and the facts, and on nothing else. Leaves out what is checked before policy (well-formed
-amounts, whose wallet it is), limits with a window, which no rule lifts, and breakers, which stop an order whatever rules say.
+Depends on the policy, the order and the facts alone. Left out: checks made before policy (form of amounts, the wallet's desk),
+limits with a window, which no rule lifts, and breakers, which stop an order whatever the rules say.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ __all__ = ["EVALUATION_ERROR", "Evaluation", "evaluate"]
 NAME_CHARACTERS_MAX: Final = 100
 BREAKERS_CHARACTERS_MAX: Final = 200
 
-_INSTEAD: Final = "Let somebody place the order whose role may propose it, or have governance grant the role."
+_INSTEAD: Final = "Ask somebody with a role that may propose it to place the order, or have governance grant the role."
 
 
 def evaluate(policy: PolicyActivated, order: Order, facts: Facts) -> Evaluation:
-    """What `policy` says of `order`. Never raises: what cannot be evaluated is refused."""
+    """Evaluate `policy` on `order`. Never raises: a policy that cannot be evaluated refuses."""
     zone = policy.settings.zone
     try:
         ruleset = fitting(policy.cedar, policy.cedar_schema, zone)

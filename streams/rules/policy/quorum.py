@@ -1,9 +1,9 @@
-"""A quorum: which people must agree, written `risk-officer:2 & compliance-officer:1 & sites:2` in policies, events and the API.
+"""Parses and counts quorums, written `risk-officer:2 & compliance-officer:1 & sites:2` in policies, events and the API.
 
-Each person counts once, in one of their roles: the quorum is met when everybody it asks for can be a different person
-(a bipartite matching of people to places; Kuhn 1955), whoever began it never among them. `sites` counts the places of work
-of those who fill it: that many of them, each at another site. Since what can be matched is a matroid, some set of people
-that fills the quorum has `n` sites exactly when `n` sites can be matched to its places: one matching of people, one of sites.
+Each person counts once, in one of their roles: the quorum is met when a different person fills every place (a bipartite
+matching of people to places; Kuhn 1955). The initiator never counts. `sites:n` needs n of the approvers at n different sites.
+The sets that can be matched form a matroid, so a set of people that fills the quorum has `n` sites exactly when `n` sites can
+be matched to its places: one matching of people, one of sites.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ def parse(text: str) -> Quorum:
 
 
 class Person(NamedTuple):
-    """Somebody who approved, or who could."""
+    """A person who approved, or could."""
 
     roles: frozenset[Role]
     site: Slug
 
 
 class Filled(NamedTuple):
-    """How much of a quorum some people make up at best."""
+    """The largest part of a quorum that some people fill."""
 
     places: Mapping[Role, int]
     """People in each of its roles, each in one."""
@@ -119,7 +119,7 @@ def is_met(quorum: Quorum, people: Collection[Person]) -> bool:
 
 
 class Tally(NamedTuple):
-    """What approvals add up to."""
+    """The count of approvals."""
 
     people: int = 0
     """Distinct people, in whatever role."""

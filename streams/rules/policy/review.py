@@ -1,11 +1,10 @@
-"""Whether a policy may be put in force: that it can be asked, that its quorums can be met, that it lets somebody do something.
+"""Reviews a policy before it is activated: it can be evaluated, its quorums can be met, it lets somebody do something.
 
-Reads the text (`ruleset`), proves that it fits what it will be told (`conformity`), then tries
-it on orders and changes as harmless as they can be (`samples`), for each set of roles that somebody holds. A
-policy that denies all orders stops the firm; one under which no breaker could be tripped or policy never changed again
-locks it in. That breakers are reset and policy, access and keys changed only by a quorum is read from the rules, not tried: one
-forbid that holds for everybody and whatever else is the case must wait for it. Whoever proposes never counts in a quorum.
-Pure. Source: architecture, rule 8. Leaves out back-testing against the log, and limits.
+Reads the text (`ruleset`), checks that it fits its attributes (`conformity`), then evaluates the samples (`samples`) for each
+set of roles that a principal holds. A policy that denies all orders stops the firm; one under which no breaker could be
+tripped, or policy never changed again, locks it in. Resets of breakers and changes of policy, access and keys need a quorum:
+the rules must hold an unconditional forbid for everybody that only a quorum lifts. The proposer never counts in a quorum.
+Pure. Source: architecture, rule 8. Left out: back-testing against the log, and limits.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ _ASKED: Final[Mapping[AdministrativeAction, tuple[tuple[str, str, str], ...]]] =
 def problems(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
     """Yield everything that speaks against `policy` for a firm of `access`, a sentence each; nothing when it may be used."""
     if len(policy.cedar) + len(policy.cedar_schema) > POLICY_CHARACTERS_MAX:
-        yield f"policy: longer than {POLICY_CHARACTERS_MAX} characters"
+        yield f"policy: text and schema are longer than {POLICY_CHARACTERS_MAX} characters together; shorten them"
         return
     try:
         ruleset = fitting(policy.cedar, policy.cedar_schema, policy.settings.zone)
@@ -85,11 +84,11 @@ def _unmeetable_of(rule: Rule, requires: str, access: Sequence[AccessChanged]) -
 
 
 def _changed_by_one(ruleset: Ruleset, cedar_schema: str) -> Iterator[str]:
-    """What only a quorum may do, but no rule says so for everybody and whatever else is the case."""
+    """Changes that need a quorum, but that no unconditional forbid holds back for everybody."""
     for action in _possible(cedar_schema):
         if not any(rule.waits and action in rule.actions for rule in ruleset.rules.values()):
             yield (
-                f"one person alone could have a {action} done: write a forbid on it for every principal, with no when, "
+                f"one person alone could do {action}: write a forbid on it for every principal, with no when, "
                 "and unless { context.quorums.contains(…) }"
             )
 
@@ -111,20 +110,20 @@ def _denies_everything(policy: PolicyActivated, access: Sequence[AccessChanged])
         outcomes |= {answer.outcome for answer in answers}
         if outcomes - {"refused"}:
             return []
-    return ["denies everything: nobody listed could do even the smallest thing with a listed target"]
+    return ["denies everything: no principal could place an order of one cent to a listed target; permit some action to a role"]
 
 
 def locked_in(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
-    """Yield what nobody among these people could ever do about `policy`, a sentence each; nothing when it can be changed."""
+    """Yield each change that `policy` lets none of these people make, a sentence each."""
     if not _could(policy, "trip-breaker", access):
-        yield "locks the firm in: nobody could trip any breaker at once, alone"
+        yield "locks the firm in: nobody could trip a breaker alone; permit trip-breaker to a role, without a quorum"
     for action in _possible(policy.cedar_schema):
         if not _could(policy, action, access):
-            yield f"locks the firm in: nobody could ever have a {action} done, even if everybody else agreed"
+            yield f"locks the firm in: nobody could do {action} even with everybody's approval; permit it to a role"
 
 
 def _could(policy: PolicyActivated, action: AdministrativeAction, access: Sequence[AccessChanged]) -> bool:
-    """Whether somebody would be allowed it at some time, of some breaker, if all others agreed. Tripping waits for nobody.
+    """Whether `action` is allowed to somebody, at some time, on some breaker, if all others approve. Tripping needs nobody.
 
     Everybody is asked at one time before anybody at the next: who may at all mostly may at noon on a Tuesday.
     """

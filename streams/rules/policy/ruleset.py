@@ -1,10 +1,10 @@
-"""A policy's text made ready to be asked: rules by id and, for each action, only the rules that can match it.
+"""Prepares a policy's text for questions: rules by id and, for each action, only the rules that can match it.
 
-A rule is a Cedar policy with annotations of ours: `@id` and `@reason` always, `@remedy` (what would change a refusal),
-`@requires` (a quorum that lifts a forbid). What could be misread is refused here, not at the first order.
+A rule is a Cedar policy with annotations of ours: `@id` and `@reason` always, `@remedy` (words for the refused principal),
+`@requires` (a quorum that lifts a forbid). Ambiguous text is refused here, not at the first order.
 Source: architecture, rule 8; Cedar policy syntax and its JSON form (docs.cedarpolicy.com). Speed: Cedar's time grows with
-the number of policies and of attributes, so each action has rules of its own, and each set knows what its rules look at.
-Leaves out types: `streams.rules.policy.conformity` checks those.
+the number of policies and of attributes, so each action has its own rules, and each group lists the attributes that it reads.
+Left out: types (`streams.rules.policy.conformity`).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from streams.rules.policy.cedar.wording import actions_named, problems
 COMPILED_MAX: Final = 32
 """Policies kept ready: the one in force, and those that older orders were evaluated under."""
 
-_REMEDY: Final = "Change the order so that this rule no longer applies to it; nobody can approve it as it is."
+_REMEDY: Final = "Change the order so that the rule no longer applies; no approval can lift it."
 
 
 class PolicyInvalid(ValueError):
-    """A policy that cannot be asked. `problems` are all that were found, a sentence each."""
+    """A policy that cannot be evaluated. `problems`: all that were found, a sentence each."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         """Keep the problems, and show them all."""
@@ -40,7 +40,7 @@ class PolicyInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One Cedar policy, as a person is told of it."""
+    """One Cedar policy, in words for people."""
 
     rule_id: str
     effect: Literal["permit", "forbid"]
@@ -57,11 +57,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleGroup:
-    """Some rules, parsed once. Two are the same only if they are one: that is how answers are remembered."""
+    """Some rules, parsed once. Compared by identity: answers are cached by group."""
 
     policies: cedarpy.PolicySet
     reads: Mapping[str, Thresholds] | None
-    """The attributes of the context that they look at, with what they compare them; None: the whole of it."""
+    """The context's attributes that they read, with the numbers they compare them with; None: they read all of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""Orders and changes to try a policy with: as harmless as they can be, of every action, told much and told little.
+"""Provides sample questions for every action, each with all optional attributes and with none.
 
-Used before a policy is put in force: to prove that it fits what it will be told, and that it lets somebody do something.
+A policy's review asks them: the policy must fit its attributes, and must let somebody do the smallest thing. The orders are of
+one cent, to a target listed long ago, with no breaker tripped and no limit near.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ _SIMULATION: Final = SimulationFact(slippage_ppm=0, gas_used=21_000, touched=1)
 
 
 def order(action: Action) -> Order:
-    """An order of one cent by nobody in particular."""
+    """An order of one cent by a made-up initiator."""
     nil = "00000000-0000-0000-0000-000000000000"
     return Order(order_id=nil, desk_id=NAME, wallet_id=NAME, initiator=NAME, action=action)
 
 
 def facts(roles: tuple[Role, ...] = (), now: Instant = TUESDAY_NOON) -> Facts:
-    """Nothing speaks against it: listed long ago, no breaker tripped, no limit near."""
+    """Facts that give no rule a reason to refuse: target listed long ago, no breaker tripped, no limit near."""
     effect = Effect(
         chain_id=1,
         wallet=SOMEWHERE,
@@ -75,7 +76,7 @@ def facts(roles: tuple[Role, ...] = (), now: Instant = TUESDAY_NOON) -> Facts:
 
 
 def questions() -> Iterator[tuple[Scene, tuple[Thing, ...], Mapping[str, Value]]]:
-    """Of each action, a question in which every optional attribute is there, and one in which none is."""
+    """Yield, for each action, a question with every optional attribute and one with none."""
     little = facts()
     target = little.target.model_copy(update={"protocol": NAME, "counterparty": NAME})
     much = little.model_copy(update={"target": target, "limits": list(_limits()), "simulation": _SIMULATION})

@@ -1,8 +1,8 @@
-"""What still stands between an order and its approval, in words, and which people could be part of meeting it now.
+"""States the approvals that an order still needs, and lists the people who could give one now.
 
-Somebody could if the quorum would be nearer with their approval: a site more where every place that is left must bring
-one, else a place or a site more. Where nobody alone brings it nearer, two together may: then everybody with a role of it
-could. Whoever initiated the order never can, nor who has approved already, nor systems. Leaves out whether they have a key.
+A person is listed if their approval brings the quorum nearer: by a site where every open place needs a new site, else by a
+place or a site. If no single person does, everybody with one of its roles is listed, since two together may. The initiator,
+earlier approvers and systems are never listed. Left out: whether a person has a FIDO2 key.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def unmet(
     principals: Mapping[PrincipalId, AccessChanged],
     desk_id: DeskId,
 ) -> list[Unmet]:
-    """Of each quorum, what is missing and who could give it, in the order of `requires`."""
+    """Return, for each quorum of `requires` in its order, the missing approvals and the people who could give them."""
     given = approvers(approvals, initiator)
     asked = {
         principal: Person(frozenset(access.roles), access.site)
@@ -67,7 +67,7 @@ def _missing(quorum: Quorum, so_far: Filled) -> str:
     places = " and ".join(_places_missing(quorum, so_far))
     sites = _sites_in_words(quorum, so_far)
     if not places and not sites:
-        return "nothing more, but its rule forbids all the same"
+        return "no approval: the quorum is met, but the rule still forbids; have its author correct it"
     return ", ".join(part for part in (places or f"1 more {' or '.join(role for role, _ in quorum.places)}", sites) if part)
 
 
@@ -78,7 +78,7 @@ def _places_missing(quorum: Quorum, so_far: Filled) -> Iterator[str]:
 
 
 def _sites_in_words(quorum: Quorum, so_far: Filled) -> str:
-    """Where those who are missing must work; empty where it does not matter."""
+    """The sites at which the missing approvers must work; empty where any site will do."""
     missing = _sites_missing(quorum, so_far)
     if quorum.sites == 1 or missing == 0:
         return ""

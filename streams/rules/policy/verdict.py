@@ -1,8 +1,8 @@
-"""From what Cedar says of one question to an outcome, with every rule that mattered (architecture, rule 8).
+"""Turns Cedar's answer to one question into an outcome, and names every rule that determined it (architecture, rule 8).
 
-Nothing is allowed unless a rule permits it; a forbid wins over every permit; a rule that cannot be evaluated denies, since
-Cedar would skip it, and a forbid that is skipped allows. A denial whose forbids all carry `@requires`, of something that
-some rule permits, needs approvals; any other denial is a refusal. All forbids that matched are named, not only the first.
+Nothing is allowed unless a rule permits it, and a forbid wins over every permit. A rule that cannot be evaluated denies: Cedar
+skips such a rule, and a skipped forbid would allow. A denial needs approvals if all its forbids carry `@requires` and some rule
+permits the action; any other denial is a refusal. All matching forbids are named.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROLES_CHARACTERS_MAX: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What policy said. Allowed: no refusals, nothing required. Needs approval: only `requires`."""
+    """The outcome of policy. Allowed: no refusals, nothing required. Needs approval: only `requires`."""
 
     outcome: Literal["allowed", "needs-approval", "refused"]
     rules: tuple[RuleFinding, ...]
@@ -38,14 +38,14 @@ class Evaluation:
 
 
 class Told(NamedTuple):
-    """What somebody who is refused is told beside a rule's own reason."""
+    """The words for a refused principal, beside a rule's own reason."""
 
     who: PrincipalId
     roles: Collection[Role]
     wants: str
     """Such as `propose a transfer`."""
     instead: str
-    """What would change it, if no rule permits it."""
+    """The remedy, if no rule permits it."""
     circumstances: Callable[[], str]
 
 
@@ -70,10 +70,10 @@ def weigh(ruleset: Ruleset, action: str, ask: Callable[[RuleGroup], Answer], tol
 
 
 def unreadable(policy: PolicyActivated, error: PolicyInvalid) -> Evaluation:
-    """What a policy says that cannot be asked: no, to everything."""
+    """Refuse everything under a policy that cannot be evaluated."""
     refusal = Refusal(
         check=POLICY_INVALID,
-        message=f"Version {policy.version} of the policy cannot be used, so nothing is allowed: {error}"[
+        message=f"Version {policy.version} of the policy cannot be evaluated, so everything is refused: {error}"[
             :MESSAGE_CHARACTERS_MAX
         ],
         remedy="Have governance activate a policy that passes its review, then try again.",
@@ -97,6 +97,6 @@ def _unpermitted(told: Told) -> Refusal:
 def _broken(error: str) -> Refusal:
     return Refusal(
         check=EVALUATION_ERROR,
-        message=f"A rule could not be evaluated, so nothing is allowed: {' '.join(error.split())}"[:MESSAGE_CHARACTERS_MAX],
-        remedy="Have the policy's author correct the rule and governance activate it, then try again.",
+        message=f"A rule could not be evaluated, so it refuses: {' '.join(error.split())}"[:MESSAGE_CHARACTERS_MAX],
+        remedy="Have the policy's author correct the rule and governance activate the policy, then try again.",
     )

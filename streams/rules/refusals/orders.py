@@ -1,7 +1,7 @@
-"""Everything that a desk refuses, in one tree. What is not here and is raised is a bug, and stops the processor.
+"""Lists every refusal of a desk in one tree. Any other exception is a bug, and stops the processor.
 
-Each refusal says which check refused, what was found, and what would change the outcome (architecture, rule 14). The names
-of checks are stable over versions: people and programs act on them. Left out: what policy refuses, which its own rules name.
+Each refusal names its check, says what was found, and what would change the outcome (architecture, rule 14). The names of
+checks are stable over versions: people and programs act on them. Left out: refusals by policy, which name its rules.
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ __all__ = [
     "Refused",
     "SignatureWrong",
 ]
-"""Those of the tree that governance refuses, too (`streams.rules.refusals.base`)."""
+"""Refusals that governance shares (`streams.rules.refusals.base`)."""
 
 
 # The command itself ---------------------------------------------------------------------------------------------
 
 
 class CommandMisplaced(Refused):
-    """Taken here, the desk would have two owners, and twice its limits."""
+    """Accepting it would give the desk two writers, each with the full limits."""
 
     check = "command-misplaced"
     says = "a command for desk {desk_id} stands under the key {key} on partition {partition}"
     remedy = "write commands under the key of their desk with the partitioner murmur2_random"
 
 
-# Who asks -------------------------------------------------------------------------------------------------------
+# The sender -------------------------------------------------------------------------------------------------------
 
 
 class DeskNotEntitled(Refused):
-    """Known, but not on this desk."""
+    """A known principal without rights on this desk."""
 
     check = "desk-not-entitled"
     says = "{principal} may not act on desk {desk_id}"
-    remedy = "let somebody of the desk act, or have governance entitle them"
+    remedy = "ask somebody of the desk to act, or have governance grant the right"
 
 
-# What is asked for ----------------------------------------------------------------------------------------------
+# The request ----------------------------------------------------------------------------------------------
 
 
 class WalletUnknown(Refused):
-    """Nothing by that name."""
+    """No wallet has this id."""
 
     check = "wallet-unknown"
     says = "there is no wallet {wallet_id}"
@@ -72,15 +72,15 @@ class WalletUnknown(Refused):
 
 
 class WalletOfOtherDesk(Refused):
-    """Another desk's money."""
+    """The wallet is assigned to another desk."""
 
     check = "wallet-of-other-desk"
     says = "wallet {wallet_id} does not belong to desk {desk_id}"
-    remedy = "use a wallet of the desk, or let the wallet's own desk place the order"
+    remedy = "use a wallet of the desk, or have the wallet's own desk place the order"
 
 
 class AssetUnknown(Refused):
-    """Not listed."""
+    """Governance has not listed the asset."""
 
     check = "asset-unknown"
     says = "there is no asset {asset_id}"
@@ -88,10 +88,10 @@ class AssetUnknown(Refused):
 
 
 class AssetOnOtherChain(Refused):
-    """The wallet cannot hold it."""
+    """The wallet is on another chain."""
 
     check = "asset-on-other-chain"
-    says = "{asset_id} lives on chain {asset_chain}, the wallet on chain {wallet_chain}"
+    says = "{asset_id} is on chain {asset_chain}, the wallet on chain {wallet_chain}"
     remedy = "use a wallet on the asset's chain"
 
 
@@ -112,23 +112,23 @@ class AssetsEqual(Refused):
 
 
 class CallMalformed(Refused):
-    """No bytes could be made of it, or several."""
+    """The call encodes to no bytes, or not to exactly one form."""
 
     check = "call-malformed"
-    says = "the call is not spelled in its one form: {reason}"
+    says = "the call is not in canonical form: {reason}"
     remedy = "give the function's signature without spaces, and as many arguments, each as its type is written"
 
 
 class CallReserved(Refused):
-    """Power over money moves by actions that say so: policy, limits and approvers see whom it goes to."""
+    """Calls that move money must be the action for it, so that policy, limits and approvers see the recipient."""
 
     check = "call-reserved"
-    says = "{function} on {contract} cannot be called so: {why}"
+    says = "{function} on {contract} cannot be called by a call order: {why}"
     remedy = "order the transfer, approval, swap, deposit or withdrawal itself"
 
 
 class AmountTooPrecise(Refused):
-    """Would have to be rounded, and nobody asked for that."""
+    """The amount would have to be rounded."""
 
     check = "amount-too-precise"
     says = "{amount} {asset_id} has more than the {decimals} decimals that the asset has"
@@ -136,7 +136,7 @@ class AmountTooPrecise(Refused):
 
 
 class AmountTooLarge(Refused):
-    """A typing error in any unit."""
+    """The amount is above any that can exist."""
 
     check = "amount-too-large"
     says = "{amount} {asset_id} is more than can exist"
@@ -144,7 +144,7 @@ class AmountTooLarge(Refused):
 
 
 class DestinationPointless(Refused):
-    """What is sent there is lost, or goes nowhere."""
+    """Funds sent there are lost, or do not move."""
 
     check = "destination-pointless"
     says = "{address} is {why}"
@@ -152,26 +152,26 @@ class DestinationPointless(Refused):
 
 
 class PriceMissing(Refused):
-    """Without a price, no limit can be held."""
+    """Without a price, no limit can be checked."""
 
     check = "price-missing"
     says = "there is no price of {asset_id}"
-    remedy = "wait until a price is observed, or have governance fix one; then issue the command anew"
+    remedy = "wait until a price is observed, or have governance fix one; then send the command again under a new id"
 
 
 class PriceStale(Refused):
-    """A limit held at an old price is not held."""
+    """A limit cannot be checked at an old price."""
 
     check = "price-stale"
     says = "the price of {asset_id} is {age_seconds} s old, and may be at most {age_seconds_max} s"
-    remedy = "wait until prices are observed again, then issue the command anew"
+    remedy = "wait until prices are observed again, then send the command again under a new id"
 
 
 class LimitExceeded(Refused):
     """Used plus reserved plus requested is above the cap."""
 
     check = "limit-exceeded"
-    says = "{limit_id} of {scope_key}: {requested} would go over its cap of {cap}, of which {headroom} is left"
+    says = "{limit_id} of {scope_key}: {requested} would exceed its cap of {cap}, of which {headroom} is left"
     remedy = "{way_out}"
 
 
@@ -179,26 +179,26 @@ class LimitExceeded(Refused):
 
 
 class BreakerOpen(Refused):
-    """Stopped by somebody's hand."""
+    """A breaker stops everything but evacuation."""
 
     check = "breaker-open"
-    says = "the breaker of {place} is open: nothing passes but what brings funds to the wallet's holding address"
-    remedy = "wait until a quorum has reset the breaker {scope}:{subject}, then ask again"
+    says = "the breaker of {place} is open: only transfers to the wallet's holding address pass"
+    remedy = "wait until a quorum has reset the breaker {scope}:{subject}, then place the order again"
 
 
 class BreakerReducing(Refused):
-    """Only out, not in."""
+    """A breaker lets pass only orders that lower exposure."""
 
     check = "breaker-reducing"
-    says = "the breaker of {place} lets only pass what lowers exposure, and this does not"
-    remedy = "ask for what lowers exposure, or wait until a quorum has reset the breaker {scope}:{subject}"
+    says = "the breaker of {place} lets pass only orders that lower exposure, and this one does not"
+    remedy = "place an order that lowers exposure, or wait until a quorum has reset the breaker {scope}:{subject}"
 
 
-# Orders that are there ------------------------------------------------------------------------------------------
+# Open orders ------------------------------------------------------------------------------------------
 
 
 class OrderUnknown(Refused):
-    """Not an open order of this desk."""
+    """The desk has no open order of this id."""
 
     check = "order-unknown"
     says = "desk {desk_id} has no open order {order_id}"
@@ -206,7 +206,7 @@ class OrderUnknown(Refused):
 
 
 class OrderElsewhere(Refused):
-    """Execution has it: what is being signed cannot be changed."""
+    """The order was handed to execution, so it cannot be changed."""
 
     check = "order-handed-over"
     says = "order {order_id} was approved and handed to execution"
@@ -214,7 +214,7 @@ class OrderElsewhere(Refused):
 
 
 class CancelledAlready(Refused):
-    """Asked for once, that is enough."""
+    """The order's cancellation was requested before."""
 
     check = "cancelled-already"
     says = "the cancellation of order {order_id} was requested already"
@@ -222,15 +222,15 @@ class CancelledAlready(Refused):
 
 
 class OrderNotWaiting(Refused):
-    """There is nothing to approve."""
+    """The order is in a stage without approvals."""
 
     check = "order-not-waiting"
     says = "order {order_id} does not wait for approval: it is {stage}"
-    remedy = "nothing: it needs no approval now"
+    remedy = "do nothing: the order needs no approval now"
 
 
 class OrderExpired(Refused):
-    """Too late by the order's own clock."""
+    """The command came after the order's expiry."""
 
     check = "order-expired"
     says = "order {order_id} expired"
@@ -238,15 +238,15 @@ class OrderExpired(Refused):
 
 
 class NotYours(Refused):
-    """Only who asked may change what was asked."""
+    """Only the initiator may split an order, or cancel it with a system's key."""
 
     check = "not-your-order"
     says = "order {order_id} was initiated by {initiator}, and {principal} may not {verb} it"
-    remedy = "let {initiator} do it"
+    remedy = "ask {initiator} to do it"
 
 
 class AmountsDiffer(Refused):
-    """A split moves exactly what the order would have."""
+    """The parts of a split must add up to the order's amount."""
 
     check = "split-amounts-differ"
     says = "the parts add up to {total}, the order is over {amount}"
@@ -254,59 +254,59 @@ class AmountsDiffer(Refused):
 
 
 class CallIndivisible(Refused):
-    """The parts of a call would each make the whole call again: its arguments say what it does, not the amount."""
+    """Each part of a call would make the whole call: its arguments decide its effect, not the amount."""
 
     check = "split-of-a-call"
-    says = "order {order_id} is a call, which its arguments decide: parts of it would make the same call several times"
-    remedy = "cancel it, and place the calls that you mean one by one"
+    says = "order {order_id} is a call and cannot be split: each part would make the whole call again"
+    remedy = "cancel it, and place the intended calls one by one"
 
 
 # Approvals ------------------------------------------------------------------------------------------------------
 
 
 class InitiatorApproves(Refused):
-    """Separation of duties."""
+    """The initiator cannot approve (separation of duties)."""
 
     check = "initiator-approves"
     says = "{principal} initiated order {order_id} and never counts as its approver"
-    remedy = "let somebody else decide"
+    remedy = "ask somebody else to decide"
 
 
 class RoleNotAsked(Refused):
-    """An approval that lifts nothing."""
+    """The approver has none of the roles that the order still needs."""
 
     check = "role-not-asked"
     says = "order {order_id} still needs {requires}, and {principal} has no such role"
-    remedy = "let somebody with that role decide"
+    remedy = "ask somebody with that role to decide"
 
 
 class ApprovedAlready(Refused):
-    """A quorum is of distinct people."""
+    """The principal approved the order before; a quorum counts distinct people."""
 
     check = "approved-already"
     says = "{principal} has approved order {order_id} already"
-    remedy = "let another person approve"
+    remedy = "ask another person to approve"
 
 
 class ApprovalNotGiven(Refused):
-    """There is nothing to take back."""
+    """The principal has no approval to withdraw."""
 
     check = "approval-not-given"
     says = "{principal} has given no approval of order {order_id} that stands"
-    remedy = "nothing: it does not count"
+    remedy = "do nothing: no approval of theirs counts"
 
 
 class ApprovalOfOther(Refused):
-    """Approved something, but not this."""
+    """The approval signs another hash."""
 
     check = "approval-of-other"
-    says = "the approval is of {given}, order {order_id} asks for one of {asked}: another amount, effect, policy or reservation"
-    remedy = "look at the order as it stands, and approve that"
+    says = "the approval signs {given}, but order {order_id} needs {asked}: its amount, effect, policy or reservation differs"
+    remedy = "read the order as it is now, and approve that"
 
 
 class ApprovalOutdated(Refused):
-    """What was shown to the approver is no longer what would happen."""
+    """The order's effect or policy changed after the approver read it."""
 
     check = "approval-outdated"
-    says = "since order {order_id} was shown, the policy or its effect has changed; it was evaluated anew"
-    remedy = "look at the new evaluation, and approve that if it still asks for it"
+    says = "the policy or the effect of order {order_id} changed after it was shown; it was evaluated again"
+    remedy = "read the new evaluation, and approve it if it still needs approval"

@@ -1,1 +1,1 @@
-"""What an order would do and what is known about it, and what policy, limits and breakers together say of it."""
+"""Judges an order: collects its facts, asks policy, limits and breakers, and writes the events of the outcome."""

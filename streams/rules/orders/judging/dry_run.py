@@ -1,7 +1,7 @@
-"""What would be decided of an order that is not placed: everything that a decision says, and nothing reserved or begun.
+"""Judges an order that is not placed: returns the whole decision, and reserves and begins nothing.
 
-The same judgement on the same facts as for an order (`judging`), so that its answer can only be overtaken by what happens
-between the two. Left out: what an order's own fields make impossible is one refusal, since nothing can be judged then.
+Makes the same judgement on the same facts as for a placed order, so only later events can make the real outcome differ. An
+order whose own fields are impossible gets one refusal, since policy and limits cannot judge it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from streams.rules.refusals.orders import Refused
 
 
 def tried(accepted: Accepted, body: TryOrder, ledger: Ledger, circumstances: Circumstances, now: Instant) -> OrderTried:
-    """The answer, also when the order could not be done at all."""
+    """Return the answer, also when the order is impossible."""
     order = order_of(accepted.command, body, accepted.named)
     try:
         judgement = judge(order, ledger, circumstances, now)

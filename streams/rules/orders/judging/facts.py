@@ -1,7 +1,7 @@
-"""What a decision is made on, taken together by value (architecture, rule 5).
+"""Collects the facts of a decision by value (architecture, rule 5).
 
-Prices are those of the moment of the decision: one that is missing or old refuses, since a limit in dollars cannot be held
-without it. Values in dollars are rounded up: a limit is never passed by a rounding.
+Prices are those at the time of the decision. A missing or old price refuses the order, since a limit in dollars cannot be held
+without it. Values in dollars are rounded up, so that rounding never passes a limit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _USD_MICROS_MAX: Final[MicroUsd] = micros(USD_MAX)
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What was known outside the desk when it decided."""
+    """The governance, policy and prices at the time of a decision."""
 
     governance: Governance
     policy: PolicyActivated
@@ -48,14 +48,14 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """An effect's worth, and the price that says so."""
+    """An effect's value, and the price behind it."""
 
     amount_usd: Usd
     price: PriceFact
 
 
 def value(effect: Effect, circumstances: Circumstances, now: Instant) -> Valued:
-    """What `effect` spends, in US dollars.
+    """Value the amount that `effect` spends, in US dollars.
 
     Raises:
         PriceMissing, PriceStale, AmountTooLarge: it has no value that could be relied on.
@@ -129,14 +129,14 @@ def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
 
 
 def _tripped(order: Order, effect: Effect, target: ContractFact, governance: Governance) -> list[BreakerFact]:
-    """The breakers that concern the order. Mostly none is tripped, and nothing is looked for."""
+    """The tripped breakers that concern the order. Returns at once when none is tripped."""
     if not governance.breakers:
         return []
     return breakers.concerning(governance, subjects_of(order, effect, target), effect)
 
 
 def target_of(effect: Effect, governance: Governance) -> ContractFact:
-    """What governance says of the contract or account that the order goes to."""
+    """Governance's entry for the contract or account that the order goes to."""
     listed = governance.contracts.get((effect.chain_id, effect.counterparty))
     if listed is None:
         return ContractFact(address=effect.counterparty, listed=False)

@@ -1,8 +1,8 @@
-"""What breakers, limits and policy together say of an order (mission, lifecycle step 2).
+"""Judges an order by breakers, limits and policy together (mission, lifecycle step 2).
 
-Every check that refuses is named, not only the first. A breaker that stops the order and a window's limit that it would go over
-refuse whatever policy says; what policy asks approvals for is reserved first, so that an approval is of something that can
-still happen. Left out: the events that say so (`verdict`).
+Names every check that refuses. A breaker that stops the order, or a window's limit that it would exceed, refuses whatever
+policy says. An order that needs approvals reserves its limits first, so that an approved order can still be carried out. Left
+out: the events of the outcome (`verdict`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from streams.rules.refusals.orders import Refused
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was said of an order, on which facts, and what it reserves unless it is refused."""
+    """The outcome for an order, its facts, and the amounts it reserves unless it is refused."""
 
     order: Order
     outcome: Literal["allowed", "needs-approval", "refused"]
@@ -37,9 +37,9 @@ class Judgement:
     facts: Facts
     reserved: list[ReservedAmount]
     stopped: list[Refused]
-    """By which breakers: what they stop can be asked for again when they are reset."""
+    """The breakers that stop it; the order can be placed again when they are reset."""
     breached: list[Breach]
-    """Limits that it would go over, and the breakers that are tripped for it."""
+    """Limits that it would exceed, and the breakers to be tripped for it."""
 
 
 def judge(  # noqa: PLR0913 - all that a judgement depends on, by name
@@ -51,7 +51,7 @@ def judge(  # noqa: PLR0913 - all that a judgement depends on, by name
     approvals: Sequence[ApprovalFact] = (),
     adjustment: Adjustment = UNADJUSTED,
 ) -> Judgement:
-    """What breakers, limits and policy say of `order` now.
+    """Judge `order` by breakers, limits and policy now.
 
     Raises:
         Refused: it cannot be done or valued at all, so there is nothing for policy to look at.

@@ -1,8 +1,8 @@
-"""The events that say what was judged of an order: reserved unless refused, evaluated, handed over or closed.
+"""Writes the events of a judgement: reserved unless refused, evaluated, handed to execution or closed.
 
-An evaluation always says everything: each rule and each check that mattered, what is still missing and who could give it, and
-the facts. `Approved` follows only upon an evaluation that allows, and repeats nothing of it but what it is bound to.
-A limit whose breach trips a breaker is said beside the chain, for a detector to act on. Left out: the judging (`judgement`).
+An evaluation holds each rule and check that determined the outcome, the missing approvals with the people who could give them,
+and the facts. `Approved` follows only an evaluation that allows, and repeats only the fields that it binds. A breached limit
+that trips a breaker gets an event beside the chain, for a detector to act on. Left out: the judgement itself (`judgement`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def initiated(command: Command, judgement: Judgement, circumstances: Circumstanc
 
 
 def judged(judgement: Judgement, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
-    """Reserved unless refused, evaluated, and at once handed over or closed where nothing is left to wait for."""
+    """Reserve unless refused, evaluate, and hand to execution or close at once unless approvals are needed."""
     expires_at = now + circumstances.settings.order_ttl_seconds * MICROS_PER_SECOND
     said = evaluated(judgement, circumstances, expires_at)
     match judgement.outcome:
@@ -59,7 +59,7 @@ def judged(judgement: Judgement, circumstances: Circumstances, now: Instant) -> 
 
 
 def evaluated(judgement: Judgement, circumstances: Circumstances, expires_at: Instant) -> PolicyEvaluated:
-    """What was said, with what is to be approved when approvals are needed."""
+    """The evaluation, with the subject of approval when approvals are needed."""
     subject = approval_subject(judgement) if judgement.outcome == "needs-approval" else None
     return PolicyEvaluated(
         desk_id=judgement.order.desk_id,
@@ -77,7 +77,7 @@ def evaluated(judgement: Judgement, circumstances: Circumstances, expires_at: In
 
 
 def approval_subject(judgement: Judgement) -> ApprovalSubject:
-    """Exactly what is approved: the order, its effect, the policy and the reservation."""
+    """The subject of an approval: the order, its effect, the policy and the reservation."""
     facts = judgement.facts
     return ApprovalSubject(
         order=judgement.order, effect=facts.effect, policy_hash=facts.policy_hash, reserved=judgement.reserved
@@ -85,7 +85,7 @@ def approval_subject(judgement: Judgement) -> ApprovalSubject:
 
 
 def missing(judgement: Judgement, circumstances: Circumstances) -> list[Unmet]:
-    """What stands between the order and its approval, and who could give it."""
+    """The missing approvals, and the people who could give them."""
     if not judgement.requires:
         return []
     order, principals = judgement.order, circumstances.governance.principals

@@ -1,1 +1,1 @@
-"""What happens to an order that was taken in: approvals, cancellation, splits, and its end."""
+"""Decides the steps of an open order: approvals, cancellation, splits, and its end."""

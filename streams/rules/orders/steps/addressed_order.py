@@ -1,4 +1,4 @@
-"""Which open order a command speaks of, and whether it may still be acted upon."""
+"""Finds the open order that a command names, and checks that it can still be changed."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Who may approve an order, of what, and what an approval leads to (mission, lifecycle step 3; architecture, rules 7 and 9).
+"""Counts approvals of an order and decides what follows (mission, lifecycle step 3; architecture, rules 7 and 9).
 
-An approval is of one hash: the order, its decoded effect, the policy and the reservation. It counts if a person who may act
-on the desk, who is not the initiator and has not approved before, gave it with their own FIDO2 key, and if policy asks for a
-role of theirs. Then policy is asked again, with all approvals that still stand (`standing`). If policy or the effect has
-changed since the order was shown, nothing is approved: it is evaluated anew. What a breaker stops cannot be approved until it
-is reset, and waits. The reservation stays at the value that was approved; policy looks at the price of now.
+An approval signs one hash: of the order, its decoded effect, the policy and the reservation. It counts if its approver is a
+person who may act on the desk, is not the initiator, has not approved before, used their own FIDO2 key, and has a role that
+policy asks for. Policy is then evaluated again with all approvals that still stand (`standing`). If policy or the effect has
+changed since the order was shown, the approval is refused and the order is evaluated anew. An order that a breaker stops waits
+until the breaker is reset. The reservation keeps the value that was approved; policy uses the current price.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from streams.rules.refusals.orders import Refused
 def give(
     state: DeskState, accepted: Accepted, body: GiveApproval, circumstances: Circumstances, now: Instant
 ) -> tuple[Event, ...]:
-    """What an approval leads to.
+    """Return the events of an approval.
 
     Raises:
         Refused: it does not count, or not now.
@@ -70,7 +70,7 @@ def give(
 def decline(
     state: DeskState, accepted: Accepted, body: DeclineApproval, circumstances: Circumstances, now: Instant
 ) -> tuple[Event, ...]:
-    """The end of an order that somebody who could have approved it declined.
+    """Close an order that one of its possible approvers declined.
 
     Raises:
         Refused: it is not theirs to decline.
@@ -95,7 +95,7 @@ def decline(
 def withdraw(
     state: DeskState, accepted: Accepted, body: WithdrawApproval, circumstances: Circumstances, now: Instant
 ) -> tuple[Event, ...]:
-    """An approval taken back: of an order that waits, it is evaluated without it; of one handed over, the signer refuses.
+    """Take an approval back. A waiting order is evaluated without it; the signer refuses one handed to execution.
 
     Raises:
         Refused: there is none that stands.
@@ -149,7 +149,7 @@ def _asked_of(requires: list[str], sender: Sender) -> bool:
 
 
 def _check_moves(found: OpenOrder, sender: Sender, judgement: Judgement, before: Judgement) -> None:
-    """Refuse who neither has a role that is asked for now, nor moves policy by what they are."""
+    """Refuse an approver without a role that is still needed, unless their approval changes policy's outcome."""
     moves = judgement.outcome != "refused" and judgement.requires != before.requires
     if not moves and not _asked_of(before.requires, sender):
         raise refusals.RoleNotAsked(
@@ -158,7 +158,7 @@ def _check_moves(found: OpenOrder, sender: Sender, judgement: Judgement, before:
 
 
 def _after(state: DeskState, found: OpenOrder, judgement: Judgement, circumstances: Circumstances) -> tuple[Event, ...]:
-    """What an approval that counts leads to: handed over, still waiting, or refused after all."""
+    """The events after an approval that counts: handed to execution, still waiting, or refused."""
     said = evaluated(judgement, circumstances, found.expires_at)
     match judgement.outcome:
         case "allowed":
@@ -174,9 +174,9 @@ def _after(state: DeskState, found: OpenOrder, judgement: Judgement, circumstanc
 def _still_asked(
     left: list[Given], state: DeskState, found: OpenOrder, circumstances: Circumstances, now: Instant
 ) -> tuple[Event, ...]:
-    """What a waiting order still needs with the approvals that are left, if that is all there is to say of it now.
+    """The evaluation of a waiting order with the approvals that are left, if only its missing approvals changed.
 
-    Anything else (another policy, a breaker, no price) is said when somebody approves: taking back is never refused for it.
+    Any other change (policy, a breaker, no price) is evaluated at the next approval: it never refuses a withdrawal.
     """
     if found.stage != "waiting":
         return ()

@@ -1,13 +1,13 @@
-"""Taking an order back, and splitting it.
+"""Cancels an order, or splits it into parts.
 
-While the desk has the order (it waits for approval, or its simulation was flagged), a cancellation ends it. Once it is handed
-over, a cancellation is a request, said beside the chain: the signer refuses the order from there on, which then closes as
-cancelled; if it was signed before, it goes on. Cancelling is never stopped by a breaker.
+A cancellation closes an order that is with the desk (it waits for approval, or its simulation was flagged). After the order
+was handed to execution, a cancellation is a request beside the chain: the signer refuses the order from then on, and it closes
+as cancelled; an order that was signed before goes on. No breaker stops a cancellation.
 
-A split supersedes the order by parts that add up to it exactly. Each part is judged anew, in the same decision that releases
-the order's reservation, so that nobody else can take what it held; while a breaker stops a part, the order is not split.
-Only the initiator splits; any person of the desk may cancel, since cancelling moves nothing.
-Left out: what the chain has, which nothing here can call back.
+A split replaces the order by parts that add up to it exactly. Each part is judged in the same decision that releases the
+order's reservation, so that no other order can take the released amounts. A breaker that stops a part refuses the split. Only
+the initiator splits; any person of the desk may cancel, since cancelling moves nothing. Left out: transactions that are on the
+chain, which cannot be called back.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from streams.rules.refusals import orders as refusals
 
 
 def cancel(state: DeskState, accepted: Accepted, body: CancelOrder, now: Instant) -> tuple[Event, ...]:
-    """The end of an order that was taken back.
+    """Close an order, or request its cancellation.
 
     Raises:
         Refused: it is not there to be taken back, or not theirs.
@@ -52,7 +52,7 @@ def cancel(state: DeskState, accepted: Accepted, body: CancelOrder, now: Instant
 def split(
     state: DeskState, accepted: Accepted, body: SplitOrder, circumstances: Circumstances, now: Instant
 ) -> tuple[Event, ...]:
-    """The order superseded, and its parts, each judged on its own.
+    """Close an order as superseded, and judge each of its parts.
 
     Raises:
         Refused: it cannot be split so.

@@ -1,7 +1,7 @@
-"""Which approvals of an order still count, and what is said of it with them (architecture, rule 9).
+"""Selects the approvals of an order that still count, and judges the order with them (architecture, rule 9).
 
-An approval counts while who gave it may act on the desk, has the key it was given with, and has one of the roles it was given
-in; it counts in those roles only. It is of one hash: what would be approved now is compared with that.
+An approval counts while its approver may act on the desk, has the key that signed it, and has one of the roles that they
+approved in; it counts in those roles only. It signs one hash, which is compared with that of the order as it is now.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def standing(given: Iterable[Given], order: Order, governance: Governance) -> It
 def judge_with(
     given: Sequence[Given], state: DeskState, found: OpenOrder, circumstances: Circumstances, now: Instant
 ) -> Judgement:
-    """What is said of a waiting order now, with these of its approvals; its reservation stays as it is.
+    """Judge a waiting order now, with these of its approvals; its reservation stays as it is.
 
     Raises:
         Refused: it can no longer be done or valued.
@@ -47,7 +47,7 @@ def judge_with(
 
 
 def hash_now(judgement: Judgement, state: DeskState) -> Sha256:
-    """The hash of what would be approved now, with the reservation as it is held."""
+    """The approval hash of the order as it is now, with the reservation that it holds."""
     subject = ApprovalSubject(
         order=judgement.order,
         effect=judgement.facts.effect,

@@ -1,7 +1,7 @@
-"""How an order ends, and what the desk makes of what execution, the signer, the chain and time say of it.
+"""Ends, holds or confirms an order after the events of execution, the signer and settlement, and at its expiry.
 
-A reservation is resolved once: posted when the order was confirmed, released when it ended without effect (architecture,
-rule 7). What comes late or twice finds no order in the stage it speaks of, and changes nothing.
+A reservation is resolved once: posted when the order was confirmed, released when it ended without effect (architecture, rule
+7). Late or duplicate events are ignored: their order is no longer in the stage that they need.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def ended(
 
 
 def flagged(state: DeskState, event: Simulated, circumstances: Circumstances, now: Instant) -> tuple[OrderEvent, ...]:
-    """A simulation that a person must look at holds the order, or ends it if it was to be cancelled.
+    """Hold an order whose simulation was flagged, or close it if its cancellation was requested.
 
-    One that passed is the signer's.
+    A simulation that passed is the signer's.
     """
     found = _in_stage(state, event, "approved")
     if found is None or event.verdict == "passed":
@@ -77,14 +77,14 @@ def _cancelled(state: DeskState, found: OpenOrder) -> tuple[OrderEvent, ...]:
 
 
 def reverted(state: DeskState, event: Reverted) -> tuple[OrderEvent, ...]:
-    """The transaction failed on chain, deep enough: nothing has moved, the order is closed."""
+    """Close the order: its transaction failed on chain, deep enough, and moved nothing."""
     found = _in_stage(state, event, "approved")
     message = f"transaction {event.transaction_hash} failed in block {event.block_number}"
     return () if found is None else ended(state, found, "reverted", message)
 
 
 def confirmed(state: DeskState, event: Confirmed) -> tuple[OrderEvent, ...]:
-    """The transaction succeeded, deep enough: what was reserved counts from now on."""
+    """Post the reservation: the transaction succeeded, deep enough."""
     found = _in_stage(state, event, "approved")
     if found is None:
         return ()
@@ -92,7 +92,7 @@ def confirmed(state: DeskState, event: Confirmed) -> tuple[OrderEvent, ...]:
 
 
 def expired(state: DeskState, now: Instant) -> tuple[OrderEvent, ...]:
-    """Orders that nobody approved, or that were flagged and then left alone, in the order in which they expired."""
+    """Close expired orders, not approved or flagged and left alone, in the order in which they expired."""
     if not state.expiries or state.expiries[0][0] > now:
         return ()
     due = sorted(entry for entry in set(state.expiries) if entry[0] <= now and state.expires(entry[1], entry[0]))
@@ -105,6 +105,6 @@ def _expiry(state: DeskState, found: OpenOrder) -> tuple[OrderEvent, ...]:
 
 
 def _in_stage(state: DeskState, event: OrderEvent, stage: Stage) -> OpenOrder | None:
-    """The order that `event` speaks of, if it is of that desk and in that stage."""
+    """The order of `event`, if it is of that desk and in that stage."""
     found = state.orders.get(event.order_id)
     return found if found is not None and found.stage == stage and found.order.desk_id == event.desk_id else None

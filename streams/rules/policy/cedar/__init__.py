@@ -1,1 +1,1 @@
-"""Cedar itself: a policy's text made ready, what its rules look at, and asking it."""
+"""Reads Cedar policies and evaluates them: actions, the attributes that rules read, wording, questions."""

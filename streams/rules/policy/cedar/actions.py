@@ -1,4 +1,4 @@
-"""What can be asked of policy: the actions, and the groups by which rules may name several at once."""
+"""Names the actions of the policy, and the groups by which a rule names several at once."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ AdministrativeAction = Literal["trip-breaker", "reset-breaker", "change-policy",
 
 ORDER_ACTIONS: Final[tuple[OrderAction, ...]] = ("transfer", "swap", "approve-token", "deposit", "withdraw", "call")
 CHANGES: Final[tuple[AdministrativeAction, ...]] = ("reset-breaker", "change-policy", "change-access", "change-key")
-"""What only a quorum may do, under whatever policy."""
+"""Changes that every policy must leave to a quorum."""
 ADDED: Final[frozenset[str]] = frozenset({"change-key"})
-"""Those that a schema written before there were any need not name: under it, nobody may do them."""
+"""Actions that an older schema need not declare; a policy with such a schema refuses them."""
 ADMINISTRATIVE_ACTIONS: Final[tuple[AdministrativeAction, ...]] = ("trip-breaker", *CHANGES)
 ACTIONS: Final[tuple[str, ...]] = (*ORDER_ACTIONS, *ADMINISTRATIVE_ACTIONS)
 

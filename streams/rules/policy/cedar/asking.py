@@ -1,9 +1,9 @@
-"""Asking Cedar: who wants to do what to which resource, in a context of which only what the rules look at is told.
+"""Asks Cedar about a principal, an action, a resource and a context that holds only the attributes that the rules read.
 
-What a group of rules cannot tell apart is asked once: of a number that they only compare with thresholds, only its place
-between them counts. So most orders of a desk are the same question, and its answer is remembered; Cedar has no state, so an
-answer never changes. No schema is given with a question: that every rule fits what is told is proven before a policy is
-asked at all (`conformity`). What Cedar could not evaluate is an error, which callers must take as a denial.
+Questions that a group of rules cannot tell apart are asked once: a number that rules only compare with thresholds is replaced
+by a representative of its interval. So most orders of a desk are the same question, and its answer is cached; Cedar has no
+state, so an answer never changes. A question has no schema: `conformity` checks the rules before a policy is evaluated.
+Callers must treat a rule that Cedar could not evaluate as a denial.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Numbers(NamedTuple):
 
 
 Value = bool | int | str | Uid | Numbers | tuple[str, ...] | None
-"""What Cedar can be told. A tuple is a set; None is an optional attribute that is not there."""
+"""An attribute's value. A tuple is a set; None is an optional attribute that is missing."""
 
 
 class Thing(NamedTuple):
@@ -53,7 +53,7 @@ class Thing(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Who wants to do what to which resource."""
+    """The principal, the action and the resource of a question."""
 
     user: PrincipalId
     roles: tuple[Role, ...]
@@ -74,7 +74,7 @@ class Vocabulary(Generic[Subject]):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Cedar said."""
+    """Cedar's answer."""
 
     allowed: bool
     """Some permit matched, and no forbid did, of those rules that could be evaluated."""
@@ -86,7 +86,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plan(Generic[Subject]):
-    """What a group of rules is told: name, how, and between which numbers only the place counts."""
+    """The attributes that a group of rules reads: name, how to derive it, and the thresholds it is compared with."""
 
     rules: RuleGroup
     terms: tuple[tuple[str, Callable[[Subject], Value], Thresholds], ...]
@@ -95,7 +95,7 @@ class _Plan(Generic[Subject]):
 def ask(
     rules: RuleGroup, scene: Scene, vocabulary: Vocabulary[Subject], subject: Subject, things: tuple[Thing, ...] = ()
 ) -> Answer:
-    """What `rules` say of `scene`, told of `subject` what they look at. `things`: what its context may name."""
+    """Evaluate `rules` on `scene`, with the attributes of `subject` that they read. `things`: entities the context may name."""
     plan = _plan(rules, vocabulary)
     values = tuple([_told(tell(subject), thresholds) for _, tell, thresholds in plan.terms])
     named = tuple([thing for thing in things if thing.uid in values])

@@ -1,8 +1,8 @@
-"""What rules look at, read from their conditions: which attributes of the context, against which numbers, which quorums.
+"""Reads from the rules' conditions the context attributes that they use, the numbers they compare them with, and their quorums.
 
-Nothing a rule does not look at can change what it says: so only what is looked at is told, and amounts between the same
-two thresholds are one amount (`streams.rules.policy.cedar.asking`). Whatever is not plainly one of the forms below counts as
-looking at everything. Source: Cedar's JSON form of policies (docs.cedarpolicy.com/policies/json-format.html).
+An attribute that no rule reads cannot change the outcome, so only those read are passed, and amounts between the same two
+thresholds are treated as one (`streams.rules.policy.cedar.asking`). An expression of any form not listed below counts as
+reading the whole context. Source: Cedar's JSON form of policies (docs.cedarpolicy.com/policies/json-format.html).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def quorums_read(policy: Mapping[str, Any]) -> Iterator[str]:
 
 
 def always_waits_for_a_quorum(policy: Mapping[str, Any]) -> bool:
-    """Whether a forbid holds for everybody, whatever else is the case, until some quorum is met."""
+    """Whether a forbid holds unconditionally for everybody until some quorum is met."""
     whoever = policy["principal"]["op"] == "All" and policy["resource"]["op"] in ("All", "is")
     conditions = policy["conditions"]
     whatever = [each["kind"] for each in conditions] == ["unless"]

@@ -1,7 +1,7 @@
-"""What in a policy's text could be misread, and is refused before anybody relies on it.
+"""Finds ambiguous or ineffective text in a policy before the policy is used.
 
-Two rules of one name, a rule without a reason to tell, an annotation nobody knows, an action that nothing has, a template, a
-quorum that is none, or that its rule never looks at. Types are Cedar's own business (`streams.rules.policy.conformity`).
+Refuses two rules of one id, a rule without a reason, an unknown annotation, an unknown action, a template, a malformed quorum,
+and a quorum that its rule never reads. Left out: types, which Cedar checks (`streams.rules.policy.conformity`).
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _ANNOTATIONS: Final = frozenset({"id", "reason", "remedy", "requires"})
 
 
 def problems(parsed: Mapping[str, Any]) -> Iterator[str]:
-    """Everything that could be misread in a parsed policy, a sentence each."""
+    """Yield each problem of a parsed policy, a sentence each."""
     policies = list(parsed["staticPolicies"].values())
     if parsed["templates"]:
         yield "templates (?principal, ?resource) are not used here: write each rule out"
     if len(policies) > RULES_MAX:
-        yield f"{len(policies)} rules; at most {RULES_MAX} can be asked in time"
+        yield f"{len(policies)} rules; write at most {RULES_MAX}, so that each order is decided in time"
     ids = [policy.get("annotations", {}).get("id") for policy in policies]
     twice = sorted({rule_id for rule_id in ids if rule_id is not None and ids.count(rule_id) > 1})
-    yield from (f'two rules have the @id "{rule_id}"' for rule_id in twice)
+    yield from (f'two rules have the @id "{rule_id}"; rename one' for rule_id in twice)
     for policy in policies:
         yield from _problems_of_rule(policy)
 
@@ -58,12 +58,12 @@ def _problems_of_rule(policy: Mapping[str, Any]) -> Iterator[str]:
     if name is None or not _RULE_ID.fullmatch(name):
         yield f'a {policy["effect"]} has the @id {json.dumps(name)}: give it one of a-z, 0-9 and "-", up to 63'
     if not annotations.get("reason"):
-        yield f"{name}: has no @reason to tell people"
+        yield f"{name}: has no @reason; add one, which people read when the rule refuses"
     for key, text in annotations.items():
         if key not in _ANNOTATIONS:
-            yield f"{name}: has an annotation @{key}; known are {', '.join(sorted(_ANNOTATIONS))}"
+            yield f"{name}: has the unknown annotation @{key}; use one of {', '.join(sorted(_ANNOTATIONS))}"
         if len(text or "") > ANNOTATION_CHARACTERS_MAX:
-            yield f"{name}: @{key} is longer than {ANNOTATION_CHARACTERS_MAX} characters"
+            yield f"{name}: @{key} is longer than {ANNOTATION_CHARACTERS_MAX} characters; shorten it"
     yield from _problems_of_scope(name, policy)
     yield from _problems_of_quorums(name, policy)
 
@@ -71,20 +71,20 @@ def _problems_of_rule(policy: Mapping[str, Any]) -> Iterator[str]:
 def _problems_of_scope(name: str | None, policy: Mapping[str, Any]) -> Iterator[str]:
     actions = actions_named(policy)
     if not actions:
-        yield f"{name}: its scope holds no action, so it would never match"
+        yield f"{name}: its scope names no action, so it never matches; name one"
     for action in actions:
         if action not in ACTIONS:
             known = ", ".join([*ACTIONS, *(f"{group} (a group)" for group in GROUPS)])
-            yield f'{name}: nothing has the action "{action}"; the actions are {known}'
+            yield f'{name}: there is no action "{action}"; use one of {known}'
 
 
 def _problems_of_quorums(name: str | None, policy: Mapping[str, Any]) -> Iterator[str]:
-    """A quorum with a slip of the pen would be one that nobody can ever meet."""
+    """A misspelt quorum could never be met."""
     annotations = policy.get("annotations", {})
     looked_for = list(quorums_read(policy))
     texts = [annotations["requires"] or ""] if "requires" in annotations else []
     if texts and policy["effect"] != "forbid":
-        yield f"{name}: @requires has a meaning only on a forbid"
+        yield f"{name}: @requires has no effect on a permit; put it on a forbid"
     for text in dict.fromkeys([*texts, *looked_for]):
         try:
             quorum.parse(text)
@@ -93,5 +93,6 @@ def _problems_of_quorums(name: str | None, policy: Mapping[str, Any]) -> Iterato
             continue
         if text in texts and text not in looked_for:
             yield (
-                f'{name}: asks for {text} but never looks at context.quorums.contains("{text}"), so no approval could lift it'
+                f'{name}: requires {text}, but no condition reads context.quorums.contains("{text}"), so no approval can lift '
+                "it; add it to the rule's unless"
             )

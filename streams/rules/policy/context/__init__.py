@@ -1,1 +1,1 @@
-"""What rules can see: of an order and the facts about it, and of a change to the firm. The published schema says the same."""
+"""Derives the attributes that rules read: of an order and its facts, and of a change to the firm."""

@@ -1,4 +1,4 @@
-"""What rules can see of a change to the firm. The published Cedar schema says the same, for its writers."""
+"""Derives the attributes of a change to the firm that rules read. The published Cedar schema declares the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIRM: Final = Thing(Uid("Firm", "firm"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdministrativeRequest:
-    """Who asks for a change to the firm, to what, and who has agreed so far."""
+    """A requested change to the firm: its proposer, its subject, and the approvals so far."""
 
     actor: PrincipalId
     roles: tuple[Role, ...]
@@ -30,15 +30,15 @@ class AdministrativeRequest:
     scope: str = ""
     """Of a breaker; else empty."""
     subject: str = ""
-    """What the breaker stops, whose access would change, or which key; else empty."""
+    """The breaker's subject, the principal whose access would change, or the key; else empty."""
     state: str = ""
     """Into which a breaker would be tripped, or in which the one to be reset is; else empty."""
     grants: tuple[Role, ...] = ()
     """Roles that the subject would have and has not yet, where access would change."""
     operation: str = ""
-    """What would be done with a key; else empty."""
+    """The operation on a key; else empty."""
     backend: str = ""
-    """Where the key is, or would be; else empty."""
+    """The key's backend, now or after the change; else empty."""
 
 
 class Change(NamedTuple):
@@ -55,7 +55,7 @@ def administrative_scene(action: AdministrativeAction, request: AdministrativeRe
 
 
 def vocabulary(action: AdministrativeAction) -> Vocabulary[Change]:
-    """What rules for `action` are told."""
+    """The attributes that rules for `action` may read."""
     return OF_KEYS if action == "change-key" else ADMINISTRATION
 
 

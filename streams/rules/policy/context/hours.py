@@ -1,4 +1,4 @@
-"""The hour and the weekday in the firm's zone (IANA time zone database): what rules mean by night and by weekend."""
+"""Computes the hour and the weekday in the firm's zone (IANA time zone database), for rules about nights and weekends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rules can see of an order and the facts about it. The published Cedar schema says the same, for its writers.
+"""Derives the attributes of an order and its facts that rules read. The published Cedar schema declares the same.
 
 Amounts are US cents, an order's rounded up and headroom rounded down, so that no rounding passes a threshold. Hours and
 weekdays are those of the firm's zone. Nothing here is looked up: it all comes from the order, its facts and the settings,
@@ -46,7 +46,7 @@ def order_scene(order: Order, facts: Facts) -> Scene:
 
 
 def order_things(order: Order) -> tuple[Thing, ...]:
-    """What an order's context names and is in something else."""
+    """Entities that an order's context names and that have parents."""
     return (Thing(Uid("Wallet", order.wallet_id), (Uid("Desk", order.desk_id),)),)
 
 

@@ -141,25 +141,25 @@ WORDS = [
     (
         [limit("day", "100")],
         "60",
-        "day of trader:alice: 60.000000 USD would go over its cap of 100.000000 USD, of which 40.000000 USD is left",
+        "day of trader:alice: 60.000000 USD would exceed its cap of 100.000000 USD, of which 40.000000 USD is left",
         "ask for at most 40.000000 USD, or wait until 2025-10-10 08:53:40 UTC, when enough of it has left the window",
     ),
     (
         [limit("day", "100")],
         "101",
-        "day of trader:alice: 101.000000 USD would go over its cap of 100.000000 USD, of which 40.000000 USD is left",
+        "day of trader:alice: 101.000000 USD would exceed its cap of 100.000000 USD, of which 40.000000 USD is left",
         "ask for at most 40.000000 USD, or wait until orders that hold it have closed",
     ),
     (
         [limit("day", "60")],
         "1",
-        "day of trader:alice: 1.000000 USD would go over its cap of 60.000000 USD, of which 0.000000 USD is left",
+        "day of trader:alice: 1.000000 USD would exceed its cap of 60.000000 USD, of which 0.000000 USD is left",
         "wait until 2025-10-10 08:53:40 UTC, when enough of it has left the window",
     ),
     (
         [counting(1)],
         "1",
-        "few of trader:alice: 1 more order would go over its cap of 1, of which 0 is left",
+        "few of trader:alice: 1 more order would exceed its cap of 1, of which 0 is left",
         "wait until 2025-10-10 08:53:40 UTC, when enough of it has left the window",
     ),
 ]

@@ -77,7 +77,7 @@ def test_a_rule_on_orders_cannot_be_put_to_changes_of_the_firm() -> None:
 )
 def test_a_schema_that_says_anything_else_than_what_is_told_is_refused(before: str, after: str, said: str) -> None:
     found = problems(schema=changed(before, after))
-    assert found[0].startswith(f"its schema does not fit what is told {said}"), found
+    assert found[0].startswith(f"its schema does not fit the attributes {said}"), found
 
 
 def test_a_broken_schema_is_refused() -> None:

@@ -124,7 +124,7 @@ def test_a_schema_that_does_not_fit_the_facts_refuses() -> None:
 def test_a_policy_that_cannot_be_read_refuses_everything(cedar: str) -> None:
     said = evaluate(policy(cedar), order(), facts())
     assert summary(said) == "refused | policy-invalid"
-    assert "Version 1 of the policy cannot be used" in said.refusals[0].message
+    assert "Version 1 of the policy cannot be evaluated" in said.refusals[0].message
 
 
 def test_a_policy_without_rules_refuses_everything() -> None:

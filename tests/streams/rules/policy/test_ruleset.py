@@ -77,23 +77,23 @@ def test_rules_keep_the_order_of_the_text() -> None:
         ('@id("p") permit(principal, action, resource);', "p: has no @reason"),
         ('@id("p") @reason permit(principal, action, resource);', "p: has no @reason"),
         (f'@id("p") @reason("{"x" * 301}") permit(principal, action, resource);', "p: @reason is longer than 300"),
-        (f'@rason("x") {PERMIT}', "p: has an annotation @rason; known are id, reason, remedy, requires"),
+        (f'@rason("x") {PERMIT}', "p: has the unknown annotation @rason; use one of id, reason, remedy, requires"),
         (PERMIT + PERMIT, 'two rules have the @id "p"'),
-        (scope('action == Action::"tranfser"'), 'p: nothing has the action "tranfser"'),
-        (scope('action == Bank::Action::"transfer"'), 'p: nothing has the action "Bank::Action::transfer"'),
-        (scope('action in [Action::"swap", Action::"x"]'), 'p: nothing has the action "x"'),
-        (scope('action == Action::"order"'), 'p: nothing has the action "order"'),
-        (scope("action in []"), "p: its scope holds no action, so it would never match"),
+        (scope('action == Action::"tranfser"'), 'p: there is no action "tranfser"'),
+        (scope('action == Bank::Action::"transfer"'), 'p: there is no action "Bank::Action::transfer"'),
+        (scope('action in [Action::"swap", Action::"x"]'), 'p: there is no action "x"'),
+        (scope('action == Action::"order"'), 'p: there is no action "order"'),
+        (scope("action in []"), "p: its scope names no action, so it never matches"),
         (
             '@id("t") @reason("x") permit(principal == ?principal, action, resource);',
             "templates (?principal, ?resource) are not used here",
         ),
-        (f'@requires("risk-officer:1") {PERMIT[:-1]} {LIFT};', "p: @requires has a meaning only on a forbid"),
+        (f'@requires("risk-officer:1") {PERMIT[:-1]} {LIFT};', "p: @requires has no effect on a permit; put it on a forbid"),
         (f'@requires("risk-officer") {PERMIT.replace("permit", "forbid")}', 'p: "risk-officer" is no quorum'),
         (f"@requires {PERMIT.replace('permit', 'forbid')}", 'p: "" is no quorum'),
         (
             f'@requires("risk-officer:2") {PERMIT.replace("permit", "forbid")[:-1]} {LIFT};',
-            'p: asks for risk-officer:2 but never looks at context.quorums.contains("risk-officer:2")',
+            'p: requires risk-officer:2, but no condition reads context.quorums.contains("risk-officer:2")',
         ),
         (PERMIT.replace(";", ' unless { context.quorums.contains("risk_officer:1") };'), 'p: "risk_officer:1" is no quorum'),
         (PERMIT.replace(";", ' when { context.quorums.containsAny(["b:1&a:1"]) };'), 'p: "b:1&a:1" is no quorum'),
@@ -105,7 +105,7 @@ def test_what_could_be_misread_is_refused(cedar: str, expected: str) -> None:
 
 def test_more_rules_than_can_be_asked_in_time_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wording, "RULES_MAX", 1)
-    assert "2 rules; at most 1 can be asked in time" in problems(PERMIT + PERMIT.replace('"p"', '"q"'))
+    assert "2 rules; write at most 1, so that each order is decided in time" in problems(PERMIT + PERMIT.replace('"p"', '"q"'))
 
 
 def test_all_problems_are_told_at_once() -> None:

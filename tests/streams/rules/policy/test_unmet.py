@@ -60,7 +60,7 @@ TOM = approval("tom", "trader")
         ),
         ("risk:2 & compliance:1 & sites:3", [RITA], "1 more risk and 1 more compliance, from 2 other sites", "carl rhea"),
         ("wizard:1", [], "1 more wizard", ""),
-        ("trader:1", [TOM], "nothing more, but its rule forbids all the same", ""),
+        ("trader:1", [TOM], "no approval: the quorum is met, but the rule still forbids; have its author correct it", ""),
     ],
 )
 def test_what_is_missing(requires: str, approvals: list[ApprovalFact], missing: str, could: str) -> None:
