@@ -39,7 +39,7 @@ FILLED: Final = ("order_events", "orders", "reservations")
 
 def run(cluster: ClusterDescription) -> list[Result]:
     """Publish orders, then rebuild and copy in turn. The first pair warms up and is not counted."""
-    publish_fast(cluster, told().written)
+    publish_fast(cluster, make_story().written)
     reached = outside(cluster, lambda: False)
     gc.set_threshold(COLLECTED_OBJECTS)  # as the projector's own process does
     runs: dict[str, list[float]] = {"ours": [], "floor": []}
@@ -50,7 +50,7 @@ def run(cluster: ClusterDescription) -> list[Result]:
     return [Result.of(NAME, UNIT, {who: figures[1:] for who, figures in runs.items()})]
 
 
-def told() -> story.Story:
+def make_story() -> story.Story:
     """Orders of every partition, each on its whole way; others at every call."""
     log, among = story.Story(), str(uuid.uuid4())
     for event in story.firm_events():

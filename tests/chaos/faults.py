@@ -83,7 +83,7 @@ class Faults:
         return fault
 
     def tend(self) -> None:
-        """Wake who has been stopped long enough."""
+        """Wakes processes that were stopped long enough."""
         for pid in [pid for pid, (_, until) in self._paused.items() if time.monotonic() >= until]:
             self._wake(pid)
 

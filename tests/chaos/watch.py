@@ -27,7 +27,7 @@ from tests.chaos.faults import READ_SIDE, Fault
 
 ANSWERS: Final = ("order-initiated", "command-rejected")
 SHOWN_LOOK_SECONDS: Final = 0.1
-Place = tuple[str, int]
+Partition = tuple[str, int]
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Recovery:
 
     fault: Fault
     unanswered: set[int] = field(default_factory=lambda: set(range(DESK_PARTITIONS)))
-    unshown: dict[Place, int] = field(default_factory=dict)
+    unshown: dict[Partition, int] = field(default_factory=dict)
     """Of answers that are committed: the offset that the tables must pass."""
     decided: float | None = None
     shown: float | None = None
@@ -46,17 +46,17 @@ class Recovery:
         """Seconds until the part hit by the fault worked again; None: not yet."""
         return self.shown if self.fault.kind in READ_SIDE else self.decided
 
-    def answered(self, sent_at: float, place: Place, offset: int) -> None:
+    def answered(self, sent_at: float, part: Partition, offset: int) -> None:
         """A command was answered there."""
-        if sent_at > self.fault.at and place[1] in self.unanswered:
-            self.unanswered.discard(place[1])
-            self.unshown[place] = max(offset, self.unshown.get(place, 0))
+        if sent_at > self.fault.at and part[1] in self.unanswered:
+            self.unanswered.discard(part[1])
+            self.unshown[part] = max(offset, self.unshown.get(part, 0))
             if not self.unanswered:
                 self.decided = time.monotonic() - self.fault.at
 
-    def projected(self, next_offsets: Mapping[Place, int]) -> None:
+    def projected(self, next_offsets: Mapping[Partition, int]) -> None:
         """The tables are that far."""
-        self.unshown = {place: offset for place, offset in self.unshown.items() if next_offsets.get(place, 0) <= offset}
+        self.unshown = {part: offset for part, offset in self.unshown.items() if next_offsets.get(part, 0) <= offset}
         if not self.unanswered and not self.unshown and self.shown is None:
             self.shown = time.monotonic() - self.fault.at
 
@@ -102,10 +102,10 @@ class Watch:
         event = wire.decode(str(message.topic()), message.value() or b"")
         assert isinstance(event, OrderInitiated | CommandRejected)
         command_id = event.command_id if isinstance(event, CommandRejected) else event.command.command_id
-        place = str(message.topic()), int(message.partition() or 0)
-        self.answered[command_id] = place[1]
+        part = str(message.topic()), int(message.partition() or 0)
+        self.answered[command_id] = part[1]
         for recovery in self._open():
-            recovery.answered(self.sent.get(command_id, 0.0), place, int(message.offset() or 0))
+            recovery.answered(self.sent.get(command_id, 0.0), part, int(message.offset() or 0))
 
     def _look_at_tables(self) -> None:
         waiting = [recovery for recovery in self._open() if recovery.unshown or recovery.shown is None]

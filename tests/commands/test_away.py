@@ -22,7 +22,7 @@ BACK_SECONDS_MAX = 60
 TAKEN_IN = (201, 202)
 
 
-def sent(door: Door, command: Command) -> httpx.Response:
+def post_command(door: Door, command: Command) -> httpx.Response:
     headers = {
         "Idempotency-Key": command.command_id,
         "Proofdesk-Principal": command.principal,
@@ -51,7 +51,7 @@ def test_what_is_away_is_said_in_time_and_the_same_command_is_taken_in_later(
     door.cluster.stop_process(service)
     try:
         begun = time.monotonic()
-        response = sent(door, command)
+        response = post_command(door, command)
         assert time.monotonic() - begun < ANSWER_SECONDS_MAX
         assert response.status_code == 503
         assert int(response.headers["retry-after"]) > 0
@@ -64,7 +64,7 @@ def test_what_is_away_is_said_in_time_and_the_same_command_is_taken_in_later(
 
     door.await_ready()
     deadline = Deadline(BACK_SECONDS_MAX)
-    while (status := sent(door, command).status_code) not in TAKEN_IN:
+    while (status := post_command(door, command).status_code) not in TAKEN_IN:
         assert (status, not deadline.passed) == (503, True)
         time.sleep(0.2)
 

@@ -109,7 +109,7 @@ class Row:
     words: str = ""
     """What its message, or the detail, says among other things."""
     recorded: bool = field(default=True)
-    """Whether the door writes `request-refused`. Else the desk has said it on the log."""
+    """True if the gateway writes `request-refused`; otherwise the desk does."""
 
 
 MALFORMED = "request-malformed"

@@ -38,7 +38,7 @@ def application() -> FastAPI:
     return app
 
 
-def asked(app: ASGIApp, method: str, path: str, **parts: object) -> httpx.Response:
+def send_request(app: ASGIApp, method: str, path: str, **parts: object) -> httpx.Response:
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://desk.test") as client:
@@ -55,16 +55,16 @@ def door_only() -> Protection:
 @pytest.mark.slow
 def test_every_answer_has_the_security_headers_and_none_allows_another_origin(door_only: Protection) -> None:
     for path in ("/framed", "/bug", "/nothing"):
-        headers = asked(door_only, "GET", path, headers={"Origin": "http://elsewhere.test"}).headers
+        headers = send_request(door_only, "GET", path, headers={"Origin": "http://elsewhere.test"}).headers
         assert [name for name in SECURITY_HEADERS if name not in headers] == []
         assert "access-control-allow-origin" not in headers
-    assert asked(door_only, "GET", "/framed").headers["content-security-policy"] == "default-src 'self'"
-    assert "default-src 'none'" in asked(door_only, "GET", "/bug").headers["content-security-policy"]
+    assert send_request(door_only, "GET", "/framed").headers["content-security-policy"] == "default-src 'self'"
+    assert "default-src 'none'" in send_request(door_only, "GET", "/bug").headers["content-security-policy"]
 
 
 @pytest.mark.slow
 def test_a_bug_is_a_problem_that_tells_nothing(door_only: Protection) -> None:
-    response = asked(door_only, "GET", "/bug")
+    response = send_request(door_only, "GET", "/bug")
 
     assert response.status_code == 500
     assert response.headers["content-type"] == "application/problem+json"
@@ -75,14 +75,14 @@ def test_a_bug_is_a_problem_that_tells_nothing(door_only: Protection) -> None:
 
 def test_another_host_is_not_served(door_only: Protection) -> None:
     for host in ("elsewhere.test", "", "[", "desk.test.elsewhere.test"):
-        response = asked(door_only, "GET", "/framed", headers={"Host": host})
+        response = send_request(door_only, "GET", "/framed", headers={"Host": host})
         assert (response.status_code, response.json()["check"]) == (421, "host-unknown")
-    assert asked(door_only, "GET", "/framed", headers={"Host": "DESK.test:8080"}).status_code == 200
+    assert send_request(door_only, "GET", "/framed", headers={"Host": "DESK.test:8080"}).status_code == 200
 
 
 @pytest.mark.parametrize("length", ["-1", "1e9", "9" * 30, str(BODY_BYTES_MAX + 1)])
 def test_a_body_that_says_it_is_too_long_is_not_read(door_only: Protection, length: str) -> None:
-    response = asked(door_only, "POST", "/body", content=b"x", headers={"Content-Length": length})
+    response = send_request(door_only, "POST", "/body", content=b"x", headers={"Content-Length": length})
 
     assert (response.status_code, response.json()["check"]) == (413, "body-too-large")
     assert response.headers["connection"] == "close"
@@ -96,14 +96,14 @@ def test_a_body_of_unsaid_length_is_read_up_to_the_bound(door_only: Protection) 
 
         return give()
 
-    assert asked(door_only, "POST", "/body", content=chunks(BODY_BYTES_MAX // 1_024)).json() == BODY_BYTES_MAX
-    assert asked(door_only, "POST", "/body", content=chunks(BODY_BYTES_MAX // 1_024 + 1)).status_code == 413
+    assert send_request(door_only, "POST", "/body", content=chunks(BODY_BYTES_MAX // 1_024)).json() == BODY_BYTES_MAX
+    assert send_request(door_only, "POST", "/body", content=chunks(BODY_BYTES_MAX // 1_024 + 1)).status_code == 413
 
 
 def test_a_late_answer_is_given_up(door_only: Protection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protection, "REQUEST_SECONDS_MAX", 0.05)
 
-    response = asked(door_only, "GET", "/late")
+    response = send_request(door_only, "GET", "/late")
 
     assert (response.status_code, response.json()["check"]) == (503, "too-slow")
     assert response.headers["retry-after"]
@@ -141,7 +141,7 @@ def test_streams_have_places_of_their_own_and_no_deadline(monkeypatch: pytest.Mo
 
         await StreamingResponse(words())(scope, receive, send)  # type: ignore[arg-type] # an application's form
 
-    response = asked(Protection(stream, {"desk.test"}), "GET", "/", headers={"Accept": "text/event-stream"})
+    response = send_request(Protection(stream, {"desk.test"}), "GET", "/", headers={"Accept": "text/event-stream"})
 
     assert response.content == b"data: x\n\n"
 

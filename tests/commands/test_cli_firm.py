@@ -11,7 +11,7 @@ import pytest
 from tests.commands.conftest import Door
 from tests.commands.firm import OTHER_DESK
 from tests.commands.test_cli import order, run, submitted
-from tests.commands.test_firm import seen
+from tests.commands.test_firm import awaited
 
 pytestmark = pytest.mark.cluster
 
@@ -30,9 +30,9 @@ def key(door: Door, name: str) -> tuple[str, Path]:
 def test_a_breaker_is_tripped_listed_and_reset_by_others(door: Door) -> None:
     tripped = printed(door, "breaker", "trip", "desk", OTHER_DESK, "--state", "reducing", "--reason", "odd", *key(door, "rosa"))
     again = run(door, "breaker", "trip", "desk", OTHER_DESK, "--state", "reducing", "--reason", "odd", *key(door, "rosa"))
-    seen(lambda: printed(door, "breaker", "list"))
+    awaited(lambda: printed(door, "breaker", "list"))
     proposed = printed(door, "breaker", "reset", "desk", OTHER_DESK, "--reason", "a drill", *key(door, "rosa"))
-    seen(lambda: [p for p in printed(door, "proposal", "list") if p["proposal_id"] == proposed["proposal_id"]])
+    awaited(lambda: [p for p in printed(door, "proposal", "list") if p["proposal_id"] == proposed["proposal_id"]])
     own = run(door, "proposal", "approve", proposed["proposal_id"], "--yes", *key(door, "rosa"))
     first = run(door, "proposal", "approve", proposed["proposal_id"], "--yes", *key(door, "carl"))
     last = printed(door, "proposal", "approve", proposed["proposal_id"], *key(door, "cora"))
@@ -59,7 +59,7 @@ def test_a_policy_is_shown_validated_tried_proposed_and_taken_back(door: Door, t
     tested = printed(door, "policy", "backtest", stricter, "--orders", "50")
     proposed = run(door, "policy", "propose", stricter, "--reason", "smaller", *key(door, "rosa"))
     refused = run(door, "policy", "propose", broken, "--reason", "broken", *key(door, "rosa"))
-    [waiting] = seen(lambda: list(printed(door, "proposal", "list", "--state", "awaiting-approval")))
+    [waiting] = awaited(lambda: list(printed(door, "proposal", "list", "--state", "awaiting-approval")))
     described = run(door, "proposal", "show", waiting["proposal_id"])
     not_theirs = run(door, "policy", "activate", waiting["proposal_id"], "--yes", *key(door, "rosa"))
     back = printed(door, "proposal", "withdraw", waiting["proposal_id"], *key(door, "rosa"))

@@ -23,7 +23,7 @@ SEEN_SECONDS_MAX = 20
 V = TypeVar("V")
 
 
-def seen(look: Callable[[], V], holds: Callable[[V], bool] = bool) -> V:
+def awaited(look: Callable[[], V], holds: Callable[[V], bool] = bool) -> V:
     """The read side's answer, once it has come so far."""
     deadline = Deadline(SEEN_SECONDS_MAX)
     while True:
@@ -38,7 +38,7 @@ def seen(look: Callable[[], V], holds: Callable[[V], bool] = bool) -> V:
 
 def shown(client: ProofdeskClient, proposal_id: str | None) -> ShownProposal:
     assert proposal_id is not None
-    return seen(lambda: client.proposal(proposal_id))
+    return awaited(lambda: client.proposal(proposal_id))
 
 
 def agree(door: Door, proposal_id: str | None, *people: str) -> str:
@@ -56,7 +56,7 @@ def test_a_breaker_is_tripped_at_once_and_reset_by_a_quorum_of_others(door: Door
     rosa = door.person("rosa")
 
     tripped = rosa.trip("desk", OTHER_DESK, "open", "looks odd")
-    listed = seen(lambda: rosa.read("/v1/breakers")["breakers"])
+    listed = awaited(lambda: rosa.read("/v1/breakers")["breakers"])
     proposed = rosa.propose_reset("desk", OTHER_DESK, "was a drill")
 
     assert (tripped.state, tripped.scope, tripped.subject, tripped.breaker) == ("tripped", "desk", OTHER_DESK, "open")
@@ -68,7 +68,7 @@ def test_a_breaker_is_tripped_at_once_and_reset_by_a_quorum_of_others(door: Door
     assert refused.value.problem.proposal_id == proposed.proposal_id
     assert agree(door, proposed.proposal_id, "carl") == "awaiting-approval"
     assert agree(door, proposed.proposal_id, "cora") == "enacted"
-    assert seen(lambda: rosa.read("/v1/breakers"), lambda found: found["breakers"] == [])
+    assert awaited(lambda: rosa.read("/v1/breakers"), lambda found: found["breakers"] == [])
     [closed] = rosa.read("/v1/breakers", all="true")["breakers"]
     assert (closed["state"], closed["reason"], closed["proposal_id"]) == ("closed", "was a drill", proposed.proposal_id)
 
@@ -89,7 +89,7 @@ def test_the_same_command_to_governance_is_answered_alike_also_from_the_read_sid
     carl = door.person("carl")
     command = carl.firm_command(TripBreaker(scope="contract", subject="*", state="reducing", reason="a drill"))
     first, second = carl.send_to_firm(command), carl.send_to_firm(command)
-    seen(lambda: carl.read("/v1/breakers")["breakers"])
+    awaited(lambda: carl.read("/v1/breakers")["breakers"])
 
     door.cluster.restart_process("gateway")
     door.await_ready()
@@ -105,7 +105,7 @@ def test_the_same_command_to_governance_is_answered_alike_also_from_the_read_sid
 def test_a_policy_is_validated_tried_on_past_orders_proposed_and_activated(door: Door) -> None:
     asked = door.person("paula").submit(DESK, WALLET, transfer("20000"))
     assert asked.outcome == "allowed"
-    seen(lambda: door.system().show(asked.order_id))
+    awaited(lambda: door.system().show(asked.order_id))
     stricter = draft(door, proposal_ttl_seconds=80_000)
     stricter = stricter.model_copy(update={"cedar": stricter.cedar.replace("> 2500000 &&", "> 1500000 &&")})
     content = stricter.model_dump(mode="json")
@@ -121,7 +121,7 @@ def test_a_policy_is_validated_tried_on_past_orders_proposed_and_activated(door:
     assert (changed["after"]["requires"], changed["after"]["rules"]) == (["risk-officer:1"], ["over-25k"])
     assert changed["amount_usd"] == "20000.000000"
     assert agree(door, proposed.proposal_id, "carl", "cora") == "enacted"
-    active = seen(lambda: rosa.read("/v1/policies/active"), lambda found: found["proposal_id"] == proposed.proposal_id)
+    active = awaited(lambda: rosa.read("/v1/policies/active"), lambda found: found["proposal_id"] == proposed.proposal_id)
     assert (active["policy_hash"], active["settings"]["proposal_ttl_seconds"]) == (proposed.policy_hash, 80_000)
 
 
@@ -164,7 +164,7 @@ def test_a_proposal_is_declined_or_taken_back(door: Door) -> None:
         carl.withdraw_proposal(second.proposal_id)
     assert (refused.value.problem.status, refused.value.problem.check) == (403, "not-your-proposal")
     assert rosa.withdraw_proposal(second.proposal_id, "never mind").state == "withdrawn"
-    ended = seen(lambda: rosa.proposal(second.proposal_id or ""), lambda found: found.state == "withdrawn")
+    ended = awaited(lambda: rosa.proposal(second.proposal_id or ""), lambda found: found.state == "withdrawn")
     assert "never mind" in ended.message
     with pytest.raises(ApprovalMismatch, match="it is withdrawn"):
         wanted_agreement(ended)

@@ -51,7 +51,7 @@ def command(body: Record) -> FirmCommand:
     )
 
 
-def said(record: type[Event], cause: FirmCommand | None = None, **fields: Any) -> Event:
+def firm_event(record: type[Event], cause: FirmCommand | None = None, **fields: Any) -> Event:
     held = {} if cause is None else {"command": cause}
     return example(record).model_copy(update={"causation_id": ID, **held, **fields})
 
@@ -68,33 +68,37 @@ WITHDRAW = command(WithdrawProposal(proposal_id=PROPOSAL))
 QUORUM = ["risk-officer:1"]
 
 ANSWERED = [
-    (TRIP, [said(BreakerTripped, TRIP), said(ProposalClosed, proposal_id=OTHER, reason="outdated", command=None)], "tripped"),
-    (RESET, [said(ResetProposed, RESET)], "awaiting-approval"),
-    (POLICY, [said(PolicyProposed, POLICY)], "awaiting-approval"),
-    (ACCESS, [said(AccessProposed, ACCESS)], "awaiting-approval"),
-    (KEY, [said(KeyProposed, KEY)], "awaiting-approval"),
-    (APPROVE, [said(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=QUORUM)], "awaiting-approval"),
+    (
+        TRIP,
+        [firm_event(BreakerTripped, TRIP), firm_event(ProposalClosed, proposal_id=OTHER, reason="outdated", command=None)],
+        "tripped",
+    ),
+    (RESET, [firm_event(ResetProposed, RESET)], "awaiting-approval"),
+    (POLICY, [firm_event(PolicyProposed, POLICY)], "awaiting-approval"),
+    (ACCESS, [firm_event(AccessProposed, ACCESS)], "awaiting-approval"),
+    (KEY, [firm_event(KeyProposed, KEY)], "awaiting-approval"),
+    (APPROVE, [firm_event(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=QUORUM)], "awaiting-approval"),
     (
         APPROVE,
         [
-            said(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=[]),
-            said(ProposalClosed, proposal_id=PROPOSAL, reason="enacted", command=None),
-            said(PolicyActivated, proposal_id=PROPOSAL),
-            said(ProposalClosed, proposal_id=OTHER, reason="outdated", command=None),
+            firm_event(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=[]),
+            firm_event(ProposalClosed, proposal_id=PROPOSAL, reason="enacted", command=None),
+            firm_event(PolicyActivated, proposal_id=PROPOSAL),
+            firm_event(ProposalClosed, proposal_id=OTHER, reason="outdated", command=None),
         ],
         "enacted",
     ),
     (
         APPROVE,
         [
-            said(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=[]),
-            said(ProposalClosed, proposal_id=PROPOSAL, reason="enacted", command=None),
-            said(KeyOrdered, proposal_id=PROPOSAL),
+            firm_event(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=[]),
+            firm_event(ProposalClosed, proposal_id=PROPOSAL, reason="enacted", command=None),
+            firm_event(KeyOrdered, proposal_id=PROPOSAL),
         ],
         "enacted",
     ),
-    (DECLINE, [said(ProposalClosed, DECLINE, proposal_id=PROPOSAL, reason="declined")], "declined"),
-    (WITHDRAW, [said(ProposalClosed, WITHDRAW, proposal_id=PROPOSAL, reason="withdrawn")], "withdrawn"),
+    (DECLINE, [firm_event(ProposalClosed, DECLINE, proposal_id=PROPOSAL, reason="declined")], "declined"),
+    (WITHDRAW, [firm_event(ProposalClosed, WITHDRAW, proposal_id=PROPOSAL, reason="withdrawn")], "withdrawn"),
 ]
 IDS = [f"{sent.body.kind}-{state}-{at}" for at, (sent, _, state) in enumerate(ANSWERED)]
 
@@ -120,9 +124,9 @@ def test_another_command_under_the_same_id_is_not_answered_by_them(sent: FirmCom
 
 
 def test_an_approval_that_completes_a_quorum_is_answered_once_it_is_said_what_came_of_it() -> None:
-    approved = said(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=[])
+    approved = firm_event(ProposalApproved, APPROVE, proposal_id=PROPOSAL, requires=[])
     assert outcome_of(asked_of_firm(APPROVE), [approved]) is None
-    ended = said(ProposalClosed, proposal_id=PROPOSAL, reason="outdated", message="too late", command=None)
+    ended = firm_event(ProposalClosed, proposal_id=PROPOSAL, reason="outdated", message="too late", command=None)
     answer = outcome_of(asked_of_firm(APPROVE), [approved, ended])
     assert isinstance(answer, FirmAnswer)
     assert (answer.state, answer.message, answer.proposal_id) == ("outdated", "too late", PROPOSAL)
@@ -137,13 +141,13 @@ def test_what_was_proposed_is_found_under_the_id_that_its_command_gives_it() -> 
 
 
 def test_a_proposal_about_a_key_says_which_and_what() -> None:
-    answer = outcome_of(asked_of_firm(KEY), [said(KeyProposed, KEY, key_id="treasury-1", operation="rotate")])
+    answer = outcome_of(asked_of_firm(KEY), [firm_event(KeyProposed, KEY, key_id="treasury-1", operation="rotate")])
     assert isinstance(answer, FirmAnswer)
     assert (answer.key_id, answer.operation) == ("treasury-1", "rotate")
 
 
 def test_what_became_of_an_order_about_a_key_is_reported_on_the_log_and_nowhere_else() -> None:
-    assert outcome_of(asked_of_firm(REPORT), [said(KeyProposed, REPORT), said(KeyOrdered)]) is None
+    assert outcome_of(asked_of_firm(REPORT), [firm_event(KeyProposed, REPORT), firm_event(KeyOrdered)]) is None
     with pytest.raises(TypeError, match="not over HTTP"):
         path_of(REPORT)
 
@@ -158,6 +162,6 @@ def test_every_command_has_a_place_of_its_own_over_http(sent: FirmCommand) -> No
 
 def test_a_rejection_answers_the_one_record_that_it_names() -> None:
     question = asked_of_firm(TRIP)
-    rejected = said(FirmCommandRejected, command_id=ID, command_hash=question.record_hash)
+    rejected = firm_event(FirmCommandRejected, command_id=ID, command_hash=question.record_hash)
     assert outcome_of(question, [rejected]) is rejected
     assert outcome_of(asked_of_firm(TRIP.model_copy(update={"issued_at": 2})), [rejected]) is None

@@ -20,17 +20,17 @@ from tests.commands.firm import CHAIN_ID, DESK, PAYEE, SITES, WALLET
 from tests.commands.reporting import new_key, report
 from tests.commands.test_cli import run
 from tests.commands.test_cli_firm import key, printed
-from tests.commands.test_firm import agree, seen
+from tests.commands.test_firm import agree, awaited
 
 pytestmark = pytest.mark.cluster
 
 Shown = dict[str, Any]
 
 
-def shown(door: Door, key_id: str, holds: Callable[[Shown], bool] = bool) -> Shown:
+def shown_key(door: Door, key_id: str, holds: Callable[[Shown], bool] = bool) -> Shown:
     """A key as the read side shows it, once it has come so far."""
     client = door.system()
-    return seen(lambda: client.read(f"/v1/keys/{key_id}"), holds)
+    return awaited(lambda: client.read(f"/v1/keys/{key_id}"), holds)
 
 
 def enacted(door: Door, change: KeyChange) -> None:
@@ -44,7 +44,7 @@ def enacted(door: Door, change: KeyChange) -> None:
 def ordered(door: Door, change: KeyChange) -> int:
     """The position of the order that a quorum's agreement made."""
     enacted(door, change)
-    found = shown(door, change.key_id, lambda key: key["ordered"] == change.kind)
+    found = shown_key(door, change.key_id, lambda key: key["ordered"] == change.kind)
     [position] = [each["position"] for each in found["history"] if each["topic"] == "key-ordered"][-1:]
     return int(position)
 
@@ -52,7 +52,7 @@ def ordered(door: Door, change: KeyChange) -> int:
 def made(door: Door, key_id: str) -> Shown:
     """A key in a token, ordered and reported."""
     report(door, ordered(door, GenerateKey(key_id=key_id, backend="hsm")), "generated", **new_key())
-    return shown(door, key_id, lambda key: key["state"] == "active")
+    return shown_key(door, key_id, lambda key: key["state"] == "active")
 
 
 def test_a_key_lives_from_its_proposal_to_its_end(door: Door) -> None:
@@ -67,13 +67,13 @@ def test_a_key_lives_from_its_proposal_to_its_end(door: Door) -> None:
         holding=PAYEE,
     )
     enacted(door, wallet)
-    used = shown(door, "payroll", lambda key: bool(key["uses"]))
+    used = shown_key(door, "payroll", lambda key: bool(key["uses"]))
     enacted(door, SuspendKey(key_id="payroll"))
-    suspended = shown(door, "payroll", lambda key: key["state"] == "suspended")
+    suspended = shown_key(door, "payroll", lambda key: key["state"] == "suspended")
     enacted(door, ResumeKey(key_id="payroll"))
     rotation = ordered(door, RotateKey(key_id="payroll", successor="payroll-2"))
     report(door, rotation, "rotated", **new_key())
-    rotated = shown(door, "payroll", lambda key: key["state"] == "rotated")
+    rotated = shown_key(door, "payroll", lambda key: key["state"] == "rotated")
 
     assert (born["backend"], born["uses"], born["threshold"], born["last_used_at"]) == ("hsm", [], 0, None)
     assert born["rotate_at"] == born["generated_at"] + 365 * 86_400 * 1_000_000
@@ -88,14 +88,14 @@ def test_a_key_lives_from_its_proposal_to_its_end(door: Door) -> None:
     assert used["uses"] == [{"wallet_id": "payroll", "desk_id": DESK, "chain_id": CHAIN_ID, "role": "wallet"}]
     assert not suspended["may_sign"]
     assert (rotated["successor"], rotated["may_sign"]) == ("payroll-2", True)
-    assert shown(door, "payroll-2")["state"] == "active"
+    assert shown_key(door, "payroll-2")["state"] == "active"
 
 
 def test_what_could_not_be_done_is_said_and_nothing_is_half_done(door: Door) -> None:
     position = ordered(door, GenerateKey(key_id="spare", backend="hsm"))
     full = {"check": "token-full", "message": "the token has no room", "remedy": "destroy a key, or use another token"}
     report(door, position, "failed", refusal=full)
-    failed = shown(door, "spare", lambda key: key["state"] == "failed")
+    failed = shown_key(door, "spare", lambda key: key["state"] == "failed")
 
     assert (failed["may_sign"], failed["address"], failed["ordered"]) == (False, None, None)
     assert failed["history"][-1]["said"] == "generate: the token has no room; destroy a key, or use another token"
@@ -126,7 +126,7 @@ def test_one_person_moves_no_key(door: Door) -> None:
         agree(door, proposed.proposal_id, "rosa")
     assert own.value.problem.check == "proposer-decides"
     assert agree(door, proposed.proposal_id, "carl") == "awaiting-approval"
-    assert shown(door, WALLET)["state"] == "active"
+    assert shown_key(door, WALLET)["state"] == "active"
     assert door.person("rosa").withdraw_proposal(proposed.proposal_id or "").state == "withdrawn"
 
 
@@ -173,10 +173,10 @@ def test_a_malformed_change_names_what_is_wrong_with_it(door: Door, spoilt: Show
 def test_a_key_in_shares_is_proposed_among_all_cosigners_and_those_who_agree_see_the_whole_of_it(door: Door) -> None:
     wanted = ("--backend", "mpc", "--threshold", "3", "--sites", "2", "--days", "90", "--reason", "for the treasury")
     proposed = printed(door, "key", "generate", "vault", *wanted, *key(door, "rosa"))
-    seen(lambda: door.system().proposal(proposed["proposal_id"]))
+    awaited(lambda: door.system().proposal(proposed["proposal_id"]))
     first = run(door, "proposal", "approve", proposed["proposal_id"], "--yes", *key(door, "carl"))
     last = printed(door, "proposal", "approve", proposed["proposal_id"], *key(door, "cora"))
-    shown(door, "vault")
+    shown_key(door, "vault")
     [listed] = [each for each in printed(door, "key", "list") if each["key_id"] == "vault"]
     people = run(door, "key", "show", "vault")
 

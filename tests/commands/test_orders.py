@@ -56,14 +56,14 @@ def test_the_same_command_again_is_the_same_order(door: Door) -> None:
     first, second = client.send(command), client.send(command)
 
     assert first == second
-    assert [link.topic for link in shown(client, first.order_id)].count("order-initiated") == 1
+    assert [link.topic for link in shown_events(client, first.order_id)].count("order-initiated") == 1
 
 
 def test_a_repetition_is_found_on_the_read_side_when_memory_is_gone(door: Door) -> None:
     client = door.system()
     command = client.command(DESK, body())
     first = client.send(command)
-    shown(client, first.order_id)
+    shown_events(client, first.order_id)
 
     door.cluster.restart_process("gateway")
     door.await_ready()
@@ -199,7 +199,7 @@ def test_a_silent_desk_is_202_with_the_place_where_the_order_will_be(door: Door)
 
 
 @retry(stop=stop_after_delay(20), wait=wait_fixed(0.1), reraise=True)
-def shown(client: ProofdeskClient, order_id: str) -> list[ShownLink]:
+def shown_events(client: ProofdeskClient, order_id: str) -> list[ShownLink]:
     """The order's events, once the read side has them."""
     return client.events(order_id)
 

@@ -17,7 +17,7 @@ from tests.commands import events_of
 from tests.commands.test_outcomes import INITIATE, INITIATED
 
 
-def heard(stories: Stories, command: Command) -> None:
+def hear_order(stories: Stories, command: Command) -> None:
     for event in events_of.initiated(command, canonical.order_id(command.desk_id, canonical.command_digest(command))):
         stories.hear(event)
 
@@ -39,7 +39,7 @@ def test_who_waits_is_told_once_all_has_been_heard() -> None:
 
 def test_a_repetition_finds_the_answer() -> None:
     stories = Stories()
-    heard(stories, INITIATE)
+    hear_order(stories, INITIATE)
 
     assert isinstance(stories.known(sent_command(INITIATE))[0], OrderAnswer)
     assert stories.known(sent_command(INITIATE.model_copy(update={"issued_at": 2}))) == (None, True)
@@ -59,7 +59,7 @@ def test_who_has_stopped_waiting_harms_nobody() -> None:
     stories = Stories()
     with stories.following(sent_command(INITIATE)) as gone, stories.following(sent_command(INITIATE)) as waiting:
         gone.cancel()
-        heard(stories, INITIATE)
+        hear_order(stories, INITIATE)
 
         assert waiting.done()
         with pytest.raises(CancelledError):
@@ -72,7 +72,7 @@ def test_only_the_last_commands_are_remembered_but_none_that_is_waited_for_is_fo
     with stories.following(sent_command(waited)) as outcome:
         for number in range(1, tail.REMEMBERED_COMMANDS_MAX + 50):
             stories.hear(events_of.rejected(renamed(number)))
-        heard(stories, waited)
+        hear_order(stories, waited)
         assert outcome.done()
 
     assert len(stories._stories) == tail.REMEMBERED_COMMANDS_MAX

@@ -43,11 +43,11 @@ def enrolled(place: int, site: str = "") -> keys.CosignerEnrolled:
 
 def proposed(change: KeyChange, proposal_id: str = PROPOSAL) -> keys.KeyProposed:
     command = example(FirmCommand).model_copy(update={"body": ProposeKey(change=change, reason="for the treasury")})
-    said = {"proposal_id": proposal_id, "key_id": change.key_id, "operation": change.kind, "command": command}
-    return example(keys.KeyProposed).model_copy(update={**said, "proposer": "rosa", "requires": ["risk-officer:2"]})
+    key_event = {"proposal_id": proposal_id, "key_id": change.key_id, "operation": change.kind, "command": command}
+    return example(keys.KeyProposed).model_copy(update={**key_event, "proposer": "rosa", "requires": ["risk-officer:2"]})
 
 
-def said(record: Any, key_id: str = SHARED, **fields: Any) -> Any:
+def key_event(record: Any, key_id: str = SHARED, **fields: Any) -> Any:
     """An event about a key; whatever is not said is as in the example."""
     return example(record).model_copy(update={"key_id": key_id, **fields})
 
@@ -72,7 +72,7 @@ def generated(key_id: str = SHARED, **fields: Any) -> keys.KeyGenerated:
     """The report of five cosigners, as governance took it."""
     vouched = [example(KeyVouched).model_copy(update={"cosigner": each, "key_id": key_id, "epoch": 1}) for each in HOLDERS]
     shared = {"backend": "mpc", "epoch": 1, "threshold": 3, "cosigners": HOLDERS, "sites_min": 2, "vouched": vouched}
-    made: keys.KeyGenerated = said(keys.KeyGenerated, key_id, address=ADDRESS, rotate_after_days=30, **(shared | fields))
+    made: keys.KeyGenerated = key_event(keys.KeyGenerated, key_id, address=ADDRESS, rotate_after_days=30, **(shared | fields))
     return made
 
 
@@ -101,14 +101,14 @@ def later() -> list[FirmEvent]:
     unmade = GenerateKey(key_id="spare", backend="hsm")
     return [
         ordered(RotateKey(key_id=SHARED)),
-        said(keys.KeyRotated, epoch=2, successor="", reason="rotated", cosigners=HOLDERS),
-        said(keys.RotationDue),
-        said(keys.KeySuspended, reason="a drill"),
-        said(keys.KeyResumed, reason="it was one"),
-        said(keys.KeySuspended, reason="for good"),
-        said(keys.KeyDestroyed, proofs=[proof]),
+        key_event(keys.KeyRotated, epoch=2, successor="", reason="rotated", cosigners=HOLDERS),
+        key_event(keys.RotationDue),
+        key_event(keys.KeySuspended, reason="a drill"),
+        key_event(keys.KeyResumed, reason="it was one"),
+        key_event(keys.KeySuspended, reason="for good"),
+        key_event(keys.KeyDestroyed, proofs=[proof]),
         ordered(unmade),
-        said(keys.KeyFailed, "spare", operation="generate", refusal=refusal),
+        key_event(keys.KeyFailed, "spare", operation="generate", refusal=refusal),
     ]
 
 

@@ -28,8 +28,8 @@ PAGES = ("/", "/keys", "/limits", "/breakers", "/policies", "/proposals", f"/pro
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
-def told() -> Story:
-    told = life(
+def orders_story() -> Story:
+    orders_story = life(
         story.confirmed(order_id_of(1)),
         story.waiting(order_id_of(2)),
         story.flagged_and_split(order_id_of(3), [order_id_of(4)]),
@@ -37,10 +37,10 @@ def told() -> Story:
     )
     rejection = example(answers.CommandRejected)
     for event in story.change_events():
-        told.tell(event)
+        orders_story.tell(event)
     for moment in (1, 2):
-        told.tell(rejection.model_copy(update={"command_id": REJECTED_COMMAND, "command_hash": f"{moment}" * 64}))
-    return told
+        orders_story.tell(rejection.model_copy(update={"command_id": REJECTED_COMMAND, "command_hash": f"{moment}" * 64}))
+    return orders_story
 
 
 def client_of(database: str) -> TestClient:
@@ -59,7 +59,7 @@ def client_of(database: str) -> TestClient:
 
 @pytest.fixture
 def client(database: str, connect: Callable[[], Writer]) -> Iterator[TestClient]:
-    rebuild(Stage(connect, told()).outside())
+    rebuild(Stage(connect, orders_story()).outside())
     with client_of(database) as client:
         yield client
 
@@ -75,7 +75,7 @@ def test_orders_come_newest_first_with_money_and_hashes_as_strings(client: TestC
     assert [each["order_id"] for each in orders] == [order_id_of(number) for number in (4, 3, 2, 1)]
     assert [each["state"] for each in orders] == ["rejected", "superseded", "awaiting-approval", "confirmed"]
     assert orders[3]["amount_usd"] == "1000000.500000"
-    assert orders[3]["tail_digest"] == told().tails[order_id_of(1)].digest
+    assert orders[3]["tail_digest"] == orders_story().tails[order_id_of(1)].digest
 
 
 def test_orders_are_found_by_desk_and_state(client: TestClient) -> None:

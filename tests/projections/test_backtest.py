@@ -41,7 +41,7 @@ def replayed(spec: Specification, other: PolicyActivated) -> Replayed:
     return replay(other, history(spec))
 
 
-def said(spec: Specification, found: Replayed, *names: str) -> list[tuple[str, str, str]]:
+def decisions(spec: Specification, found: Replayed, *names: str) -> list[tuple[str, str, str]]:
     """The order, its recorded decision, and its new decision."""
     by_id = {spec.order_id(name): name for name in names}
     return [(by_id[each.order_id], each.before.outcome, each.after.outcome) for each in found.otherwise]
@@ -71,7 +71,7 @@ def test_an_order_that_needed_nobody_would_need_a_risk_officer() -> None:
 
     found = replayed(spec, stricter)
 
-    assert said(spec, found, "o1") == [("o1", "allowed", "needs-approval")]
+    assert decisions(spec, found, "o1") == [("o1", "allowed", "needs-approval")]
     [only] = found.otherwise
     assert (only.after.requires, only.after.rules, only.stage) == (["risk-officer:1"], ["over-25k"], "at-first")
     assert (only.amount_usd, only.initiator) == (Decimal(20_000), "paula")
@@ -84,14 +84,14 @@ def test_an_approval_that_was_enough_would_not_be() -> None:
 
     found = replayed(spec, policy(DAY, cedar=starter.CEDAR.replace(instead, "")))
 
-    assert said(spec, found, "o1") == [("o1", "allowed", "needs-approval")]
+    assert decisions(spec, found, "o1") == [("o1", "allowed", "needs-approval")]
     assert found.otherwise[0].stage == "with-approvals"
 
 
 def test_what_would_have_been_refused_at_first_is_not_asked_again_when_it_was_approved() -> None:
     spec = given(FIRM.with_limits(DAY), initiate("o1", transfer("40000")), approve("o1", by="rita"), confirmed("o1"))
     found = replayed(spec, policy(limit("trader-day", "1000")))
-    assert said(spec, found, "o1") == [("o1", "needs-approval", "refused")]
+    assert decisions(spec, found, "o1") == [("o1", "needs-approval", "refused")]
 
 
 def test_what_would_have_been_refused_in_the_end_gives_its_room_back() -> None:
@@ -100,14 +100,14 @@ def test_what_would_have_been_refused_in_the_end_gives_its_room_back() -> None:
     spec = given(FIRM.with_limits(DAY), initiate("o1", transfer("40000")), approve("o1", by="rita"))
     spec.given(initiate("o2", transfer("20000")))
     found = replayed(spec, policy(limit("trader-day", "40000"), cedar=cedar))
-    assert said(spec, found, "o1", "o2") == [("o1", "allowed", "refused")]
+    assert decisions(spec, found, "o1", "o2") == [("o1", "allowed", "refused")]
     assert found.otherwise[0].stage == "with-approvals"
 
 
 def test_a_lower_limit_would_have_refused_what_came_last() -> None:
     spec = given(FIRM.with_limits(DAY), initiate("o1", transfer("20000")), confirmed("o1"), initiate("o2", transfer("15000")))
     found = replayed(spec, policy(limit("trader-day", "30000")))
-    assert said(spec, found, "o2") == [("o2", "allowed", "refused")]
+    assert decisions(spec, found, "o2") == [("o2", "allowed", "refused")]
     [only] = found.otherwise
     assert [refusal.check for refusal in only.after.refusals] == ["limit-exceeded"]
 
@@ -115,14 +115,14 @@ def test_a_lower_limit_would_have_refused_what_came_last() -> None:
 def test_what_another_policy_would_have_refused_leaves_room_for_those_after_it() -> None:
     spec = given(FIRM.with_limits(DAY), initiate("o1", transfer("25000")), initiate("o2", transfer("15000")))
     found = replayed(spec, policy(limit("trader-day", "20000")))
-    assert said(spec, found, "o1") == [("o1", "allowed", "refused")]
+    assert decisions(spec, found, "o1") == [("o1", "allowed", "refused")]
 
 
 def test_an_order_that_was_refused_and_would_not_have_been_takes_up_room() -> None:
     small = FIRM.with_limits(limit("trader-day", "10000"))
     spec = given(small, initiate("o1", transfer("15000")), initiate("o2", transfer("9000")))
     found = replayed(spec, policy(limit("trader-day", "16000")))
-    assert said(spec, found, "o1", "o2") == [("o1", "refused", "allowed"), ("o2", "allowed", "refused")]
+    assert decisions(spec, found, "o1", "o2") == [("o1", "refused", "allowed"), ("o2", "allowed", "refused")]
 
 
 def test_what_has_left_the_window_counts_no_more() -> None:

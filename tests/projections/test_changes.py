@@ -32,8 +32,8 @@ def projection(connect: Callable[[], Writer]) -> Projection:
     return Projection(connection, version, served=True)
 
 
-def heard(database: str, scenario: Callable[[Changes, asyncio.Queue[Change]], Awaitable[None]]) -> None:
-    """Play a scenario with somebody who listens and has seen everything until now."""
+def play_with_listener(database: str, scenario: Callable[[Changes, asyncio.Queue[Change]], Awaitable[None]]) -> None:
+    """Plays a scenario with a listener that has seen every change until now."""
 
     async def play() -> None:
         reading = Database(psycopg.conninfo.make_conninfo(database, user="reader"))
@@ -62,7 +62,7 @@ def test_listeners_hear_what_a_batch_changed_once_they_can_see_it(database: str,
         assert (order.kind, order.content.desk_id) == ("order", "newswap")
         assert (rejection.kind, rejection.concerns("treasury-1"), rejection.concerns("macro")) == ("rejection", True, False)
 
-    heard(database, scenario)
+    play_with_listener(database, scenario)
 
 
 def test_what_is_said_beside_a_chain_is_heard_as_a_change_of_its_order(database: str, projection: Projection) -> None:
@@ -78,7 +78,7 @@ def test_what_is_said_beside_a_chain_is_heard_as_a_change_of_its_order(database:
         assert isinstance(order.content, Order)
         assert [each.approver for each in order.content.withdrawals] == ["carol"]
 
-    heard(database, scenario)
+    play_with_listener(database, scenario)
 
 
 def test_more_than_can_be_named_is_a_reload(database: str, projection: Projection) -> None:
@@ -88,7 +88,7 @@ def test_more_than_can_be_named_is_a_reload(database: str, projection: Projectio
         await asyncio.to_thread(projection.apply, told.arrivals())
         assert await following(queue, 1) == [RELOAD]
 
-    heard(database, scenario)
+    play_with_listener(database, scenario)
 
 
 def test_as_many_as_can_be_named_fit_into_one_announcement(connect: Callable[[], Writer], projection: Projection) -> None:
@@ -120,7 +120,7 @@ def test_one_who_cannot_keep_up_is_told_to_reload(database: str, projection: Pro
         assert queue.qsize() < QUEUED_CHANGES_MAX
         assert queue.get_nowait() == RELOAD
 
-    heard(database, scenario)
+    play_with_listener(database, scenario)
 
 
 def test_a_lost_connection_is_a_reload_once_it_is_back(database: str, postgres: str) -> None:
@@ -130,4 +130,4 @@ def test_a_lost_connection_is_a_reload_once_it_is_back(database: str, postgres: 
         assert (True,) in ended
         assert await following(queue, 1) == [RELOAD]
 
-    heard(database, scenario)
+    play_with_listener(database, scenario)

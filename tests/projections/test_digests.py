@@ -31,16 +31,16 @@ _POLICY = example(ProposePolicy).model_copy(update={"cedar": HOSTILE})
 _ID = example(CancelOrder).order_id
 
 
-def said(record: Record) -> Any:
+def as_json(record: Record) -> Any:
     """As the API shows it: with its empty fields."""
     return record.model_dump(mode="json", exclude={"authorization"})
 
 
 CASES = [
-    ("commandDigest", [said(_COMMAND)], canonical.command_digest(_COMMAND)),
-    ("commandDigest", [said(_FIRM)], canonical.firm_command_digest(_FIRM)),
-    ("approvalDigest", [said(_SUBJECT)], canonical.approval_digest(_SUBJECT)),
-    ("proposalDigest", [_ID, "rosa", said(_POLICY)], canonical.proposal_digest(_ID, "rosa", _POLICY)),
+    ("commandDigest", [as_json(_COMMAND)], canonical.command_digest(_COMMAND)),
+    ("commandDigest", [as_json(_FIRM)], canonical.firm_command_digest(_FIRM)),
+    ("approvalDigest", [as_json(_SUBJECT)], canonical.approval_digest(_SUBJECT)),
+    ("proposalDigest", [_ID, "rosa", as_json(_POLICY)], canonical.proposal_digest(_ID, "rosa", _POLICY)),
 ]
 
 

@@ -60,25 +60,25 @@ def reserved(amount: str, orders: int = 0, scope_key: str = "trader:alice") -> S
     return Summed("l", scope_key, is_posted=False, last_end=0, amount_usd=Decimal(amount), orders=orders)
 
 
-def shown(each: Limit, *sums: Summed) -> LimitUse:
+def limit_use(each: Limit, *sums: Summed) -> LimitUse:
     [use] = uses([each], sums, NOW)
     return use
 
 
 def test_what_is_reserved_and_posted_is_taken_from_the_cap() -> None:
     day = limit()
-    use = shown(day, reserved("100"), *posted(day, (HOUR, "250"), (2 * DAY, "900")))
+    use = limit_use(day, reserved("100"), *posted(day, (HOUR, "250"), (2 * DAY, "900")))
     assert (use.reserved_usd, use.posted_usd, use.headroom_usd) == (Decimal(100), Decimal(250), Decimal(650))
     assert use.counted_from == NOW - DAY * MICROS_PER_SECOND
 
 
 def test_headroom_is_never_below_nothing() -> None:
-    assert shown(limit(cap_usd="10"), reserved("100")).headroom_usd == 0
+    assert limit_use(limit(cap_usd="10"), reserved("100")).headroom_usd == 0
 
 
 def test_what_was_posted_is_free_once_its_window_is_over_and_never_before() -> None:
     day = limit()
-    use = shown(day, *posted(day, (HOUR, "250"), (23 * HOUR, "50")))
+    use = limit_use(day, *posted(day, (HOUR, "250"), (23 * HOUR, "50")))
     assert [freed.amount_usd for freed in use.frees] == [Decimal(50), Decimal(250)]
     for freed, ago in zip(use.frees, (23 * HOUR, HOUR), strict=True):
         earliest = NOW + (DAY - ago) * MICROS_PER_SECOND
@@ -87,7 +87,7 @@ def test_what_was_posted_is_free_once_its_window_is_over_and_never_before() -> N
 
 def test_a_calendar_day_is_free_at_midnight_in_its_own_zone() -> None:
     day = limit(kind="calendar-day", window_seconds=0, zone="Europe/Zurich")
-    use = shown(day, *posted(day, (HOUR, "250"), (13 * HOUR, "1"), (15 * HOUR, "900")))
+    use = limit_use(day, *posted(day, (HOUR, "250"), (13 * HOUR, "1"), (15 * HOUR, "900")))
     assert (use.posted_usd, use.counted_from) == (Decimal(251), NOW - 14 * HOUR * MICROS_PER_SECOND)
     assert [(freed.at, freed.amount_usd) for freed in use.frees] == [(NOW + 10 * HOUR * MICROS_PER_SECOND, Decimal(251))]
     assert use.zone == "Europe/Zurich"
@@ -95,7 +95,7 @@ def test_a_calendar_day_is_free_at_midnight_in_its_own_zone() -> None:
 
 def test_a_limit_that_counts_says_orders_and_no_dollars() -> None:
     counting = limit(measure="count", cap_usd="0", cap_count=5)
-    use = shown(counting, reserved("0", 2), *posted(counting, (HOUR, "7"), (HOUR + 1, "7")))
+    use = limit_use(counting, reserved("0", 2), *posted(counting, (HOUR, "7"), (HOUR + 1, "7")))
     assert (use.reserved_count, use.posted_count, use.headroom_count) == (2, 2, 1)
     assert [use.cap_usd, use.posted_usd, use.headroom_usd] == [Decimal(0)] * 3
     assert [(freed.amount_usd, freed.count) for freed in use.frees] == [(Decimal(0), 2)]

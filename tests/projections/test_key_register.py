@@ -23,7 +23,7 @@ NAMES = ", ".join(HOLDERS)
 BEGUN = 1_760_000_000_000_000
 
 
-def shown(events: Iterable[FirmEvent], uses: dict[str, Use] | None = None) -> dict[str, Key]:
+def keys_after(events: Iterable[FirmEvent], uses: dict[str, Use] | None = None) -> dict[str, Key]:
     """The keys after these events, said a second apart."""
     standings: dict[str, KeyStanding] = {}
     wallets: list[AssignedWallet] = []
@@ -44,7 +44,7 @@ def shown(events: Iterable[FirmEvent], uses: dict[str, Use] | None = None) -> di
 
 
 def test_a_key_in_shares_that_was_just_made_has_no_wallet_and_says_who_holds_it() -> None:
-    key = shown(key_story.birth())[SHARED]
+    key = keys_after(key_story.birth())[SHARED]
 
     assert (key.state, key.may_sign, key.backend, key.address) == ("active", True, "mpc", ADDRESS)
     assert (key.epoch, key.threshold, key.sites_min, key.uses, key.ordered) == (1, 3, 2, [], None)
@@ -55,7 +55,7 @@ def test_a_key_in_shares_that_was_just_made_has_no_wallet_and_says_who_holds_it(
 
 
 def test_a_key_that_was_ordered_is_shown_as_it_was_asked_for() -> None:
-    key = shown(key_story.birth()[:-1])[SHARED]
+    key = keys_after(key_story.birth()[:-1])[SHARED]
 
     assert (key.state, key.may_sign, key.ordered) == ("ordered", False, "generate")
     assert (key.backend, key.threshold, key.sites_min) == ("mpc", 3, 2)
@@ -80,18 +80,18 @@ def test_a_key_is_in_the_state_that_was_last_said_of_it(
     ordered: str | None,
     due: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    key = shown([*key_story.birth(), *key_story.later()[:events]])[SHARED]
+    key = keys_after([*key_story.birth(), *key_story.later()[:events]])[SHARED]
     assert (key.state, key.epoch, key.ordered, key.rotation_due) == (state, epoch, ordered, due)
     assert (key.rotate_at is None) == (state == "destroyed")
 
 
 def test_a_key_that_could_not_be_made_is_said_to_have_failed() -> None:
-    key = shown(key_story.later())["spare"]
+    key = keys_after(key_story.later())["spare"]
     assert (key.state, key.may_sign, key.backend, key.threshold) == ("failed", False, "hsm", 0)
 
 
 def test_a_wallets_key_of_genesis_is_shown_though_nothing_was_said_of_it() -> None:
-    key = shown([key_story.wallet("old", key_backend="hsm")], {"old": Use(BEGUN + 5, "order-1")})["old"]
+    key = keys_after([key_story.wallet("old", key_backend="hsm")], {"old": Use(BEGUN + 5, "order-1")})["old"]
 
     assert (key.state, key.may_sign, key.backend, key.address) == ("active", True, "hsm", ADDRESS)
     assert (key.generated_at, key.known_since, key.rotate_at) == (None, BEGUN, None)
@@ -100,15 +100,15 @@ def test_a_wallets_key_of_genesis_is_shown_though_nothing_was_said_of_it() -> No
 
 def test_a_successor_takes_a_keys_place() -> None:
     made = key_story.generated("new", backend="hsm", epoch=0, threshold=0, cosigners=[], vouched=[])
-    rotated = key_story.said(KeyRotated, "old", epoch=0, successor="new", reason="rotated", cosigners=[])
-    found = shown([key_story.wallet("old", key_backend="hsm"), made, rotated])
+    rotated = key_story.key_event(KeyRotated, "old", epoch=0, successor="new", reason="rotated", cosigners=[])
+    found = keys_after([key_story.wallet("old", key_backend="hsm"), made, rotated])
 
     assert (found["old"].state, found["old"].may_sign, found["old"].successor) == ("rotated", True, "new")
     assert found["new"].state == "active"
 
 
 def test_a_safe_names_the_keys_of_its_owners_and_its_signatures_are_the_executors_too() -> None:
-    found = shown([key_story.safe_wallet()], {"vault": Use(BEGUN + 7, "order-7"), "executor-1": Use(BEGUN + 3, "order-3")})
+    found = keys_after([key_story.safe_wallet()], {"vault": Use(BEGUN + 7, "order-7"), "executor-1": Use(BEGUN + 3, "order-3")})
 
     assert {name: [use.role for use in key.uses] for name, key in found.items()} == {
         "executor-1": ["executor"],
@@ -125,7 +125,7 @@ def test_a_safe_names_the_keys_of_its_owners_and_its_signatures_are_the_executor
 
 def test_a_holder_whose_place_another_took_has_no_site() -> None:
     lost = key_story.enrolled(2).cosigner.model_copy(update={"cosigner": "cosigner-9"})
-    found = shown([*key_story.birth(), CosignerEnrolled(cosigner=lost)])[SHARED]
+    found = keys_after([*key_story.birth(), CosignerEnrolled(cosigner=lost)])[SHARED]
     assert [each.site for each in found.cosigners] == ["zurich", None, "london", "london", "new-york"]
 
 

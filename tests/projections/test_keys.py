@@ -27,14 +27,14 @@ SIGNED, OTHER = order_id_of(31), order_id_of(32)
 OPEN_PROPOSAL = order_id_of(33)
 
 
-def told() -> Story:
+def keys_story() -> Story:
     """A key in shares that signed twice and was renewed; a Safe; a proposal that waits."""
-    told = life(signed_by(SIGNED), signed_by(OTHER, epoch=1))
+    keys_story = life(signed_by(SIGNED), signed_by(OTHER, epoch=1))
     for event in [*key_story.birth(), key_story.wallet(), key_story.safe_wallet(), *key_story.later()[:4]]:
-        told.tell(event)
-    told.tell(key_story.enrolled(5, "singapore"))
-    told.tell(key_story.proposed(GenerateKey(key_id="spare", backend="hsm"), OPEN_PROPOSAL))
-    return told
+        keys_story.tell(event)
+    keys_story.tell(key_story.enrolled(5, "singapore"))
+    keys_story.tell(key_story.proposed(GenerateKey(key_id="spare", backend="hsm"), OPEN_PROPOSAL))
+    return keys_story
 
 
 def signed_by(order_id: str, epoch: int = 2) -> list[Any]:
@@ -48,7 +48,7 @@ def signed_by(order_id: str, epoch: int = 2) -> list[Any]:
 def client(postgres: str) -> Iterator[TestClient]:
     """Filled once: these tests only read."""
     database = fresh_database(postgres)
-    rebuild(Stage(lambda: psycopg.connect(database, autocommit=True), told()).outside())
+    rebuild(Stage(lambda: psycopg.connect(database, autocommit=True), keys_story()).outside())
     with client_of(database) as client:
         yield client
 
@@ -157,7 +157,7 @@ def test_a_page_offers_only_what_could_be_proposed(client: TestClient) -> None:
 
 def test_a_keys_name_runs_nothing(database: str, connect: Callable[[], Writer]) -> None:
     hostile = life()
-    for event in (key_story.wallet(HOSTILE), key_story.said(KeySuspended, HOSTILE, reason=HOSTILE)):
+    for event in (key_story.wallet(HOSTILE), key_story.key_event(KeySuspended, HOSTILE, reason=HOSTILE)):
         hostile.tell(event)
     rebuild(Stage(connect, hostile).outside())
     with client_of(database) as client:

@@ -88,11 +88,11 @@ class Beginning:
         return clients.consumer(self.cluster.description, "projector", settings)
 
     def _later(self, starts: Mapping[LogPartition, int]) -> dict[LogPartition, int]:
-        return {place: max(start, self.begun[place]) for place, start in starts.items()}
+        return {beginning: max(start, self.begun[beginning]) for beginning, start in starts.items()}
 
 
 @pytest.fixture
-def place(cluster: Cluster) -> Beginning:
+def beginning(cluster: Cluster) -> Beginning:
     description, name = cluster.description, f"projection_kafka_{next(NUMBERS)}"
     with psycopg.connect(conninfo(description, "owner"), autocommit=True) as owner:
         owner.execute(f"CREATE DATABASE {name} OWNER projector")
@@ -105,13 +105,13 @@ def place(cluster: Cluster) -> Beginning:
 
 
 @contextmanager
-def projecting(place: Beginning) -> Iterator[list[BaseException]]:
+def projecting(beginning: Beginning) -> Iterator[list[BaseException]]:
     """A projector at work; what it raised."""
     raised: list[BaseException] = []
 
     def work() -> None:
         try:
-            project(place.outside())
+            project(beginning.outside())
         except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
             raised.append(error)
 
@@ -120,9 +120,9 @@ def projecting(place: Beginning) -> Iterator[list[BaseException]]:
     try:
         yield raised
     finally:
-        place.stopping = True
+        beginning.stopping = True
         worker.join(WAIT_SECONDS_MAX)
-        place.stopping = False
+        beginning.stopping = False
         print("what the projector raised:", raised)  # noqa: T201 - shown when the test fails
     assert not worker.is_alive()
 
@@ -140,15 +140,15 @@ def links(looking: Writer) -> int:
     return int(one(looking, "SELECT count(*) FROM projection.order_events"))
 
 
-def test_what_grew_with_the_log_is_what_is_rebuilt_from_it(place: Beginning) -> None:
-    place.story = life(story.confirmed(order(1)), story.flagged_and_split(order(2), [order(3)]), story.rejected(order(3)))
-    with place.connect() as looking:
-        with projecting(place) as raised:
-            place.publish()
+def test_what_grew_with_the_log_is_what_is_rebuilt_from_it(beginning: Beginning) -> None:
+    beginning.story = life(story.confirmed(order(1)), story.flagged_and_split(order(2), [order(3)]), story.rejected(order(3)))
+    with beginning.connect() as looking:
+        with projecting(beginning) as raised:
+            beginning.publish()
             until(lambda: links(looking) == 24, "24 links")
             for event in story.confirmed(order(4)):
-                place.story.tell(event, partition=5)
-            place.publish()
+                beginning.story.tell(event, partition=5)
+            beginning.publish()
             until(lambda: links(looking) == 35, "11 more of another partition")
         assert raised == []
         states: list[Any] = looking.execute("SELECT order_id::text, state FROM projection.orders").fetchall()
@@ -161,19 +161,19 @@ def test_what_grew_with_the_log_is_what_is_rebuilt_from_it(place: Beginning) -> 
         grown = versions.serving(looking)
         assert grown is not None
         before = rows_of(looking, grown)
-        assert rows_of(looking, rebuild(place.outside())) == before
+        assert rows_of(looking, rebuild(beginning.outside())) == before
         assert one(looking, "SELECT DISTINCT trace_id FROM projection.order_events") == story.TRACE
 
 
 def test_partitions_that_are_far_ahead_are_paused_and_nothing_is_lost(
-    place: Beginning, monkeypatch: pytest.MonkeyPatch
+    beginning: Beginning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("projections.projector.log.BUFFERED_EVENTS_MAX", 8)
     monkeypatch.setattr("projections.projector.log.CONSUME_EVENTS_MAX", 8)
     paused: list[int] = []
     pause = Consumer.pause
-    place.story = life(*(story.rejected(order(100 + number)) for number in range(200)), firm=False)
-    place.publish()
+    beginning.story = life(*(story.rejected(order(100 + number)) for number in range(200)), firm=False)
+    beginning.publish()
 
     class Counting(Consumer):
         def pause(self, partitions: list[TopicPartition]) -> None:
@@ -181,68 +181,68 @@ def test_partitions_that_are_far_ahead_are_paused_and_nothing_is_lost(
             pause(self, partitions)
 
     monkeypatch.setattr(clients, "Consumer", Counting)
-    rebuild(place.outside())
-    with place.connect() as looking:
+    rebuild(beginning.outside())
+    with beginning.connect() as looking:
         assert links(looking) == 1_000
         assert one(looking, "SELECT count(*) FROM projection.orders WHERE state = 'rejected'") == 200
     assert paused
 
 
-def test_what_was_aborted_is_not_projected(place: Beginning) -> None:
-    place.story = life(story.waiting(order(10)), firm=False)
+def test_what_was_aborted_is_not_projected(beginning: Beginning) -> None:
+    beginning.story = life(story.waiting(order(10)), firm=False)
     aborted = life(story.confirmed(order(11)), firm=False)
-    abort(place.cluster.description, aborted.written)
-    place.publish()
-    rebuild(place.outside())
-    with place.connect() as looking:
+    abort(beginning.cluster.description, aborted.written)
+    beginning.publish()
+    rebuild(beginning.outside())
+    with beginning.connect() as looking:
         assert [row[0] for row in looking.execute("SELECT order_id::text FROM projection.orders")] == [order(10)]
 
 
-def test_an_event_that_cannot_be_read_stops_the_projector_right_before_it(place: Beginning) -> None:
+def test_an_event_that_cannot_be_read_stops_the_projector_right_before_it(beginning: Beginning) -> None:
     refused = example(answers.RequestRefused)
-    good = place.story.tell(refused)
-    place.story.write(good.place, b"0", b"\x00not an event")
-    place.story.tell(refused)
-    with place.connect() as looking, projecting(place) as raised:
-        place.publish()
+    good = beginning.story.tell(refused)
+    beginning.story.write(good.place, b"0", b"\x00not an event")
+    beginning.story.tell(refused)
+    with beginning.connect() as looking, projecting(beginning) as raised:
+        beginning.publish()
         until(lambda: bool(raised), "the stop")
         assert one(looking, "SELECT count(*) FROM projection.refused_requests") == 1
     assert isinstance(raised[0], UnreadableEvent)
     assert "request-refused[0]@" in str(raised[0])
 
 
-def test_a_log_that_was_cut_is_said_and_not_guessed_over(place: Beginning) -> None:
+def test_a_log_that_was_cut_is_said_and_not_guessed_over(beginning: Beginning) -> None:
     first = LogPartition("order-initiated", 0)
-    beyond = replace(place, begun={**place.begun, first: place.begun[first] + 1_000_000})
+    beyond = replace(beginning, begun={**beginning.begun, first: beginning.begun[first] + 1_000_000})
     with pytest.raises(LogLost, match=r"order-initiated\[0\] has no record where the tables go on"):
         rebuild(beyond.outside())
 
 
-def test_kafka_away_is_waited_for(place: Beginning) -> None:
-    place.story = life(story.waiting(order(20)), firm=False)
-    with place.connect() as looking, capture_logs() as lines, projecting(place) as raised:
-        place.publish()
+def test_kafka_away_is_waited_for(beginning: Beginning) -> None:
+    beginning.story = life(story.waiting(order(20)), firm=False)
+    with beginning.connect() as looking, capture_logs() as lines, projecting(beginning) as raised:
+        beginning.publish()
         until(lambda: links(looking) == 3, "3 links")
-        with place.without("kafka"):
+        with beginning.without("kafka"):
             until(lambda: any("Kafka cannot be reached" in line["event"] for line in lines), "a line that says so")
-        place.story = life(story.waiting(order(21)), firm=False)
-        place.publish()
+        beginning.story = life(story.waiting(order(21)), firm=False)
+        beginning.publish()
         until(lambda: links(looking) == 6, "3 more")
     assert raised == []
     assert sum("Kafka cannot be reached" in line["event"] for line in lines) < 5
 
 
-def test_postgresql_away_is_waited_for(place: Beginning) -> None:
-    place.story = life(story.waiting(order(30)), firm=False)
-    with capture_logs() as lines, projecting(place) as raised:
-        place.publish()
-        with place.connect() as looking:
+def test_postgresql_away_is_waited_for(beginning: Beginning) -> None:
+    beginning.story = life(story.waiting(order(30)), firm=False)
+    with capture_logs() as lines, projecting(beginning) as raised:
+        beginning.publish()
+        with beginning.connect() as looking:
             until(lambda: links(looking) == 3, "3 links")
-        with place.without("postgres"):
-            place.story = life(story.waiting(order(31)), firm=False)
-            place.publish()
+        with beginning.without("postgres"):
+            beginning.story = life(story.waiting(order(31)), firm=False)
+            beginning.publish()
             until(lambda: any("PostgreSQL cannot be reached" in line["event"] for line in lines), "a line that says so")
-        with place.connect() as looking:
+        with beginning.connect() as looking:
             until(lambda: links(looking) == 6, "3 more")
     assert raised == []
 

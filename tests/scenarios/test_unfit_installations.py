@@ -35,7 +35,7 @@ from streams.signing.enclave import Enclave
 from tests.infra.cluster.unreached import unreached
 from tests.streams.rules.governance import firm
 from tests.streams.signing.line import Feed, Line
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 
 pytestmark = [pytest.mark.cluster, pytest.mark.shares]
 
@@ -149,7 +149,7 @@ def test_a_log_that_was_not_founded_by_the_pinned_key_ends_the_enclave_for_good(
 
     another = ed25519.public_bytes(Ed25519PrivateKey.generate())
     signer = SwitchingSigner({})
-    enclave = Enclave(Feed(Line().records), signer, RootedGovernance(another), memory_on(PaperJournal()))
+    enclave = Enclave(Feed(Line().records), signer, RootedGovernance(another), memory_on(JournalInMemory()))
     for each in ("metrics", "tracing"):
         monkeypatch.setattr(f"infra.telemetry.{each}.configure", lambda _: None)
     monkeypatch.setattr(engine, "_exit", ended)

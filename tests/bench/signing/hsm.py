@@ -84,7 +84,7 @@ def _ready(description: ClusterDescription) -> list[list[Received]]:
 
 
 def _publish(description: ClusterDescription, records: Sequence[Received]) -> None:
-    """Write records as whoever may: each topic's own writer."""
+    """Writes each record as its topic's own writer."""
     for writer in dict.fromkeys(TOPICS[each.topic].writers[0] for each in records):
         producer = clients.producer(description, writer, {"linger.ms": 5})
         for each in records:

@@ -76,7 +76,7 @@ class Faults:
         return fault
 
     def tend(self) -> None:
-        """Wake who has been stopped long enough, give back what has been away long enough."""
+        """Wakes processes that were stopped long enough; gives back tokens that were away long enough."""
         self._relieve(time.monotonic())
 
     def end(self) -> None:

@@ -31,7 +31,7 @@ DELIVERY_SECONDS_MAX: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentOrder:
     """One order."""
 
     command_id: str
@@ -47,7 +47,7 @@ class Load:
     wallets: Sequence[WalletId]
     random: Random
     begun: float = field(default_factory=time.monotonic)
-    sent: dict[OrderId, Sent] = field(default_factory=dict)
+    sent: dict[OrderId, SentOrder] = field(default_factory=dict)
 
     @cached_property
     def _producer(self) -> Producer:
@@ -78,7 +78,7 @@ class Load:
             issued_at=time.time_ns() // 1_000,
             body=InitiateOrder(wallet_id=wallet_id, action=Transfer(asset_id="USDC", amount=amount, destination=PAYEE)),
         )
-        self.sent[order_id(DESK, command_digest(command))] = Sent(command.command_id, wallet_id, time.monotonic())
+        self.sent[order_id(DESK, command_digest(command))] = SentOrder(command.command_id, wallet_id, time.monotonic())
         for _ in range(2 if self.random.random() < DUPLICATE_RATE else 1):
             self._producer.produce("commands", wire.encode(command), DESK.encode(), on_delivery=_delivered)
 

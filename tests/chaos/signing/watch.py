@@ -23,7 +23,7 @@ from schemas.topics import TOPICS
 from schemas.values import OrderId, WalletId
 from streams.engine.reading import check
 from tests.chaos.signing.faults import Fault
-from tests.chaos.signing.load import Sent
+from tests.chaos.signing.load import SentOrder
 from tests.scenarios.newswap.institution import DESK
 
 FOLLOWED: Final = tuple(
@@ -48,7 +48,7 @@ class Recovery:
     unsigned: set[WalletId]
     seconds: float | None = None
 
-    def signed(self, sent: Sent) -> None:
+    def signed(self, sent: SentOrder) -> None:
         """An order was signed."""
         if sent.at > self.fault.at and sent.wallet_id in self.unsigned:
             self.unsigned.discard(sent.wallet_id)
@@ -61,7 +61,7 @@ class Watch:
     """Reads the desk's partition from its first record on."""
 
     description: ClusterDescription
-    sent: Mapping[OrderId, Sent]
+    sent: Mapping[OrderId, SentOrder]
     stored: list[Stored] = field(default_factory=list)
     signed: set[OrderId] = field(default_factory=set)
     ended: set[OrderId] = field(default_factory=set)

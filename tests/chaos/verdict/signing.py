@@ -23,7 +23,7 @@ from streams.rules.governance.root import RootedGovernance
 from streams.rules.transactions.execution import ExecutionDecider
 from tests.chaos.firm import CHAIN_ID
 from tests.chaos.verdict.log import Stored
-from tests.streams.signing.chain_of_paper import PaperChain
+from tests.streams.signing.chain_of_paper import ChainInMemory
 from tests.streams.signing.line import Feed, KeyInMemory, signer
 
 TOLD_MAX: Final = 3
@@ -53,7 +53,7 @@ class Signing:
     def __post_init__(self) -> None:
         self._prices = deque(self.outside.prices)
         self._followed, self._evidence = Feed(list(self.outside.governance)), Feed(list(self.outside.governance))
-        self._chain = PaperChain()
+        self._chain = ChainInMemory()
         observer = ExecutionObserver(self._followed, {CHAIN_ID: self._chain})
         inputs, outputs = ("approved", "signed", "signing-refused"), ("simulated", "nonce-resolved")
         execution: Processor[Any, Any] = Processor("execution", inputs, outputs, ExecutionDecider(), observer)

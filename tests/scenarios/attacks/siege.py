@@ -90,7 +90,7 @@ class Answers:
         assert answer is None or isinstance(answer, Signed | SigningRefused)
         return answer
 
-    def said(self, name: str) -> str:
+    def outcome(self, name: str) -> str:
         """`signed`, the check that refused, or `nothing`."""
         match self.of(name):
             case Signed():

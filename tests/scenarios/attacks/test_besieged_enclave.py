@@ -82,7 +82,7 @@ def recorded_otherwise(_: Line) -> Change:
     """The decision says that something else would happen."""
     name = "another effect recorded"
     return everywhere(
-        name, lambda said: said.model_copy(update={"effect": said.effect.model_copy(update={"counterparty": STRANGER})})
+        name, lambda own: own.model_copy(update={"effect": own.effect.model_copy(update={"counterparty": STRANGER})})
     )
 
 
@@ -126,7 +126,7 @@ def agree(line: Line, name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
     """All attacks at once, and what the enclave says of each."""
     folder = tmp_path_factory.mktemp("siege")
     with Cluster(folder / "cluster", ["kafka", "token"], processes=[]) as cluster:
@@ -162,8 +162,8 @@ def nonce_reused(line: Line) -> Change:
     return where(Simulated, AGAIN, transaction(nonce=used.transaction.nonce))
 
 
-def test_an_order_that_nobody_touched_is_signed(said: Answers) -> None:
-    signed = said.of(LEFT_ALONE)
+def test_an_order_that_nobody_touched_is_signed(outcomes: Answers) -> None:
+    signed = outcomes.of(LEFT_ALONE)
     assert isinstance(signed, Signed), signed
     raw = bytes.fromhex(signed.raw_transaction[2:])
     assert recover_sender(raw) == signed.wallet
@@ -171,16 +171,16 @@ def test_an_order_that_nobody_touched_is_signed(said: Answers) -> None:
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_an_attack_is_refused_by_the_check_that_sees_it(said: Answers, name: str) -> None:
-    refused = said.of(name)
+def test_an_attack_is_refused_by_the_check_that_sees_it(outcomes: Answers, name: str) -> None:
+    refused = outcomes.of(name)
     assert isinstance(refused, SigningRefused), refused
     assert refused.refusal.check == CHECKS[name], refused.refusal
     assert refused.refusal.remedy
 
 
-def test_nothing_is_signed_but_what_nobody_touched(said: Answers) -> None:
-    assert [name for name in (LEFT_ALONE, *CHECKS) if said.said(name) == "signed"] == [LEFT_ALONE]
+def test_nothing_is_signed_but_what_nobody_touched(outcomes: Answers) -> None:
+    assert [name for name in (LEFT_ALONE, *CHECKS) if outcomes.outcome(name) == "signed"] == [LEFT_ALONE]
 
 
-def test_every_refusal_is_counted_by_its_check(said: Answers) -> None:
-    assert Counter(refused_by_signer(said.description)) == Counter(CHECKS.values())
+def test_every_refusal_is_counted_by_its_check(outcomes: Answers) -> None:
+    assert Counter(refused_by_signer(outcomes.description)) == Counter(CHECKS.values())

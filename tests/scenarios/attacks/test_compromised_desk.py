@@ -119,7 +119,7 @@ def decided_like(log: list[Written], like: str, initiated: OrderInitiated) -> It
 @pytest.fixture(scope="module")
 def taken(whole_system: WholeSystem) -> Taken:
     """The attack, once; and the true desk in its place again."""
-    agreed, *waiting = (place(whole_system, amount) for amount in (AGREED, CLAIMED, REPLAYED, UNAPPROVED))
+    agreed, *waiting = (place_order(whole_system, amount) for amount in (AGREED, CLAIMED, REPLAYED, UNAPPROVED))
     whole_system.cast.person("rosa").approve(wanted(agreed))
     whole_system.await_state([agreed.order_id], "confirmed")
     orders = dict(zip((CLAIMED, REPLAYED, UNAPPROVED), (each.order_id for each in waiting), strict=True))
@@ -138,10 +138,10 @@ def taken(whole_system: WholeSystem) -> Taken:
     whole_system.await_running()
     whole_system.await_ready()
     assert within(RECOVERY_SECONDS_MAX, lambda: set(orders.values()) <= ids(whole_system, ["order-closed"])), "not closed"
-    return told(whole_system.log(), orders)
+    return taken_from(whole_system.log(), orders)
 
 
-def place(system: WholeSystem, amount: str) -> OrderAnswer:
+def place_order(system: WholeSystem, amount: str) -> OrderAnswer:
     """An order of the treasury's that waits for a risk officer."""
     answer = system.cast.system.submit(DESK, WALLET, transfer(amount), "custody fee")
     assert answer.outcome == "needs-approval", answer
@@ -153,7 +153,7 @@ def ids(system: WholeSystem, topics: list[str]) -> set[str]:
     return {each.event.order_id for each in system.log(topics) if isinstance(each.event, OrderEvent)}
 
 
-def told(log: list[Written], orders: dict[str, str]) -> Taken:
+def taken_from(log: list[Written], orders: dict[str, str]) -> Taken:
     events = [each.event for each in log]
     return Taken(
         refusals={each.order_id: each for each in events if isinstance(each, SigningRefused)},

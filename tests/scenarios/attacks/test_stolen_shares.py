@@ -175,8 +175,8 @@ def test_the_third_cosigner_judges_for_itself_and_tells_the_thieves_nothing(heis
     said_by(heist, session, 1, 2, COSIGNERS.index(honest) + 1)
     heist.table.settle()
     assert heist.table.refused(session) == {honest: "policy"}
-    assert honest not in heist.table.said(session, "round")
-    assert not heist.table.said(session, "signed")
+    assert honest not in heist.table.messages(session, "round")
+    assert not heist.table.messages(session, "signed")
 
 
 def test_the_enclave_itself_refuses_it_by_the_same_check(heist: Heist) -> None:

@@ -132,7 +132,7 @@ class Demo:
         return _refused(lambda: self.cast.person("carl").approve(other), "approval-of-other")
 
     def forged_event(self) -> str:
-        """An `approved` written by who may not write it never reaches the topic."""
+        """An `approved` by a principal without write access never reaches the topic."""
         outcome: list[KafkaError | None] = []
 
         def delivered(error: KafkaError | None, _: Message) -> None:

@@ -10,7 +10,7 @@ import pytest
 from schemas.events.base import FirmEvent
 from streams.governance import process as governing
 from tests.streams.cosigning.table import Table, of_cosigners
-from tests.streams.signing.chain_of_paper import PaperChain
+from tests.streams.signing.chain_of_paper import ChainInMemory
 from tests.streams.signing.line import Line
 
 
@@ -30,9 +30,9 @@ def table(made: Table, tmp_path: Path) -> Table:
     return Table(made_again(made.line), folder)
 
 
-def made_again(line: Line, chain: PaperChain | None = None) -> Line:
+def made_again(line: Line, chain: ChainInMemory | None = None) -> Line:
     """A line of its own, after the same records: nothing but governance has worked so far."""
-    again = Line(line.genesis, chain=chain or PaperChain())
+    again = Line(line.genesis, chain=chain or ChainInMemory())
     begun = len(again.records)
     assert again.records == line.records[:begun], "a line does not begin in the same way each time"
     again.records += line.records[begun:]

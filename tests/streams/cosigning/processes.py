@@ -28,8 +28,8 @@ COSIGNING: Final = tuple(process for process in PROCESSES if process.name in COS
 
 
 @dataclass
-class Patient:
-    """A signer that waits, as the engine does by asking again."""
+class WaitingSigner:
+    """Waits for a signature by asking again, as the engine does."""
 
     table: Processes
     signer: MpcSigner
@@ -72,7 +72,7 @@ class Processes(Table):
         raise AssertionError(f"{name}{keys} is a process")
 
     def publish(self) -> None:
-        """Write what the line has said since, each record as whoever may write it."""
+        """Writes the line's new records, each as its topic's writer."""
         assert self.description is not None
         new, self.published = self.line.records[self.published :], len(self.line.records)
         for writer in {TOPICS[received.topic].writers[0] for received in new}:
@@ -108,7 +108,7 @@ class Processes(Table):
         mine = (each for each in self.post if isinstance(each, CosignerMessage) and each.session_id == opened.session_id)
         return {each.sender for each in mine if each.kind != "round"}
 
-    def patient(self) -> Patient:
+    def waiting_signer(self) -> WaitingSigner:
         """The enclave's end, over Kafka as the enclave."""
         assert self.description is not None
-        return Patient(self, MpcSigner(lambda: self.firm, over_kafka(self.description, "signer"), wall_clock))
+        return WaitingSigner(self, MpcSigner(lambda: self.firm, over_kafka(self.description, "signer"), wall_clock))

@@ -208,21 +208,21 @@ class Table:
         self.settle()
         return opened
 
-    def said(self, opened: SessionOpened, kind: str) -> dict[Slug, bytes]:
+    def messages(self, opened: SessionOpened, kind: str) -> dict[Slug, bytes]:
         """Each cosigner's messages in a session."""
         mine = (each for each in self.post if isinstance(each, CosignerMessage) and each.session_id == opened.session_id)
         return {each.sender: base64url.decode(each.payload) for each in mine if each.kind == kind}
 
     def refused(self, opened: SessionOpened) -> dict[Slug, str]:
         """The check that refused, by cosigner."""
-        return {name: Refusal.model_validate_json(said).check for name, said in self.said(opened, "refused").items()}
+        return {name: Refusal.model_validate_json(said).check for name, said in self.messages(opened, "refused").items()}
 
     def vouched(self, opened: SessionOpened) -> list[KeyVouched]:
-        return [KeyVouched.model_validate_json(said) for said in self.said(opened, "vouched").values()]
+        return [KeyVouched.model_validate_json(said) for said in self.messages(opened, "vouched").values()]
 
     def accused(self, opened: SessionOpened) -> dict[Slug, Slug]:
         """The accused, by accusing cosigner."""
-        return {name: Accusation.model_validate_json(said).cosigner for name, said in self.said(opened, "banned").items()}
+        return {name: Accusation.model_validate_json(said).cosigner for name, said in self.messages(opened, "banned").items()}
 
     # What the firm does -----------------------------------------------------------------------------------------------
 

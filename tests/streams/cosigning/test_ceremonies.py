@@ -18,7 +18,7 @@ from schemas.sessions import CosignerMessage
 from schemas.topics import COSIGNERS
 from streams.sessions.signed_messages import require_signed
 from tests.streams.cosigning.table import KEY, RECOVERY_KEY, Table, enrolled, identity
-from tests.streams.cosigning.test_signing import patiently, signs, simulated, to_sign
+from tests.streams.cosigning.test_signing import pass_time, signs, simulated, to_sign
 from tests.streams.signing.scenery import pay
 
 pytestmark = pytest.mark.shares
@@ -125,13 +125,13 @@ def test_destruction_leaves_a_proof_of_each_and_no_share(table: Table) -> None:
     table.line.change_firm(ProposeKey(change=SuspendKey(key_id=KEY), reason="a review"), by="sven")
     order = table.order(DestroyKey(key_id=KEY))
     opened = table.hold(table.opened("destroy"))
-    proofs = [DestructionProof.model_validate_json(said) for said in table.said(opened, "destroyed").values()]
+    proofs = [DestructionProof.model_validate_json(said) for said in table.messages(opened, "destroyed").values()]
     assert {proof.place for proof in proofs} == set(COSIGNERS)
     for proof in proofs:
         require_signed(enrolled(proof.place), destruction_digest(proof), proof.signature)
     assert epochs(table) == all_hold()
     again = table.hold(table.opened("destroy", attempt=2))
-    assert table.said(again, "destroyed") == table.said(opened, "destroyed")
+    assert table.messages(again, "destroyed") == table.messages(opened, "destroyed")
     table.report(ReportKey(ordered_position=order.position, outcome="destroyed", proofs=proofs))
     assert any(isinstance(r.record, KeyDestroyed) for r in table.line.records)
 
@@ -157,14 +157,14 @@ def test_a_lost_cosigners_share_is_recovered_by_another_in_its_place(table: Tabl
     assert epochs(table) == all_hold(3)
     table.line.change_firm(ProposeKey(change=ResumeKey(key_id=KEY), reason="it is replaced"), by="sven")
     opened = to_sign(table, simulated(table), "cosigner-1", LOST, "cosigner-5")
-    assert len(table.said(opened, "signed")) == 3
+    assert len(table.messages(opened, "signed")) == 3
 
 
 def test_one_that_was_replaced_and_comes_back_takes_part_in_nothing(table: Table) -> None:
     table.order(RecoverShare(key_id=KEY, cosigner=enrolled(LOST, "new")))
     opened = to_sign(table, simulated(table), "cosigner-1", LOST, "cosigner-5")
     assert table.refused(opened) == {LOST: "enrolled"}
-    assert not table.said(opened, "signed")
+    assert not table.messages(opened, "signed")
     assert {each.sender for each in table.post if isinstance(each, CosignerMessage) and each.kind == "round"} != {LOST}
 
 
@@ -174,7 +174,7 @@ def test_a_share_of_another_key_or_place_is_named_before_anything_is_done_with_i
     vaults[LOST].put(KEY, 1, vaults["cosigner-4"].get(KEY, 1))
     opened = to_sign(table, simulated(table), "cosigner-1", LOST, "cosigner-5")
     assert table.refused(opened) == {LOST: "share"}
-    said = Refusal.model_validate_json(table.said(opened, "refused")[LOST])
+    said = Refusal.model_validate_json(table.messages(opened, "refused")[LOST])
     assert "is the one in place 4 of the key of 0x" in said.message
     assert "proofdesk key recover" in said.remedy
 
@@ -203,7 +203,7 @@ def test_shares_that_do_not_go_together_keep_a_pair_apart_and_refuse_no_order(ta
     assert table.accused(opened) == {"cosigner-1": "cosigner-2", "cosigner-3": "cosigner-2"}
     table.line.use(table.signer())
     table.line.send("o2", pay("1000", wallet_id=KEY))
-    patiently(table)
+    pass_time(table)
     assert table.line.outcome("o2") == "signed"
 
 
@@ -220,7 +220,7 @@ def test_who_cheats_is_banned_for_good_and_the_others_go_on_without(table: Table
     table.tampering = cheating
     opened = to_sign(table, simulated(table))
     assert set(table.accused(opened).values()) == {"cosigner-2"}
-    assert not table.said(opened, "signed")
+    assert not table.messages(opened, "signed")
     signs(table, "o2")
 
 
@@ -240,7 +240,7 @@ def test_one_whom_all_others_have_banned_stops_no_order(table: Table) -> None:
             table.seats[name].notes.ban(enrolled("cosigner-2").signing_key)
     table.line.use(table.signer())
     table.line.send("o1", pay("1000", wallet_id=KEY))
-    patiently(table)
+    pass_time(table)
     assert table.line.outcome("o1") == "signed"
     attestation = table.line.events(Signed, "o1")[0].attestation
     assert attestation is not None

@@ -62,7 +62,7 @@ def test_a_silence_is_forgotten_after_a_while_or_by_a_word() -> None:
 
 
 def test_one_liar_can_shut_out_itself_at_most() -> None:
-    """It accuses everybody: whoever it accuses still signs with the others."""
+    """It accuses every cosigner; the accused still sign with the others."""
     company = CosignerStandings()
     for name in COSIGNERS:
         company.keep_apart("cosigner-2", name)

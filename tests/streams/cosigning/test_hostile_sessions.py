@@ -142,7 +142,7 @@ def test_a_session_that_began_before_a_suspension_ends_with_it(table: Table) -> 
     table.line.change_firm(ProposeKey(change=SuspendKey(key_id=KEY), reason="a review"), by="sven")
     table.settle()
     let_go(table, held)
-    assert not table.said(opened, "signed")
+    assert not table.messages(opened, "signed")
     assert not any((3, "") in rounds_of(table, name, opened) for name in COSIGNERS)
 
 
@@ -154,9 +154,9 @@ def test_what_was_destroyed_is_left_nowhere(table: Table) -> None:
     opened = to_sign(table, simulated(table))
     table.line.change_firm(ProposeKey(change=SuspendKey(key_id=KEY), reason="a review"), by="sven")
     table.order(DestroyKey(key_id=KEY))
-    assert set(table.said(table.hold(table.opened("destroy")), "destroyed")) == set(COSIGNERS)
+    assert set(table.messages(table.hold(table.opened("destroy")), "destroyed")) == set(COSIGNERS)
     let_go(table, held)
-    assert not table.said(opened, "signed")
+    assert not table.messages(opened, "signed")
     assert not list(table.folder.glob("*/backups/*"))
     assert not any(live for seat in table.seats.values() for live in seat.participant._live)
 
@@ -165,7 +165,7 @@ def test_who_cheated_before_keeps_nobody_from_destroying_a_share(table: Table) -
     table.seats["cosigner-1"].notes.ban(enrolled(HELD).signing_key)
     table.line.change_firm(ProposeKey(change=SuspendKey(key_id=KEY), reason="a review"), by="sven")
     table.order(DestroyKey(key_id=KEY))
-    assert set(table.said(table.hold(table.opened("destroy")), "destroyed")) == set(COSIGNERS)
+    assert set(table.messages(table.hold(table.opened("destroy")), "destroyed")) == set(COSIGNERS)
 
 
 def test_a_share_that_was_restored_into_both_vaults_stops_no_cosigner(table: Table) -> None:

@@ -16,7 +16,7 @@ from streams.signing.enclave import JUDGED_AGAIN_MICROS
 from tests.streams.cosigning.table import KEY, Table
 from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.line import Feed, signer, simulated_of
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.scenery import pay
 
 pytestmark = pytest.mark.shares
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.shares
 SECOND = 1_000_000
 
 
-def asked(table: Table, name: str = "o1") -> SessionOpened:
+def open_session(table: Table, name: str = "o1") -> SessionOpened:
     """An order for whose signature the enclave has opened a session; nobody has answered yet."""
     table.line.use(table.signer())
     table.line.send(name, pay("1000", wallet_id=KEY))
@@ -55,9 +55,9 @@ def next_order(table: Table, name: str) -> str:
 
 
 def test_a_signature_that_cosigners_made_and_the_enclave_did_not_take_is_overtaken(table: Table) -> None:
-    opened = asked(table)
+    opened = open_session(table)
     table.settle()
-    assert len(table.said(opened, "signed")) == 3
+    assert len(table.messages(opened, "signed")) == 3
     claim = refused(table)
     assert claim is not None
     assert next_order(table, "o2") == "signed"
@@ -69,11 +69,11 @@ def test_a_signature_that_cosigners_made_and_the_enclave_did_not_take_is_overtak
     assert signed.overtakes == second.overtakes == claim.digest
     again = table.hold(table.opened("sign", attempt=9, participants=opened.participants, order_id=opened.order_id,
                                     simulated_hash=opened.simulated_hash))  # fmt: skip
-    assert not table.said(again, "signed")
+    assert not table.messages(again, "signed")
 
 
 def test_cosigners_that_were_restarted_or_never_asked_overtake_it_as_well(table: Table) -> None:
-    opened = asked(table)
+    opened = open_session(table)
     table.settle()
     refused(table)
     table.away = {opened.participants[0], opened.participants[1]}
@@ -84,9 +84,9 @@ def test_cosigners_that_were_restarted_or_never_asked_overtake_it_as_well(table:
 
 def test_a_session_in_which_nobody_has_given_anything_away_makes_way_for_the_next_order(table: Table) -> None:
     table.away = {COSIGNERS[0], COSIGNERS[1], COSIGNERS[2]}
-    opened = asked(table)
+    opened = open_session(table)
     table.settle()
-    assert not table.said(opened, "signed")
+    assert not table.messages(opened, "signed")
     assert refused(table) is not None
     table.away = set()
     table.line.send("o2", pay("1000", wallet_id=KEY))
@@ -105,7 +105,7 @@ def test_what_was_refused_meanwhile_is_not_given_away(table: Table) -> None:
         return (message,)
 
     table.tampering = late
-    opened = asked(table)
+    opened = open_session(table)
     table.settle()
     assert held
     refused(table)
@@ -120,9 +120,9 @@ def test_what_was_refused_meanwhile_is_not_given_away(table: Table) -> None:
 
 def test_an_enclave_that_forgot_what_it_asked_for_loses_an_order_and_no_wallet(table: Table) -> None:
     """It cannot tell what is to be overtaken; the order that cosigners refuse for that makes it known."""
-    asked(table)
+    open_session(table)
     table.settle()
-    table.line.journal = PaperJournal()
+    table.line.journal = JournalInMemory()
     governance = RootedGovernance(PINNED)
     table.line.employ(signer(Feed(table.line.records), table.signer(), governance, memory_on(table.line.journal)))
     table.line.workers["signer"].partition.replayed()

@@ -20,7 +20,7 @@ from streams.sessions.refusals import ABORTED, BANNED, UNREADY
 from streams.sessions.signed_messages import UNSIGNED
 from streams.signing.backends import mpc
 from tests.streams.cosigning.table import KEY, Table, enrolled
-from tests.streams.cosigning.test_signing import SECOND, patiently, simulated, to_sign
+from tests.streams.cosigning.test_signing import SECOND, pass_time, simulated, to_sign
 from tests.streams.signing.scenery import pay
 
 pytestmark = pytest.mark.shares
@@ -114,7 +114,7 @@ def own(table: Table, number: int, treachery: Treachery) -> set[str]:
 def test_whoever_spoils_sessions_is_replaced_by_others(table: Table, treachery: Treachery, number: int) -> None:
     owned = own(table, number, treachery)
     send(table)
-    patiently(table, 12)
+    pass_time(table, 12)
     assert not owned & {verdict.cosigner for verdict in attestation(table).cosigners}
 
 
@@ -153,7 +153,7 @@ def test_nobody_talks_anothers_signature_away(table: Table, monkeypatch: pytest.
     monkeypatch.setattr(mpc, "TASKS_MAX", 3)
     opened = to_sign(table, simulated(table), "cosigner-1", "cosigner-3", "cosigner-5")
     table.line.run("desk")
-    made = Cosigned.model_validate_json(table.said(opened, "signed")["cosigner-1"])
+    made = Cosigned.model_validate_json(table.messages(opened, "signed")["cosigner-1"])
     others = [made.model_copy(update={"digest": f"{number:064x}"}) for number in range(10)]
     table.post += [table.seats["cosigner-2"].pen.outcome(NOWHERE, "signed", each) for each in others]
     table.line.use(table.signer())
@@ -162,8 +162,8 @@ def test_nobody_talks_anothers_signature_away(table: Table, monkeypatch: pytest.
     assert len([each for each in table.post if isinstance(each, SessionOpened) and each.kind == "sign"]) == 1
 
 
-def said_by(table: Table, name: str, made: Cosigned, **changes: Any) -> Cosigned:
-    """Another's signature as one's own, with a verdict of one's own, signed: whatever it likes to say."""
+def signed_as(table: Table, name: str, made: Cosigned, **changes: Any) -> Cosigned:
+    """Another cosigner's signature, claimed with a forged verdict and signed."""
     changed = made.model_copy(update={"site": enrolled(name).site} | changes)
     fields = ("site", "code_hash", "policy_hash", "governance_position")
     verdict = CosignerVerdict(cosigner=name, signature=UNSIGNED, **{field: getattr(changed, field) for field in fields})
@@ -180,12 +180,12 @@ def test_who_repeats_anothers_signature_did_not_take_part(table: Table) -> None:
             (opened,) = (each for each in table.post if isinstance(each, SessionOpened) and each.kind == "sign")
             made = Cosigned.model_validate_json(base64url.decode(message.payload))
             for name in set(COSIGNERS) - set(opened.participants):
-                yield table.seats[name].pen.outcome(NOWHERE, "signed", said_by(table, name, made, epoch=7_777))
+                yield table.seats[name].pen.outcome(NOWHERE, "signed", signed_as(table, name, made, epoch=7_777))
         yield message
 
     table.tampering = repeated
     send(table)
-    patiently(table, 2)
+    pass_time(table, 2)
     (opened,) = (each for each in table.post if isinstance(each, SessionOpened) and each.kind == "sign")
     said = attestation(table)
     assert (said.session_id, said.epoch) == (opened.session_id, 1)
@@ -198,9 +198,9 @@ def test_who_says_it_is_where_it_is_not_gives_no_verdict(table: Table) -> None:
             return (message,)
         made = Cosigned.model_validate_json(base64url.decode(message.payload))
         pen = table.seats[message.sender].pen
-        return (pen.outcome(message.session_id, "signed", said_by(table, message.sender, made, site="the-moon")),)
+        return (pen.outcome(message.session_id, "signed", signed_as(table, message.sender, made, site="the-moon")),)
 
     owned = own(table, 1, elsewhere)
     send(table)
-    patiently(table, 3)
+    pass_time(table, 3)
     assert not owned & {verdict.cosigner for verdict in attestation(table).cosigners}

@@ -30,7 +30,7 @@ from schemas.topics import COSIGNERS
 from streams.cosigning.enrolment import enrol
 from streams.cosigning.installation import SEALING_KEY, CosignerFolder
 from tests.infra.keys.reconstruction import reconstructed, remembered, secret_of
-from tests.streams.cosigning.processes import COSIGNING, Patient, Processes
+from tests.streams.cosigning.processes import COSIGNING, Processes, WaitingSigner
 from tests.streams.cosigning.table import KEY, of_cosigners
 from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.line import Line
@@ -150,10 +150,10 @@ def table(cluster: Cluster) -> Processes:
 
 
 @pytest.fixture(scope="module")
-def enclave(table: Processes) -> Patient:
-    patient = table.patient()
-    table.line.use(patient)
-    return patient
+def enclave(table: Processes) -> WaitingSigner:
+    signer = table.waiting_signer()
+    table.line.use(signer)
+    return signer
 
 
 def sign(table: Processes, name: str) -> Signed:
@@ -175,7 +175,7 @@ def shares(description: ClusterDescription, epoch: int) -> list[Share]:
     return found
 
 
-def test_the_key_is_in_no_memory_while_it_signs(cluster: Cluster, table: Processes, enclave: Patient) -> None:
+def test_the_key_is_in_no_memory_while_it_signs(cluster: Cluster, table: Processes, enclave: WaitingSigner) -> None:
     held = shares(cluster.description, 1)
     key, secrets = reconstructed(held[:3]), [secret_of(share) for share in held]
     assert PrivateKey.from_int(key).public_key.format(compressed=False) == held[0].public_key
@@ -195,7 +195,7 @@ def test_the_key_is_in_no_memory_while_it_signs(cluster: Cluster, table: Process
 
 
 def test_a_cosigner_that_was_killed_is_replaced_and_signs_again_when_it_is_back(
-    cluster: Cluster, table: Processes, enclave: Patient
+    cluster: Cluster, table: Processes, enclave: WaitingSigner
 ) -> None:
     enclave.seconds.clear()
     for number, name in enumerate(COSIGNERS[:2]):
@@ -205,7 +205,7 @@ def test_a_cosigner_that_was_killed_is_replaced_and_signs_again_when_it_is_back(
 
 
 def test_new_shares_sign_for_the_same_address_and_old_ones_go_with_none(
-    cluster: Cluster, table: Processes, enclave: Patient
+    cluster: Cluster, table: Processes, enclave: WaitingSigner
 ) -> None:
     before = sign(table, "before").wallet
     old = shares(cluster.description, 1)

@@ -24,7 +24,7 @@ from tests.streams.cosigning.conftest import made_again
 from tests.streams.cosigning.table import KEY, Table, enrolled
 from tests.streams.rules.governance.firm import CHAIN
 from tests.streams.signing.line import KeyInMemory, simulated_of
-from tests.streams.signing.paper_safe import SAFE, PaperSafeChain
+from tests.streams.signing.paper_safe import SAFE, SafeChainInMemory
 from tests.streams.signing.scenery import DESK, SECOND, address_of, pay, private_key
 
 pytestmark = pytest.mark.shares
@@ -44,7 +44,7 @@ def table(made: Table, tmp_path: Path) -> Table:
     account = SafeAccount(threshold=2, owners=[shared, executor], executor=executor)
     folder = tmp_path / "table"
     shutil.copytree(made.folder, folder)
-    table = Table(made_again(made.line, PaperSafeChain(account=account)), folder)
+    table = Table(made_again(made.line, SafeChainInMemory(account=account)), folder)
     table.line.keys = dict(made.line.keys)
     ordered = table.order(GenerateKey(key_id=EXECUTOR, backend="hsm"))
     public_key = f"0x{private_key(EXECUTOR).public_key.format(compressed=False).hex()}"

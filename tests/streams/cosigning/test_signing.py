@@ -45,8 +45,8 @@ def to_sign(table: Table, order: tuple[str, str], *names: str, **changes: Any) -
     return table.hold(table.opened("sign", **(shape | changes)))
 
 
-def patiently(table: Table, times: int = 5) -> None:
-    """Let everybody work, and time pass in which nothing happens."""
+def pass_time(table: Table, times: int = 5) -> None:
+    """Runs every process, then lets idle time pass."""
     for _ in range(times):
         table.line.run()
         table.line.now += 3 * SECOND
@@ -56,7 +56,7 @@ def signs(table: Table, name: str = "o1") -> Signed:
     """An order, signed through the enclave."""
     table.line.use(table.signer())
     table.line.send(name, pay("1000", wallet_id=KEY))
-    patiently(table, 1)
+    pass_time(table, 1)
     assert table.line.outcome(name) == "signed", table.line.events(SigningRefused, name)
     (signed,) = table.line.events(Signed, name)
     return signed
@@ -80,7 +80,7 @@ def test_whoever_is_away_is_replaced_by_another(table: Table, away: tuple[str, .
     table.away = set(away)
     table.line.use(table.signer())
     table.line.send("o1", pay("1000", wallet_id=KEY))
-    patiently(table)
+    pass_time(table)
     assert table.line.outcome("o1") == "signed"
     attestation = table.line.events(Signed, "o1")[0].attestation
     assert attestation is not None
@@ -92,10 +92,10 @@ def test_two_alone_sign_nothing_and_lose_nothing(table: Table) -> None:
     table.away = {"cosigner-3", "cosigner-4", "cosigner-5"}
     table.line.use(table.signer())
     table.line.send("o1", pay("1000", wallet_id=KEY))
-    patiently(table, 3)
+    pass_time(table, 3)
     assert table.line.outcome("o1") == "nothing"
     table.away = set()
-    patiently(table)
+    pass_time(table)
     assert table.line.outcome("o1") == "signed"
 
 
@@ -112,7 +112,7 @@ def test_an_enclave_that_lost_everything_finds_the_signature_that_was_made(table
     """Signatures are randomised: another session would be another transaction."""
     order = simulated(table)
     opened = to_sign(table, order)
-    assert set(table.said(opened, "signed")) == set(COSIGNERS[:3])
+    assert set(table.messages(opened, "signed")) == set(COSIGNERS[:3])
     table.line.use(table.signer())
     table.line.run()
     (signed,) = table.line.events(Signed, "o1")
@@ -127,7 +127,7 @@ def test_who_has_a_signature_of_these_bytes_says_that_one_again(table: Table) ->
     order = simulated(table)
     first = to_sign(table, order)
     second = to_sign(table, order, attempt=2)
-    assert table.said(second, "signed") == table.said(first, "signed")
+    assert table.messages(second, "signed") == table.messages(first, "signed")
 
 
 @pytest.mark.parametrize(
@@ -155,14 +155,14 @@ def test_a_session_that_asks_for_what_it_may_not_is_refused_by_each(
     opened = opened.model_copy(update=changes)
     opened = table.hold(opened.model_copy(update={"session_id": session_id(opened)}))
     assert table.refused(opened) == dict.fromkeys(names, check), why
-    assert not table.said(opened, "round"), why
+    assert not table.messages(opened, "round"), why
 
 
 @pytest.mark.parametrize(("micros", "told"), [(-5 * FRESH_MICROS, "300 s ago"), (5 * FRESH_MICROS, "300 s from now")])
 def test_a_session_of_another_time_is_refused_by_naming_the_clock(table: Table, micros: int, told: str) -> None:
     """A clock that is off, or a session replayed."""
     opened = to_sign(table, simulated(table), opened_at=table.line.now + micros)
-    for said in table.said(opened, "refused").values():
+    for said in table.messages(opened, "refused").values():
         refusal = Refusal.model_validate_json(said)
         assert refusal.check == "clock"
         assert f"by this cosigner's clock the session was opened {told}" in refusal.message
@@ -192,7 +192,7 @@ def test_a_suspended_key_signs_nothing_and_a_resumed_one_does(table: Table) -> N
     assert set(table.refused(to_sign(table, order)).values()) == {"key"}
     table.line.change_firm(ProposeKey(change=ResumeKey(key_id=KEY), reason="a review"), by="sven")
     opened = to_sign(table, order, attempt=2)
-    assert set(table.said(opened, "signed")) == set(COSIGNERS[:3])
+    assert set(table.messages(opened, "signed")) == set(COSIGNERS[:3])
 
 
 def test_a_cosigners_own_cap_refuses_what_governance_allows(table: Table) -> None:
@@ -201,14 +201,14 @@ def test_a_cosigners_own_cap_refuses_what_governance_allows(table: Table) -> Non
         table.seat(name)
     table.line.use(table.signer())
     table.line.send("o1", pay("1000", wallet_id=KEY))
-    patiently(table)
+    pass_time(table)
     assert table.line.outcome("o1") == "velocity"
 
 
 def test_another_payload_for_a_nonce_is_signed_by_none_that_signed_the_first(table: Table) -> None:
     """An enclave that was taken over says that the first was refused, and offers its nonce again; all have been restarted."""
     first = simulated(table)
-    assert len(table.said(to_sign(table, first), "signed")) == 3
+    assert len(table.messages(to_sign(table, first), "signed")) == 3
     simulation = simulated_of(table.line, "o1").record
     assert isinstance(simulation, Simulated)
     table.line.append(_refused(simulation), DESK.encode(), NUMBER)
@@ -221,7 +221,7 @@ def test_another_payload_for_a_nonce_is_signed_by_none_that_signed_the_first(tab
     table.line.now += SECOND
     opened = to_sign(table, second, "cosigner-1", "cosigner-4", "cosigner-5")
     assert table.refused(opened) == {"cosigner-1": "nonce"}
-    assert not table.said(opened, "signed")
+    assert not table.messages(opened, "signed")
 
 
 def _refused(simulation: Simulated) -> SigningRefused:

@@ -40,7 +40,7 @@ class Crashed(Exception):
 
 
 @dataclass
-class PaperToken:
+class TokenInMemory:
     """Keys by id. May crash before or after a step, or fail in one."""
 
     keys: set[str] = field(default_factory=set)
@@ -98,7 +98,7 @@ class Scene:
 
     spec: Specification
     folder: Path
-    token: PaperToken = field(default_factory=PaperToken)
+    token: TokenInMemory = field(default_factory=TokenInMemory)
     reported: list[FirmCommand] = field(default_factory=list)
     opened: list[SessionOpened] = field(default_factory=list)
     read: int = 0
@@ -130,9 +130,11 @@ class Scene:
         self.reported.append(command)
 
     def poll(self) -> list[Received]:
-        said = self.spec.log[self.read :]
+        cosigner_message = self.spec.log[self.read :]
         self.read = len(self.spec.log)
-        return [Received(s.topic, 0, 0, s.key, s.value, digest_of(s.value), wire.decode(s.topic, s.value)) for s in said]
+        return [
+            Received(s.topic, 0, 0, s.key, s.value, digest_of(s.value), wire.decode(s.topic, s.value)) for s in cosigner_message
+        ]
 
     def act(self, seconds: float = 0) -> list[FirmCommand]:
         """One step, after some time; governance then answers what was reported."""
@@ -152,7 +154,7 @@ class Scene:
     def hear(self, place: int, kind: str, content: Record | bytes, **changes: Any) -> None:
         """A cosigner's message in the newest session."""
         word = for_order(content, self.opened[-1].ordered_position) if isinstance(content, KeyVouched) else content
-        self.custodian.hear(said(self.opened[-1].session_id, place, kind, word, **changes))
+        self.custodian.hear(cosigner_message(self.opened[-1].session_id, place, kind, word, **changes))
 
     def all_vouch(self, **changes: Any) -> None:
         """Everybody says that it holds a share of the same key."""
@@ -161,7 +163,7 @@ class Scene:
             self.hear(place, "vouched", vouched(place, opened.epoch + opened.attempt, **changes))
 
 
-def said(session: str, place: int, kind: str, content: Record | bytes, **changes: Any) -> CosignerMessage:
+def cosigner_message(session: str, place: int, kind: str, content: Record | bytes, **changes: Any) -> CosignerMessage:
     """A cosigner's message, signed with its own key or with that of `keys`."""
     name: Slug = f"cosigner-{place}"
     key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(changes.pop("keys", name).encode()).digest())

@@ -13,7 +13,7 @@ from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyRotate
 from schemas.sessions import Accusation
 from schemas.topics import COSIGNERS
 from streams.custody.ceremonies import ATTEMPT_SECONDS_MAX, ATTEMPTS_MAX, PAUSE_SECONDS
-from tests.streams.custody.scene import UNREADY, Scene, said
+from tests.streams.custody.scene import UNREADY, Scene, cosigner_message
 from tests.streams.rules.governance.changes.keys.ceremonies import (
     DESTROY,
     GENERATED,
@@ -175,7 +175,7 @@ def test_a_refresh_is_of_the_present_epoch(tmp_path: Path) -> None:
     scene.all_vouch()
     scene.act()
     assert scene.spec.only(KeyRotated).epoch == 2
-    scene.custodian.hear(said(scene.opened[-1].session_id, 1, "vouched", vouched(1, 2)))
+    scene.custodian.hear(cosigner_message(scene.opened[-1].session_id, 1, "vouched", vouched(1, 2)))
     assert scene.act(10_000) == []
 
 

@@ -16,7 +16,7 @@ from streams.custody.custodian import REPORT_SECONDS_MIN, command_id
 from streams.custody.keeping import carried_out
 from streams.custody.notes import Notes
 from streams.rules.access.system_signer import NotRegistered
-from tests.streams.custody.scene import PaperToken, Scene
+from tests.streams.custody.scene import Scene, TokenInMemory
 from tests.streams.rules.governance.changes.keys.ceremonies import (
     DESTROY,
     KEY,
@@ -56,7 +56,7 @@ def test_nothing_is_done_before_a_quorum_has_agreed(tmp_path: Path) -> None:
 def test_each_order_is_carried_out_once_wherever_it_crashes(
     tmp_path_factory: pytest.TempPathFactory, crashes: list[str], lost: int
 ) -> None:
-    scene = Scene(of_firm(*MADE), tmp_path_factory.mktemp("custody"), PaperToken(crashes=crashes), loses_reports=lost)
+    scene = Scene(of_firm(*MADE), tmp_path_factory.mktemp("custody"), TokenInMemory(crashes=crashes), loses_reports=lost)
     scene.act()
     assert statuses(scene) == {KEY: "active"}
     scene.spec.given(*agreed(RotateKey(key_id=KEY, successor=NEXT)))
@@ -77,7 +77,7 @@ def test_the_report_is_of_the_key_that_is_there(tmp_path: Path) -> None:
 
 
 def test_a_key_that_a_crash_left_half_made_is_made_anew(tmp_path: Path) -> None:
-    scene = Scene(of_firm(*MADE), tmp_path, PaperToken(crashes=["half"]))
+    scene = Scene(of_firm(*MADE), tmp_path, TokenInMemory(crashes=["half"]))
     scene.act()
     assert scene.crashes == 1
     assert scene.spec.firm.keys[KEY].may_sign
@@ -94,7 +94,7 @@ def test_a_key_that_may_have_been_reported_is_never_made_anew(tmp_path: Path) ->
 
 
 def test_a_key_that_somebody_else_put_there_is_not_passed_off_as_the_one_that_was_ordered(tmp_path: Path) -> None:
-    scene = Scene(of_firm(*MADE), tmp_path, PaperToken({KEY}))
+    scene = Scene(of_firm(*MADE), tmp_path, TokenInMemory({KEY}))
     scene.act()
     assert scene.spec.only(KeyFailed).refusal.check == "key-exists"
     assert not scene.spec.firm.keys[KEY].may_sign
@@ -107,7 +107,7 @@ def test_a_key_that_somebody_else_put_there_is_not_passed_off_as_the_one_that_wa
 def test_what_cannot_be_done_is_said_with_what_would_help_and_nothing_is_half_done(
     tmp_path: Path, step: str, error: TokenError, check: str
 ) -> None:
-    scene = Scene(of_firm(*MADE), tmp_path, PaperToken(fails={step: error}))
+    scene = Scene(of_firm(*MADE), tmp_path, TokenInMemory(fails={step: error}))
     scene.act()
     refusal = scene.spec.only(KeyFailed).refusal
     assert (refusal.check, bool(refusal.remedy)) == (check, True)
@@ -143,7 +143,7 @@ def test_a_place_that_this_installation_does_not_have(tmp_path: Path) -> None:
 
 
 def test_a_token_that_does_not_answer_is_no_failure(tmp_path: Path) -> None:
-    scene = Scene(of_firm(*MADE), tmp_path, PaperToken(fails={"has": TokenError("it is gone")}))
+    scene = Scene(of_firm(*MADE), tmp_path, TokenInMemory(fails={"has": TokenError("it is gone")}))
     with pytest.raises(TokenError, match="it is gone"):
         scene.act()
     assert scene.spec.firm.keys[KEY].open_order is not None

@@ -140,7 +140,7 @@ def why(running: Running, name: str) -> str:
     return next(each.why for each in running.cluster.running() if each.name == name)
 
 
-def said_by(description: ClusterDescription, module: str, *arguments: str) -> str:
+def output_of(description: ClusterDescription, module: str, *arguments: str) -> str:
     """The output of a command given on a cosigner's machine."""
     command = [sys.executable, "-m", module, *arguments]
     environment = {**os.environ, RUNTIME_VARIABLE: str(description.runtime)}
@@ -163,9 +163,9 @@ def replaced(running: Running, backup: Path, epoch: int) -> Cosigner:
     log = description.runtime / "logs" / f"{LOST}.log"
     softhsm.initialise(description.cosigner(LOST))
     public = CosignerFolder.of(description, "cosigner-1").recovery_key_file
-    enrolled = said_by(description, "streams.cosigning.enrolment", LOST, "--recovery-public", str(public))
+    enrolled = output_of(description, "streams.cosigning.enrolment", LOST, "--recovery-public", str(public))
     given = ("--backup", str(backup), "--recovery-key", str(description.secret(RECOVERY_KEY_FILE)), "--hybrid")
-    said_by(description, "streams.cosigning.recovery", LOST, SHARED, str(epoch), *given)
+    output_of(description, "streams.cosigning.recovery", LOST, SHARED, str(epoch), *given)
     before = log.read_text().count(READY)
     running.cluster.start_process(LOST)
     await_true(lambda: log.read_text().count(READY) > before, f"the new {LOST} is not ready")

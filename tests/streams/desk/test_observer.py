@@ -47,7 +47,7 @@ def governance(*events: FirmEvent) -> list[Record]:
     return [event.model_copy(update={"position": n}) for n, event in enumerate(events, 1)]
 
 
-def seen(usd: str, observed_at: int = NOW) -> PriceObserved:
+def price_seen(usd: str, observed_at: int = NOW) -> PriceObserved:
     changes = {"asset_id": "ETH", "usd": Decimal(usd), "observed_at": observed_at, "source": "pool"}
     return example(PriceObserved).model_copy(update=changes)
 
@@ -68,7 +68,7 @@ def test_nothing_is_decided_before_there_is_a_policy() -> None:
 
 
 def test_governance_and_the_newest_price_come_with_the_input_by_value() -> None:
-    feed = Fed(*governance(*PRINCIPALS, *ASSETS, *WALLETS, *CONTRACTS, FIRM.policy), seen("2400"), seen("2500"))
+    feed = Fed(*governance(*PRINCIPALS, *ASSETS, *WALLETS, *CONTRACTS, FIRM.policy), price_seen("2400"), price_seen("2500"))
     observer = DeskObserver(feed)
     observer.refresh()
     message = observed(observer)
@@ -77,7 +77,7 @@ def test_governance_and_the_newest_price_come_with_the_input_by_value() -> None:
     assert known.policy == FIRM.policy.model_copy(update={"position": known.governance.position})
     assert known.governance.wallets.keys() == {"treasury-1", "vault-1"}
     assert (known.prices["ETH"].usd, known.prices["ETH"].source) == (Decimal(2_500), "pool")
-    feed.waiting = [reference(seen("2600"), 99)]
+    feed.waiting = [reference(price_seen("2600"), 99)]
     observer.refresh()
     assert known.prices["ETH"].usd == 2_500, "what was given to a decision does not change"
     later = observed(observer)

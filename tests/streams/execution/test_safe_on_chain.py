@@ -68,7 +68,7 @@ def codes(simulated: Simulated) -> list[str]:
     return [finding.code for finding in simulated.findings]
 
 
-def told(simulated: Simulated) -> str:
+def findings_text(simulated: Simulated) -> str:
     assert simulated.verdict == "flagged"
     return " ".join(finding.message for finding in simulated.findings)
 
@@ -133,16 +133,16 @@ def test_ether_leaves_the_safe_and_gas_its_executor(treasury: Treasury) -> None:
 def test_why_a_call_inside_a_safe_would_fail_is_told_in_the_tokens_own_words(treasury: Treasury) -> None:
     order = approved(pay("5000000.000001", places=treasury.chain.places), treasury.chain.governance)
     simulated = treasury.chain.execution().simulate(order)
-    assert "ERC20: transfer amount exceeds balance" in told(simulated)
+    assert "ERC20: transfer amount exceeds balance" in findings_text(simulated)
 
 
 def test_a_safe_or_an_executor_without_money_is_flagged(treasury: Treasury) -> None:
     chain = treasury.chain
     order = approved(pay("11", "ETH", chain.places), chain.governance)
-    assert "the wallet has" in told(chain.execution().simulate(order))
+    assert "the wallet has" in findings_text(chain.execution().simulate(order))
     chain.node.rpc.request("anvil_setBalance", ANNA.address, hex(1))
     payment = approved(pay("1", places=chain.places), chain.governance)
-    assert "the Safe's executor has 1 wei" in told(chain.execution().simulate(payment))
+    assert "the Safe's executor has 1 wei" in findings_text(chain.execution().simulate(payment))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_safe_or_an_executor_without_money_is_flagged(treasury: Treasury) -> N
 )
 def test_a_safe_that_is_not_what_governance_says_is_flagged(treasury: Treasury, meant: SafeAccount, reason: str) -> None:
     chain = replace(treasury.chain, places=replace(treasury.chain.places, safe=meant))
-    assert reason in told(chain.execution().simulate(approved(pay("1", places=chain.places), chain.governance)))
+    assert reason in findings_text(chain.execution().simulate(approved(pay("1", places=chain.places), chain.governance)))
 
 
 def test_a_safe_has_one_transaction_in_flight_and_a_failed_one_uses_none_of_its_nonces(treasury: Treasury) -> None:

@@ -37,7 +37,7 @@ def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield founded(node)
 
 
-def place(scene: SafeScene, threshold: int, salt: int = 0) -> Ground:
+def ready_safe(scene: SafeScene, threshold: int, salt: int = 0) -> Ground:
     """A Safe with ten ether as execution sees it."""
     safe = account(threshold=threshold)
     wallet = WalletAssigned(
@@ -73,7 +73,7 @@ def signed(on: Ground, unsigned: Transaction) -> bytes:
 
 @pytest.mark.parametrize("threshold", [1, 2, 3])
 def test_a_payment_of_a_safe_is_mined_as_it_was_traced(scene: SafeScene, threshold: int) -> None:
-    on = place(scene, threshold)
+    on = ready_safe(scene, threshold)
     assert on.standing is not None
     assert on.standing.reason is None
     unsigned = built(on, CompiledCall(RECEIVER, ETHER, b""))
@@ -89,7 +89,7 @@ def test_a_payment_of_a_safe_is_mined_as_it_was_traced(scene: SafeScene, thresho
 
 
 def test_a_payment_of_more_than_there_is_fails_in_the_trace(scene: SafeScene) -> None:
-    on = place(scene, 2, salt=1)
+    on = ready_safe(scene, 2, salt=1)
     seen = on.exact(built(on, CompiledCall(RECEIVER, 11 * ETHER, b"")))
     assert not seen.ok
     assert "fund it first" in str(seen.revert_reason)

@@ -13,7 +13,7 @@ from streams.judging.memory import SealedMemory
 from streams.rules.evidence.memory.payloads import Payload
 from streams.rules.evidence.memory.reached import Reached
 from tests.streams.judging.paper import payload, signed
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.scenery import START
 
 Fate = Literal["refused", "unusable", "dies after claiming", "dies after keeping", "says it", "says it and it is on the log"]
@@ -24,7 +24,7 @@ class Signer:
     """Does with its memory what the enclave does, with a key in a token; loses all of it but the journal when it dies."""
 
     def __init__(self) -> None:
-        self.journal = PaperJournal()
+        self.journal = JournalInMemory()
         self.memory: SealedMemory = memory_on(self.journal)
         self.left: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
         self.log: list[Signed] = []

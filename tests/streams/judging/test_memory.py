@@ -14,7 +14,7 @@ from streams.rules.evidence.memory.payloads import NONCES_REMEMBERED_MAX, Payloa
 from streams.rules.evidence.memory.reached import Reached
 from streams.rules.evidence.memory.velocity import VelocityCaps
 from tests.streams.judging.paper import payload, real_signature, signed
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.scenery import START
 
 CAPS = VelocityCaps(default_usd=Decimal(2_500))
@@ -47,7 +47,7 @@ def check_of(memory: SealedMemory, offered: Payload) -> str | None:
 
 
 def test_what_was_claimed_is_remembered_by_the_next_life() -> None:
-    journal = PaperJournal()
+    journal = JournalInMemory()
     memory_on(journal, CAPS).claim(payload(), THERE)
     again = memory_on(journal, CAPS)
     assert check_of(again, payload()) is None
@@ -58,7 +58,7 @@ def test_what_was_claimed_is_remembered_by_the_next_life() -> None:
 
 
 def test_a_claim_is_on_the_disk_before_it_is_anything_else() -> None:
-    class Full(PaperJournal):
+    class Full(JournalInMemory):
         def append(self, entry: bytes, *, durable: bool = True) -> None:  # noqa: ARG002 - it has no room for it
             assert durable
             raise OSError(28, "No space left on device")
@@ -70,7 +70,7 @@ def test_a_claim_is_on_the_disk_before_it_is_anything_else() -> None:
 
 
 def test_what_is_claimed_twice_counts_once() -> None:
-    journal = PaperJournal()
+    journal = JournalInMemory()
     memory = memory_on(journal, CAPS)
     for _ in range(3):
         memory.claim(payload(), THERE)
@@ -79,7 +79,7 @@ def test_what_is_claimed_twice_counts_once() -> None:
 
 
 def test_what_was_certainly_not_signed_frees_its_nonce_and_its_amount() -> None:
-    journal = PaperJournal()
+    journal = JournalInMemory()
     memory = memory_on(journal, CAPS)
     memory.release(payload())
     memory.claim(payload(), THERE)
@@ -89,7 +89,7 @@ def test_what_was_certainly_not_signed_frees_its_nonce_and_its_amount() -> None:
 
 
 def test_what_was_signed_is_never_freed() -> None:
-    memory = memory_on(PaperJournal(), CAPS)
+    memory = memory_on(JournalInMemory(), CAPS)
     memory.claim(payload(), THERE)
     memory.keep(payload(), signed(payload()))
     memory.release(payload())
@@ -101,7 +101,7 @@ def answers(memory: SealedMemory) -> list[str]:
 
 
 def test_an_answer_is_kept_until_it_stands_on_the_log() -> None:
-    journal, said = PaperJournal(), signed(payload())
+    journal, said = JournalInMemory(), signed(payload())
     memory = memory_on(journal, CAPS)
     memory.claim(payload(), THERE)
     memory.keep(payload(claimed_at=START + 1), said)
@@ -115,7 +115,7 @@ def test_an_answer_is_kept_until_it_stands_on_the_log() -> None:
 
 def test_a_signature_of_another_order_does_not_take_the_place_of_a_claim() -> None:
     """Two enclaves by mistake: neither signs anything else for the nonce any more."""
-    memory = memory_on(PaperJournal(), CAPS)
+    memory = memory_on(JournalInMemory(), CAPS)
     memory.claim(payload(), THERE)
     memory.learn(signed(payload("o2")))
     assert check_of(memory, payload()) is None
@@ -127,7 +127,7 @@ def test_a_signature_of_another_order_does_not_take_the_place_of_a_claim() -> No
 
 
 def test_a_lost_memory_is_learned_again_from_the_log() -> None:
-    memory, said = memory_on(PaperJournal(), CAPS), real_signature(5)
+    memory, said = memory_on(JournalInMemory(), CAPS), real_signature(5)
     for _ in range(2):
         memory.learn(said)
     assert check_of(memory, payload_signed(said)) is None
@@ -138,7 +138,7 @@ def test_a_lost_memory_is_learned_again_from_the_log() -> None:
 
 def test_what_was_learned_outlives_the_next_rewriting_and_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealed, "ENTRIES_BETWEEN_REWRITES_MAX", 1)
-    journal, said = PaperJournal(), real_signature(5)
+    journal, said = JournalInMemory(), real_signature(5)
     memory = memory_on(journal, CAPS)
     memory.learn(said)
     memory.claim(payload("far", 5, wallet_id="treasury-2"), THERE)
@@ -151,7 +151,7 @@ def test_what_was_learned_outlives_the_next_rewriting_and_counts_once(monkeypatc
 
 
 def test_a_past_of_thousands_is_not_taken_apart_and_its_old_nonces_are_refused() -> None:
-    memory = memory_on(PaperJournal(), VelocityCaps())
+    memory = memory_on(JournalInMemory(), VelocityCaps())
     for nonce in range(NONCES_REMEMBERED_MAX + 50):
         memory.learn(signed(payload(f"o{nonce}", nonce), raw_transaction="0x00"))
     assert check_of(memory, payload("new", 3)) == "nonce"
@@ -161,14 +161,14 @@ def test_a_past_of_thousands_is_not_taken_apart_and_its_old_nonces_are_refused()
 
 @pytest.mark.parametrize("raw", ["0x00", real_signature(6).raw_transaction])
 def test_bytes_that_say_something_else_use_their_nonce_up_all_the_same(raw: str) -> None:
-    memory = memory_on(PaperJournal(), CAPS)
+    memory = memory_on(JournalInMemory(), CAPS)
     memory.learn(signed(payload(), raw_transaction=raw))
     assert check_of(memory, payload()) == "nonce"
     assert check_of(memory, payload("o2", 6)) is None
 
 
 def test_a_replacement_on_the_log_is_learned_after_what_it_replaced() -> None:
-    memory, first = memory_on(PaperJournal(), CAPS), signed(payload())
+    memory, first = memory_on(JournalInMemory(), CAPS), signed(payload())
     memory.learn(first)
     memory.learn(signed(payload(content="again", replaces=first.transaction_hash), raw_transaction="0x01"))
     assert len(answers(memory)) == 2
@@ -176,7 +176,7 @@ def test_a_replacement_on_the_log_is_learned_after_what_it_replaced() -> None:
 
 
 def test_a_replacement_takes_no_more_of_the_cap() -> None:
-    memory, first = memory_on(PaperJournal(), CAPS), payload(amount_usd=Decimal(2_500))
+    memory, first = memory_on(JournalInMemory(), CAPS), payload(amount_usd=Decimal(2_500))
     memory.claim(first, THERE)
     memory.keep(first, signed(first))
     later = payload(

@@ -19,7 +19,7 @@ from streams.rules.evidence.memory.payloads import NONCES_REMEMBERED_MAX, Payloa
 from streams.rules.evidence.memory.reached import Reached
 from streams.rules.evidence.memory.velocity import VelocityCaps
 from tests.streams.judging.paper import CHAIN, GWEI, payload, real_signature, signed, transaction_hash
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.scenery import START, named
 
 FIRST: Final = payload(backend="mpc")
@@ -54,7 +54,7 @@ def simulated(made: Payload) -> Simulated:
 
 def left_behind(*, told: bool = True) -> SealedMemory:
     """The first payload was claimed; the log says that its order was refused, if it was `told`."""
-    memory = memory_on(PaperJournal())
+    memory = memory_on(JournalInMemory())
     memory.claim(FIRST, Reached())
     if told:
         memory.learn_refusal(refused(FIRST, FIRST.claim))
@@ -128,7 +128,7 @@ def test_an_order_that_overtook_has_no_second_nonce() -> None:
 def test_what_is_overtaken_counts_towards_the_cap_as_if_it_had_left() -> None:
     """An attacker who has orders signed, marks them refused and sends them himself does not exceed the wallet's cap."""
     caps = VelocityCaps(default_usd=Decimal(2_500))
-    claimed, told = memory_on(PaperJournal(), caps), memory_on(PaperJournal(), caps)
+    claimed, told = memory_on(JournalInMemory(), caps), memory_on(JournalInMemory(), caps)
     claimed.claim(FIRST, Reached())
     for memory in (claimed, told):
         memory.learn_refusal(refused(FIRST, FIRST.claim))
@@ -143,7 +143,7 @@ def test_what_is_overtaken_counts_towards_the_cap_as_if_it_had_left() -> None:
 def test_a_refusal_tells_what_was_left_claimed() -> None:
     assert left_behind(told=False).left_claimed(simulated(FIRST)) == FIRST.claim
     assert left_behind(told=False).left_claimed(simulated(next_one())) is None
-    assert memory_on(PaperJournal()).left_claimed(simulated(FIRST)) is None
+    assert memory_on(JournalInMemory()).left_claimed(simulated(FIRST)) is None
     told = left_behind()
     assert told.left_claimed(simulated(next_one())) == FIRST.claim
     told.learn(signed(FIRST))
@@ -158,7 +158,7 @@ def test_a_refusal_from_before_claims_were_told_is_mended_by_the_next_orders() -
 
 
 def test_who_did_not_claim_learns_from_the_log_what_is_to_be_overtaken() -> None:
-    memory = memory_on(PaperJournal())
+    memory = memory_on(JournalInMemory())
     assert memory.lacks_refusal(simulated(next_one()))
     memory.learn_refusal(refused(FIRST, FIRST.claim))
     assert not memory.lacks_refusal(simulated(next_one()))
@@ -175,7 +175,7 @@ def test_what_is_claimed_is_read_of_once_its_order_is_refused() -> None:
 
 
 def test_a_signature_that_overtook_is_learned_by_who_knows_only_the_claim() -> None:
-    memory, said = memory_on(PaperJournal(), VelocityCaps(default_usd=Decimal(3_000))), real_signature(5)
+    memory, said = memory_on(JournalInMemory(), VelocityCaps(default_usd=Decimal(3_000))), real_signature(5)
     memory.learn_refusal(refused(payload("o0"), payload("o0").claim))
     for _ in range(2):
         memory.learn(said)
@@ -186,7 +186,7 @@ def test_a_signature_that_overtook_is_learned_by_who_knows_only_the_claim() -> N
 
 
 def test_a_claim_for_a_nonce_that_was_signed_or_forgotten_is_nothing_new() -> None:
-    memory, caps = memory_on(PaperJournal(), VelocityCaps(default_usd=Decimal(1_000))), Decimal(1_000)
+    memory, caps = memory_on(JournalInMemory(), VelocityCaps(default_usd=Decimal(1_000))), Decimal(1_000)
     for nonce in range(NONCES_REMEMBERED_MAX + 10):
         memory.learn(signed(payload(f"o{nonce}", nonce, amount_usd=Decimal(0)), raw_transaction="0x00"))
     for nonce in (3, NONCES_REMEMBERED_MAX):
@@ -198,7 +198,7 @@ def test_a_claim_for_a_nonce_that_was_signed_or_forgotten_is_nothing_new() -> No
 
 
 def test_all_of_it_outlives_a_restart_and_a_rewriting(monkeypatch: pytest.MonkeyPatch) -> None:
-    journal, second = PaperJournal(), next_one()
+    journal, second = JournalInMemory(), next_one()
     memory = memory_on(journal)
     memory.claim(FIRST, Reached())
     memory.learn_refusal(refused(FIRST, FIRST.claim))
@@ -215,7 +215,7 @@ def test_all_of_it_outlives_a_restart_and_a_rewriting(monkeypatch: pytest.Monkey
 
 def test_what_was_learned_before_a_restart_comes_before_what_is_still_claimed() -> None:
     """The claims before were other signers', so the journal has none of them."""
-    journal, others = PaperJournal(), [next_one(f"before {n}", overtakes=None, backend="mpc") for n in range(2)]
+    journal, others = JournalInMemory(), [next_one(f"before {n}", overtakes=None, backend="mpc") for n in range(2)]
     memory = memory_on(journal)
     for each in others:
         memory.learn_refusal(refused(each, each.claim))
@@ -253,7 +253,7 @@ class Model:
     """One memory and the log that it reads; beside it the rule, said again in the most obvious way."""
 
     def __init__(self) -> None:
-        self.journal = PaperJournal()
+        self.journal = JournalInMemory()
         self.memory = memory_on(self.journal)
         self.log: list[Signed | SigningRefused] = []
         self.claims: defaultdict[int, list[Payload]] = defaultdict(list)

@@ -18,7 +18,7 @@ from streams.rules.evidence.memory.payloads import payload_of
 from streams.rules.evidence.memory.reached import Reached
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 from tests.streams.signing.line import KeyInMemory
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 
 LEARNED: Final = ("signed", "signing-refused")
 LATENESS_MICROS_MAX: Final = 4_000_000
@@ -33,7 +33,7 @@ class SlowShares(KeyInMemory):
         super().__init__()
         self.answers: Counter[str] = Counter()
         self._log, self._random, self._clock = log, random, clock
-        self._memory = memory_on(PaperJournal())
+        self._memory = memory_on(JournalInMemory())
         self._ready_at: dict[bytes, Instant] = {}
 
     def sign(self, task: Task) -> Made | Pending:  # type: ignore[override]  # those who share a key may be waited for

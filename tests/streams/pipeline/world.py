@@ -33,7 +33,7 @@ from tests.streams.pipeline.uncertain_chain import UncertainChain
 from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.firm import CHAIN, PINNED
 from tests.streams.signing.line import Line, signer
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.scenery import START, genesis, limit, wallet
 
 REMEMBERED_MAX: Final = 4_096
@@ -99,7 +99,7 @@ class World:
         self.log = SimulatedLog(seed, crash_rate=0.06, duplicate_rate=0.1, zombie_rate=0.04, now=START)
         self.chain = UncertainChain(random=Random(seed + 1))
         self.key = SlowShares(Followed(self.log, LEARNED), Random(seed + 3), lambda: self.log.now)
-        self.journal = PaperJournal()
+        self.journal = JournalInMemory()
         self._losses = Random(seed + 2)
         self.people = Line(GENESIS)
         for said in self.people.records:
@@ -143,7 +143,7 @@ class World:
     def _signer(self) -> Processor[Any, Any]:
         """Its memory outlives it, but now and then is lost. A zombie goes on with a copy, as another machine would."""
         is_lost = self._losses.random() < MEMORY_LOST_RATE
-        self.journal = PaperJournal([] if is_lost else list(self.journal.entries))
+        self.journal = JournalInMemory([] if is_lost else list(self.journal.entries))
         followed = Followed(self.log, FOLLOWED_BY_THE_SIGNER)
         return signer(followed, self.key, RootedGovernance(PINNED), memory_on(self.journal))
 

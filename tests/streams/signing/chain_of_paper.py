@@ -24,7 +24,7 @@ NOBODY = "0x" + "00" * 20
 
 
 @dataclass
-class PaperChain(Node):
+class ChainInMemory(Node):
     """Answers from memory."""
 
     usdc_per_weth: int = 2_500

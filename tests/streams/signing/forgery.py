@@ -137,7 +137,7 @@ def tampered(records: list[Received], change: Change) -> list[Received]:
 
 
 def approval_of(line: Line, name: str, by: str, **changes: Any) -> ApprovalGiven:
-    """An approval of an order as it stands that somebody really signed, whether they may or not."""
+    """An approval of the unchanged order with a real signature, by an eligible person or not."""
     evaluated = next(event for event in line.events(PolicyEvaluated, name) if event.approval_subject is not None)
     assert isinstance(evaluated.approval_subject, ApprovalSubject)
     digest = approval_digest(evaluated.approval_subject).hex()

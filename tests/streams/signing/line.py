@@ -5,7 +5,7 @@
     line.run()                       # every processor, until nothing more happens
     assert line.outcome("o1") == "signed"
 
-What is a stand-in: Kafka (records in a list), the chain (`PaperChain`), and the HSM (a key in memory). People sign with their
+Stand-ins: Kafka (records in a list), the chain (`PaperChain`), and the HSM (a key in memory). People sign with their
 own keys. `line.run("desk", "execution")` stops before the signature, so that a test can look at,
 or forge, what the enclave gets.
 """
@@ -50,8 +50,8 @@ from streams.signing.backends.contract import Made, Signer, Task
 from streams.signing.enclave import Enclave
 from tests.streams.rules.governance.firm import CHAIN, PINNED
 from tests.streams.rules.orders.firm import Fido2Key, MachineKey
-from tests.streams.signing.chain_of_paper import BLOCK, GAS_USED, PaperChain
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.chain_of_paper import BLOCK, GAS_USED, ChainInMemory
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.scenery import (
     DESK,
     GENESIS,
@@ -99,7 +99,7 @@ class KeyInMemory:
 class _Sending:
     """Broadcast's stand-in for nodes: every transaction is mined at once."""
 
-    def __init__(self, chain: PaperChain) -> None:
+    def __init__(self, chain: ChainInMemory) -> None:
         self._chain = chain
 
     def refresh(self) -> None: ...
@@ -140,9 +140,9 @@ class Line:
     genesis: SignedGenesis = field(default_factory=lambda: GENESIS)
     now: int = START
     records: list[Received] = field(default_factory=list)
-    chain: PaperChain = field(default_factory=PaperChain)
+    chain: ChainInMemory = field(default_factory=ChainInMemory)
     key: KeyInMemory = field(default_factory=KeyInMemory)
-    journal: PaperJournal = field(default_factory=PaperJournal)
+    journal: JournalInMemory = field(default_factory=JournalInMemory)
     """The enclave's memory, which outlives it."""
     caps: VelocityCaps = field(default_factory=VelocityCaps)
     receipts: _Receipts = field(default_factory=_Receipts)
@@ -185,7 +185,7 @@ class Line:
         self.append(seen, asset_id.encode(), 0)
 
     def ask_firm(self, body: FirmBody, by: str = "rita") -> FirmCommand:
-        """A command to governance, signed with somebody's own key."""
+        """A command to governance, signed with its sender's key."""
         shape = {"command_id": named(f"{by} {body!r} {self.now}"), "principal": by, "issued_at": self.now, "body": body}
         unsigned = FirmCommand(**(shape | {"authorization": example(FirmCommand).authorization}))
         digest = bytes.fromhex(body.proposal_hash) if isinstance(body, ApproveProposal) else firm_command_digest(unsigned)
@@ -210,7 +210,7 @@ class Line:
         assert closed.reason == "enacted", closed
 
     def send(self, name: str, body: Body, by: str = "paula", **changes: Any) -> Command:
-        """A command of somebody's, signed with their own key; `name` stands for its id."""
+        """A command, signed with its sender's key; `name` stands for its id."""
         shape = {"command_id": named(name), "desk_id": DESK, "principal": by, "issued_at": self.now, "body": body}
         unsigned = Command(**(shape | {"authorization": example(Command).authorization} | changes))
         digest = bytes.fromhex(body.approval_hash) if isinstance(body, GiveApproval) else command_digest(unsigned)
@@ -317,7 +317,7 @@ def signer(
     references: References, key: Signer, governance: RootedGovernance, memory: SealedMemory | None = None
 ) -> Processor[Any, Any]:
     """The enclave in its place; one that has lost its memory, unless it is given."""
-    enclave = Enclave(references, key, governance, memory or memory_on(PaperJournal()))
+    enclave = Enclave(references, key, governance, memory or memory_on(JournalInMemory()))
     return Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave)
 
 

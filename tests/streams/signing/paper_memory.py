@@ -10,7 +10,7 @@ from streams.rules.evidence.memory.velocity import VelocityCaps
 
 
 @dataclass
-class PaperJournal:
+class JournalInMemory:
     """Entries in a list."""
 
     entries: list[bytes] = field(default_factory=list)
@@ -22,6 +22,6 @@ class PaperJournal:
         self.entries = list(entries)
 
 
-def memory_on(journal: PaperJournal, caps: VelocityCaps | None = None) -> SealedMemory:
+def memory_on(journal: JournalInMemory, caps: VelocityCaps | None = None) -> SealedMemory:
     """The memory that a journal holds."""
     return SealedMemory(journal, caps or VelocityCaps(), list(journal.entries))

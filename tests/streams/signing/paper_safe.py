@@ -14,7 +14,7 @@ from infra.chain.world.artefacts import NODE_MODULES, SAFE_PROXY, SAFE_SINGLETON
 from infra.ethereum import calldata
 from infra.ethereum.safe import transaction as safe_transaction
 from schemas.keys import KeyHolder, SafeAccount
-from tests.streams.signing.chain_of_paper import NOBODY, PaperChain
+from tests.streams.signing.chain_of_paper import NOBODY, ChainInMemory
 from tests.streams.signing.line import Line
 from tests.streams.signing.scenery import address_of, genesis, wallet
 
@@ -43,7 +43,7 @@ def published(name: str) -> bytes:
 class Answers:
     """The node's answers about the Safe's storage and from its functions."""
 
-    chain: PaperSafeChain
+    chain: SafeChainInMemory
 
     def batch(self, calls: list[tuple[str, Any]]) -> list[str]:
         return [self._slot(params[1]) if method == "eth_getStorageAt" else self._call(params[0]) for method, params in calls]
@@ -64,7 +64,7 @@ class Answers:
 
 
 @dataclass
-class PaperSafeChain(PaperChain):
+class SafeChainInMemory(ChainInMemory):
     """A chain with one Safe at `SAFE`."""
 
     account: SafeAccount = ACCOUNT
@@ -96,4 +96,4 @@ class PaperSafeChain(PaperChain):
 def safe_line(**changes: Any) -> Line:
     """A line whose `treasury-1` is a Safe."""
     safe = wallet(address=SAFE, key_backend="safe", safe=ACCOUNT, **changes)
-    return Line(genesis(wallets=[safe, wallet("treasury-2")]), chain=PaperSafeChain())
+    return Line(genesis(wallets=[safe, wallet("treasury-2")]), chain=SafeChainInMemory())

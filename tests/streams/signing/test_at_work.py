@@ -16,12 +16,12 @@ from streams.signing.enclave import Enclave
 from tests.streams.rules.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.line import Feed, KeyInMemory, Line, simulated_of
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.scenery import NUMBER, STRANGER, address_of, genesis, pay, wallet, with_record
 
 
-class Company:
-    """Cosigners who take their time, beside a token that signs at once."""
+class SlowCosigners:
+    """Cosigners that never finish, beside a token that signs at once."""
 
     def __init__(self) -> None:
         self.token = KeyInMemory()
@@ -51,15 +51,15 @@ def theft(simulated: Simulated, wallet_id: str) -> Simulated:
 @pytest.mark.parametrize("number", [NUMBER, (NUMBER + 1) % 6], ids=["the desk's partition", "another partition"])
 def test_a_verdict_is_not_used_for_other_bytes_of_the_same_order(line: Line, wallet_id: str, number: int) -> None:
     """Execution's credentials, while an honest order of a wallet in shares waits for its cosigners."""
-    company = Company()
-    enclave = Enclave(Feed(line.records), company, RootedGovernance(PINNED), memory_on(PaperJournal()))
+    signer = SlowCosigners()
+    enclave = Enclave(Feed(line.records), signer, RootedGovernance(PINNED), memory_on(JournalInMemory()))
     enclave.refresh()
     asked = simulated_of(line, "o1")
     assert isinstance(enclave.observe(SignerState(), asked, line.now), Later)
     assert isinstance(asked.record, Simulated)
     forged: Received = replace(with_record(asked, theft(asked.record, wallet_id)), partition=number, offset=asked.offset + 1)
     judged = enclave.observe(SignerState(), forged, line.now)
-    assert company.token.digests == []
+    assert signer.token.digests == []
     assert isinstance(judged, Judged)
     assert judged.signed is None
     assert judged.verdict.refusal is not None

@@ -16,7 +16,7 @@ from tests.streams.signing.scenery import DESK, NUMBER, pay, received_of
 OTHER = "other"
 
 
-def asked() -> Line:
+def line_with_order() -> Line:
     line = Line()
     line.send("o1", pay("1000"))
     line.run("desk")
@@ -25,7 +25,7 @@ def asked() -> Line:
 
 def cancelled() -> Line:
     """`o1` was approved, and cancelled when execution had it already."""
-    line = asked()
+    line = line_with_order()
     line.send("no", CancelOrder(order_id=line.order_id("o1")))
     line.run("desk")
     assert [each.record.order_id for each in line.records if isinstance(each.record, CancellationRequested)] == [
@@ -40,7 +40,7 @@ def written(record: Record, desk_id: str = DESK) -> Received:
 
 
 def test_an_order_does_not_end_on_another_desks_partition_and_begin_again() -> None:
-    line, simulating = cancelled(), asked()
+    line, simulating = cancelled(), line_with_order()
     simulating.run("execution")
     (initiated,), (reserved,) = line.events(OrderInitiated), line.events(LimitReserved)
     (evaluated,), (approved,) = line.events(PolicyEvaluated), line.events(Approved)

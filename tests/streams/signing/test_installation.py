@@ -43,14 +43,14 @@ def test_caps_that_somebody_else_could_change_are_refused(tmp_path: Path) -> Non
         pinned_caps(file, production=False)
 
 
-def place(folder: Path) -> TokenPlace:
+def token_place(folder: Path) -> TokenPlace:
     token = initialise(folder)
     return TokenPlace(module=token.module, label=token.label, pin_file=token.pin_file, config_file=token.config_file)
 
 
 @pytest.mark.token
 def test_of_its_token_it_goes_on_reading_all_but_the_pins(tmp_path: Path) -> None:
-    token = place(tmp_path)
+    token = token_place(tmp_path)
     assert token.config_file is not None
     beside = {path.name for path in token.config_file.parent.iterdir()}
     listed = token_paths(token)
@@ -61,7 +61,7 @@ def test_of_its_token_it_goes_on_reading_all_but_the_pins(tmp_path: Path) -> Non
 @pytest.mark.token
 def test_its_folder_is_for_nobody_else(tmp_path: Path) -> None:
     description = ClusterDescription(
-        runtime=tmp_path, http="", node="", postgres="", kafka_bootstrap="", token=place(tmp_path / "token")
+        runtime=tmp_path, http="", node="", postgres="", kafka_bootstrap="", token=token_place(tmp_path / "token")
     )
     for _ in range(2):
         own = own_folder(description, "signer")

@@ -25,27 +25,30 @@ from tests.streams.signing.scenery import address_of, pay, wallet
 HERE = wallet()
 
 
-def said(kind: type[KeyEvent], **changes: Any) -> KeyEvent:
+def key_event(kind: type[KeyEvent], **changes: Any) -> KeyEvent:
     return example(kind).model_copy(update={"key_id": HERE.key_id, "successor": ""} | changes)
 
 
-ORDERED = said(KeyOrdered, change=GenerateKey(key_id=HERE.key_id, backend="hsm"))
-MADE = said(KeyGenerated, backend="hsm", address=HERE.address)
-DESTROYED = said(KeyOrdered, change=DestroyKey(key_id=HERE.key_id))
+ORDERED = key_event(KeyOrdered, change=GenerateKey(key_id=HERE.key_id, backend="hsm"))
+MADE = key_event(KeyGenerated, backend="hsm", address=HERE.address)
+DESTROYED = key_event(KeyOrdered, change=DestroyKey(key_id=HERE.key_id))
 
 STANDINGS: dict[str, tuple[Sequence[KeyEvent], str | None]] = {
     "it stood in genesis, and nothing was said": ((), None),
     "it was made": ((ORDERED, MADE), None),
     "its destruction is ordered, and not carried out": ((MADE, DESTROYED), None),
-    "another took its place": ((MADE, said(KeyRotated, successor="next")), None),
-    "it has new shares": ((MADE, said(KeyRotated)), None),
-    "it was suspended and resumed": ((said(KeySuspended), said(KeyResumed)), None),
+    "another took its place": ((MADE, key_event(KeyRotated, successor="next")), None),
+    "it has new shares": ((MADE, key_event(KeyRotated)), None),
+    "it was suspended and resumed": ((key_event(KeySuspended), key_event(KeyResumed)), None),
     "it is not made yet": ((ORDERED,), "not made yet"),
-    "it stood in genesis and is suspended": ((said(KeySuspended),), "suspended"),
-    "it was made and is suspended": ((MADE, said(KeySuspended)), "suspended"),
-    "it was suspended and destroyed": ((MADE, said(KeySuspended), said(KeyDestroyed)), "destroyed"),
-    "it was made for another address": ((said(KeyGenerated, backend="hsm", address=address_of("other")),), "not the wallet's"),
-    "it was made by another backend": ((said(KeyGenerated, backend="mpc", address=HERE.address),), "not the wallet's"),
+    "it stood in genesis and is suspended": ((key_event(KeySuspended),), "suspended"),
+    "it was made and is suspended": ((MADE, key_event(KeySuspended)), "suspended"),
+    "it was suspended and destroyed": ((MADE, key_event(KeySuspended), key_event(KeyDestroyed)), "destroyed"),
+    "it was made for another address": (
+        (key_event(KeyGenerated, backend="hsm", address=address_of("other")),),
+        "not the wallet's",
+    ),
+    "it was made by another backend": ((key_event(KeyGenerated, backend="mpc", address=HERE.address),), "not the wallet's"),
 }
 
 
@@ -80,7 +83,7 @@ def holder(name: str) -> KeyHolder:
 
 
 SAFE = SafeAccount(threshold=2, owners=[holder("a"), holder("b"), holder("c")], executor=holder("pays"))
-SUSPENDED = standing(said(KeySuspended))
+SUSPENDED = standing(key_event(KeySuspended))
 
 
 @pytest.mark.parametrize(

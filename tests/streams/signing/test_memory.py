@@ -23,7 +23,7 @@ from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import fields, rewritten, transaction, where
 from tests.streams.signing.line import Feed, KeyInMemory, Line, simulated_of
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.scenery import genesis, pay, swap, wallet
 
 MINUTE = 60_000_000
@@ -34,7 +34,7 @@ class Life:
     """One life of an enclave, up to the point at which the engine would write its answer: nothing it says gets onto the log."""
 
     records: list[Received]
-    journal: PaperJournal
+    journal: JournalInMemory
     key: Any = field(default_factory=KeyInMemory)
     caps: VelocityCaps = field(default_factory=VelocityCaps)
 
@@ -60,19 +60,19 @@ def check_of(event: Signed | SigningRefused) -> str:
     return "signed" if isinstance(event, Signed) else event.refusal.check
 
 
-def of(line: Line, journal: PaperJournal, **how: Any) -> Life:
+def of(line: Line, journal: JournalInMemory, **how: Any) -> Life:
     return Life(line.records, journal, **how)
 
 
 @pytest.fixture
-def journal() -> PaperJournal:
-    return PaperJournal()
+def journal() -> JournalInMemory:
+    return JournalInMemory()
 
 
 # Crashes --------------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_signed_before_a_crash_is_said_again_with_the_same_bytes(swapped: Line, journal: PaperJournal) -> None:
+def test_what_was_signed_before_a_crash_is_said_again_with_the_same_bytes(swapped: Line, journal: JournalInMemory) -> None:
     asked = simulated_of(swapped, "o1")
     first = of(swapped, journal).says(asked, swapped.now)
     second_life = of(swapped, journal)
@@ -93,13 +93,13 @@ def stop(line: Line, scope: BreakerScope = "firm", subject: str = "*") -> None:
     line.run("governance")
 
 
-def test_a_signature_that_may_have_been_seen_is_not_taken_back(journal: PaperJournal) -> None:
+def test_a_signature_that_may_have_been_seen_is_not_taken_back(journal: JournalInMemory) -> None:
     """Its nonce would be given to another order."""
     line = stopped()
     first = of(line, journal).says(simulated_of(line, "o1"), line.now)
     stop(line)
     assert of(line, journal).says(simulated_of(line, "o1"), line.now) == first
-    assert check_of(of(line, PaperJournal()).says(simulated_of(line, "o1"), line.now)) == "breakers"
+    assert check_of(of(line, JournalInMemory()).says(simulated_of(line, "o1"), line.now)) == "breakers"
 
 
 class Crash(Exception):
@@ -122,13 +122,13 @@ class Crashing:
         return self.inner.sign(task)
 
 
-def test_an_order_whose_enclave_died_while_signing_is_signed_by_the_next(swapped: Line, journal: PaperJournal) -> None:
+def test_an_order_whose_enclave_died_while_signing_is_signed_by_the_next(swapped: Line, journal: JournalInMemory) -> None:
     with pytest.raises(Crash):
         of(swapped, journal, key=Crashing(Crash)).says(simulated_of(swapped, "o1"), swapped.now)
     assert check_of(of(swapped, journal).says(simulated_of(swapped, "o1"), swapped.now)) == "signed"
 
 
-def test_a_claim_of_a_token_that_signed_nothing_is_given_up_when_the_order_is_refused(journal: PaperJournal) -> None:
+def test_a_claim_of_a_token_that_signed_nothing_is_given_up_when_the_order_is_refused(journal: JournalInMemory) -> None:
     line = stopped()
     with pytest.raises(Crash):
         of(line, journal, key=Crashing(Crash)).says(simulated_of(line, "o1"), line.now)
@@ -138,7 +138,7 @@ def test_a_claim_of_a_token_that_signed_nothing_is_given_up_when_the_order_is_re
     assert [json.loads(entry)["kind"] for entry in journal.entries] == ["summary", "released"]
 
 
-def test_a_claim_of_others_is_not_given_up_when_the_order_is_refused(journal: PaperJournal) -> None:
+def test_a_claim_of_others_is_not_given_up_when_the_order_is_refused(journal: JournalInMemory) -> None:
     """They may have signed meanwhile, and nobody here would know."""
     line = Line(genesis(wallets=[wallet(key_backend="mpc"), wallet("treasury-2")]))
     line.send("o1", pay("1000"))
@@ -150,7 +150,7 @@ def test_a_claim_of_others_is_not_given_up_when_the_order_is_refused(journal: Pa
     assert [json.loads(entry)["kind"] for entry in journal.entries] == ["summary"]
 
 
-def test_a_key_that_cannot_sign_frees_the_nonce_for_the_next_order(journal: PaperJournal) -> None:
+def test_a_key_that_cannot_sign_frees_the_nonce_for_the_next_order(journal: JournalInMemory) -> None:
     line = Line(journal=journal)
     line.use(Crashing(KeyUnusable))
     line.send("o1", pay("1000"))
@@ -164,7 +164,7 @@ def test_a_key_that_cannot_sign_frees_the_nonce_for_the_next_order(journal: Pape
 # Others take part -----------------------------------------------------------------------------------------------------
 
 
-def test_while_others_sign_the_order_waits_and_is_judged_again_every_second(swapped: Line, journal: PaperJournal) -> None:
+def test_while_others_sign_the_order_waits_and_is_judged_again_every_second(swapped: Line, journal: JournalInMemory) -> None:
     waiting = [Pending("cosigners") for _ in range(3)]
     life = of(swapped, journal, key=Crashing(*waiting))
     asked, now = simulated_of(swapped, "o1"), swapped.now
@@ -175,7 +175,7 @@ def test_while_others_sign_the_order_waits_and_is_judged_again_every_second(swap
     assert life.key.asked == 4
 
 
-def test_what_no_longer_holds_while_others_sign_is_refused(journal: PaperJournal) -> None:
+def test_what_no_longer_holds_while_others_sign_is_refused(journal: JournalInMemory) -> None:
     line = stopped()
     life = of(line, journal, key=Crashing(Pending("cosigners")))
     asked = simulated_of(line, "o1")
@@ -188,18 +188,18 @@ def test_what_no_longer_holds_while_others_sign_is_refused(journal: PaperJournal
 # One payload for one nonce --------------------------------------------------------------------------------------------
 
 
-def test_a_second_payload_for_a_nonce_is_refused_though_no_log_tells_of_the_first(paid: Line, journal: PaperJournal) -> None:
+def test_a_second_payload_for_a_nonce_is_refused_though_no_log_tells_of_the_first(paid: Line, journal: JournalInMemory) -> None:
     """The first signature never got onto the log; now the same order is offered with other bytes."""
     assert check_of(of(paid, journal).says(simulated_of(paid, "o1"), paid.now)) == "signed"
     other = rewritten(paid.records, where(Simulated, "o1", transaction(max_fee_per_gas=14)))
     again = next(r for r in other if isinstance(r.record, Simulated) and r.record.order_id == paid.order_id("o1"))
-    for remembered, check in ((journal, "nonce"), (PaperJournal(), "signed")):
+    for remembered, check in ((journal, "nonce"), (JournalInMemory(), "signed")):
         life = Life(other, remembered)
         assert check_of(life.says(again, paid.now)) == check
     assert Life(other, journal).key.digests == []
 
 
-def test_a_memory_that_was_lost_is_had_again_from_the_log(journal: PaperJournal) -> None:
+def test_a_memory_that_was_lost_is_had_again_from_the_log(journal: JournalInMemory) -> None:
     """An attacker offers a used nonce to an enclave without memory, and without the state that the engine restores."""
     line = Line()
     line.send("o1", pay("1000"))
@@ -214,7 +214,7 @@ def test_a_memory_that_was_lost_is_had_again_from_the_log(journal: PaperJournal)
 
 
 def test_an_order_that_the_log_has_a_signature_for_is_not_signed_by_an_enclave_that_does_not_know(
-    journal: PaperJournal,
+    journal: JournalInMemory,
 ) -> None:
     """Two enclaves by mistake: the other one was faster, and this one's own state is of before."""
     line = Line()
@@ -225,7 +225,7 @@ def test_an_order_that_the_log_has_a_signature_for_is_not_signed_by_an_enclave_t
     assert (check_of(answered), life.key.digests) == ("nonce", [])
 
 
-def test_a_replacement_of_nothing_is_refused(paid: Line, journal: PaperJournal) -> None:
+def test_a_replacement_of_nothing_is_refused(paid: Line, journal: JournalInMemory) -> None:
     """Nor does it slip past the cap of its wallet."""
     forged = rewritten(paid.records, where(Simulated, "o1", fields(replaces="0x" + "ab" * 32)))
     asked = next(r for r in forged if isinstance(r.record, Simulated) and r.record.order_id == paid.order_id("o1"))
@@ -253,7 +253,7 @@ def test_a_lost_memory_does_not_forget_what_left_a_wallet() -> None:
     line = Line(caps=VelocityCaps(default_usd=Decimal(1_500)))
     line.send("o1", pay("1000"))
     line.run()
-    line.journal = PaperJournal()
+    line.journal = JournalInMemory()
     line.restart_signer()
     line.send("o2", pay("501"))
     line.run()
@@ -263,14 +263,14 @@ def test_a_lost_memory_does_not_forget_what_left_a_wallet() -> None:
 # Older logs -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_older_log_is_refused(journal: PaperJournal) -> None:
+def test_an_older_log_is_refused(journal: JournalInMemory) -> None:
     """It ends before somebody was stopped, and would be believed by whoever has not seen that."""
     line = Line(journal=journal)
     line.send("o1", swap("20000"))
     line.send("o2", swap("30000"))
     line.run("desk", "execution")
     older, asked = list(line.records), simulated_of(line, "o1")
-    assert check_of(Life(older, PaperJournal()).says(asked, line.now)) == "signed"
+    assert check_of(Life(older, JournalInMemory()).says(asked, line.now)) == "signed"
     line.send("o3", pay("1000", wallet_id="treasury-2"))
     stop(line, "desk", "other")
     line.run()

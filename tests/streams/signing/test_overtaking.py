@@ -20,7 +20,7 @@ from tests.streams.rules.governance.firm import PINNED
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import fields, rewritten, transaction, where
 from tests.streams.signing.line import Feed, KeyInMemory, Line, signer, simulated_of
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.scenery import DESK, NUMBER, genesis, pay, wallet
 
 MINUTE = 60_000_000
@@ -157,7 +157,7 @@ def restarted(line: Line, others: Others) -> None:
 def test_a_lost_memory_is_told_by_the_log_what_is_to_be_overtaken() -> None:
     line, others = refused_after_a_claim()
     others.silent = False
-    line.journal = PaperJournal()
+    line.journal = JournalInMemory()
     restarted(line, others)
     line.send("o2", pay("2000"))
     line.run("desk", "execution")
@@ -172,7 +172,7 @@ def test_a_memory_that_was_lost_between_claim_and_refusal_freezes_nothing() -> N
     line, others = shared_line()
     line.send("o1", pay("1000"))
     line.run()
-    line.journal = PaperJournal()
+    line.journal = JournalInMemory()
     others.silent = False
     restarted(line, others)
     stopped(line)

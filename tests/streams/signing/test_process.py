@@ -76,7 +76,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterDescription
 
 
 def publish(description: ClusterDescription, records: list[Received]) -> None:
-    """Write records as whoever may: each topic's own writer."""
+    """Writes each record as its topic's own writer."""
     for writer in {TOPICS[r.topic].writers[0] for r in records}:
         producer = clients.producer(description, writer)
         for r in records:
@@ -98,7 +98,7 @@ def enclave(description: ClusterDescription, output: Path) -> Iterator[subproces
             process.wait()
 
 
-def said(received: Received) -> str:
+def answer_in(received: Received) -> str:
     assert isinstance(received.record, Signed | SigningRefused)
     return answer_of(received.record)
 
@@ -140,7 +140,7 @@ def test_it_signs_what_it_could_derive_refuses_what_it_could_not_and_goes_on_aft
         with enclave(log, tmp_path / "second.log") as by_mistake:
             assert by_mistake.wait(ANSWER_SECONDS_MAX) != 0
     assert "there must be one signer" in (tmp_path / "second.log").read_text()
-    assert {name: said(received) for name, received in answers.items()} == {"o1": "signed", "o2": "call"}
+    assert {name: answer_in(received) for name, received in answers.items()} == {"o1": "signed", "o2": "call"}
 
     line.records.append(answers["o1"])
     line.chain.mine(address)

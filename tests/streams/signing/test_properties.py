@@ -40,7 +40,7 @@ from streams.rules.governance.root import RootedGovernance
 from streams.rules.transactions.execution import ExecutionDecider
 from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.firm import CHAIN, PINNED
-from tests.streams.signing.chain_of_paper import PaperChain
+from tests.streams.signing.chain_of_paper import ChainInMemory
 from tests.streams.signing.forgery import examined, facts, fields, rewritten, where
 from tests.streams.signing.line import KeyInMemory, Line, signer, simulated_of
 from tests.streams.signing.scenery import LIMITS, NUMBER, START, genesis, orders_named, pay, swap
@@ -162,7 +162,7 @@ class Followed:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_under_crashes_every_order_is_signed_once_and_nonces_have_no_gap(seed: int) -> None:
-    source, key, chain = Line(PATIENT), KeyInMemory(), PaperChain()
+    source, key, chain = Line(PATIENT), KeyInMemory(), ChainInMemory()
     outside = [r for r in source.records if isinstance(r.record, FirmEvent | PriceObserved)]
     log = SimulatedLog(seed, now=START)
     evidence = tuple(topic for topic in REFERENCE_TOPICS if topic not in {r.topic for r in outside})
@@ -195,7 +195,7 @@ def test_under_crashes_every_order_is_signed_once_and_nonces_have_no_gap(seed: i
     _check_chains(log, seed)
 
 
-def _settle(log: SimulatedLog, chain: PaperChain, orders: int) -> None:
+def _settle(log: SimulatedLog, chain: ChainInMemory, orders: int) -> None:
     """Step until all is answered; whatever is signed is mined at once."""
     mined = 0
     for _ in range(3_000):

@@ -24,7 +24,7 @@ from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import examined, fields, rewritten, where
 from tests.streams.signing.forgery import transaction as another
 from tests.streams.signing.line import Feed, Line, signer
-from tests.streams.signing.paper_memory import PaperJournal, memory_on
+from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.paper_safe import EXECUTOR, OWNERS, SAFE, safe_line
 from tests.streams.signing.scenery import STRANGER, address_of, allow, call, deposit, pay, private_key, swap
 
@@ -126,7 +126,7 @@ def test_an_enclave_that_lost_its_memory_goes_on_from_the_log() -> None:
     line = employed(safe_line())
     line.send("o1", pay("1000"))
     line.run()
-    line.journal = PaperJournal()
+    line.journal = JournalInMemory()
     employed(line)
     line._restore("signer", Signed, SigningRefused)
     line.send("o2", pay("1000"))

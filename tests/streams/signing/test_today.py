@@ -84,7 +84,7 @@ def activated(**changes: Any) -> Happening:
     return lambda line: line.change_firm(policy_proposal(**({"limits": list(LIMITS)} | changes)))
 
 
-def asked(body: CancelOrder | WithdrawApproval, by: str) -> Happening:
+def command_about(body: CancelOrder | WithdrawApproval, by: str) -> Happening:
     def happen(line: Line) -> None:
         named = body.model_copy(update={"order_id": line.order_id("o1")})
         line.send(f"{by} {body.kind}", named, by)
@@ -103,8 +103,8 @@ STOPPED: dict[str, tuple[tuple[Any, ...], Happening, str]] = {
     "what it buys is stopped": (SWAPPING, trip("asset", "WETH"), "breakers"),
     "the venue is stopped": (SWAPPING, trip("contract", VENUE), "breakers"),
     "only what reduces may pass": (SWAPPING, trip("desk", DESK, "reducing"), "breakers"),
-    "its initiator cancels": (PAYING, asked(CancelOrder(order_id=SOME), "paula"), "cancelled"),
-    "somebody of the desk cancels": (PAYING, asked(CancelOrder(order_id=SOME), "rita"), "cancelled"),
+    "its initiator cancels": (PAYING, command_about(CancelOrder(order_id=SOME), "paula"), "cancelled"),
+    "somebody of the desk cancels": (PAYING, command_about(CancelOrder(order_id=SOME), "rita"), "cancelled"),
     "its initiator is revoked": (PAYING, becomes("paula", "portfolio-manager", status="revoked"), "rights"),
     "its initiator leaves the desk": (PAYING, becomes("paula", "portfolio-manager", desks=[]), "rights"),
     "its initiator's key is replaced": (PAYING, becomes("paula", "portfolio-manager", credentials=OTHER_KEY), "rights"),
@@ -113,7 +113,7 @@ STOPPED: dict[str, tuple[tuple[Any, ...], Happening, str]] = {
     "an approver loses the role": (COMMITTED, becomes("sven", "auditor"), "policy-today"),
     "an approver leaves the desk": (COMMITTED, becomes("sven", "senior-risk-officer", desks=[]), "policy-today"),
     "an approver's key is replaced": (COMMITTED, becomes("sven", "senior-risk-officer", credentials=OTHER_KEY), "policy-today"),
-    "an approver takes it back": (COMMITTED, asked(WithdrawApproval(order_id=SOME), "sven"), "policy-today"),
+    "an approver takes it back": (COMMITTED, command_about(WithdrawApproval(order_id=SOME), "sven"), "policy-today"),
     "the policy asks for more": (
         SWAPPING,
         activated(cedar=starter.CEDAR.replace("context.amount_usd_cents > 2500000 &&", "context.amount_usd_cents > 2500 &&")),
@@ -183,7 +183,7 @@ def test_what_is_stopped_before_it_is_simulated_is_held_for_a_person() -> None:
 def test_a_signature_is_not_taken_back_by_what_comes_after_it() -> None:
     line = approved(*COMMITTED)
     line.run("signer")
-    for happen in (asked(WithdrawApproval(order_id=SOME), "sven"), asked(CancelOrder(order_id=SOME), "paula")):
+    for happen in (command_about(WithdrawApproval(order_id=SOME), "sven"), command_about(CancelOrder(order_id=SOME), "paula")):
         happen(line)
     line.run()
     assert (line.outcome("o1"), line.events(OrderClosed)) == ("signed", [])
@@ -205,7 +205,7 @@ def waiting(*approvers: str) -> Line:
 
 def test_an_approval_that_was_taken_back_and_given_again_counts_once() -> None:
     line = waiting("sven", "carl")
-    asked(WithdrawApproval(order_id=SOME), "sven")(line)
+    command_about(WithdrawApproval(order_id=SOME), "sven")(line)
     line.approve("o1", "cora")
     line.run()
     assert line.outcome("o1") == "nothing"

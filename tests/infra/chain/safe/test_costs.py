@@ -33,7 +33,7 @@ SAFES: Final = {
 ROW: Final = re.compile(r"\| (?P<name>[^|]+?) \| (?P<ether>[\d,]+) \| (?P<token>[\d,]+) \| (?P<created>[\d,]+|-) \|")
 
 
-def told() -> dict[str, list[int]]:
+def readme_costs() -> dict[str, list[int]]:
     """The README's table: gas of an ether payment, of a token payment, of creating the Safe."""
     rows = ROW.finditer(README.read_text())
     return {row["name"]: [int(each.replace(",", "")) for each in row.groups()[1:] if each != "-"] for row in rows}
@@ -69,5 +69,5 @@ def test_what_is_told_of_costs_is_what_is_measured(scene: SafeScene, name: str) 
     token = deployed(scene.node, CLARA, WETH9)
     assert scene.send(CLARA, token, artefact(WETH9).call("deposit"), value=20 * ETHER).succeeded
     measured = of_key(scene, token) if name == "one key" else of_safe(scene, SAFES[name], token)
-    assert len(told()[name]) == len(measured)
-    assert all(abs(said - seen) <= GAS_APART_MAX for said, seen in zip(told()[name], measured, strict=True)), measured
+    assert len(readme_costs()[name]) == len(measured)
+    assert all(abs(said - seen) <= GAS_APART_MAX for said, seen in zip(readme_costs()[name], measured, strict=True)), measured

@@ -39,7 +39,7 @@ PAY = transfer("100")
 EARNS = deposit("100")
 
 
-def said_of(firm: Firm, action: Action) -> list[str]:
+def breaker_checks(firm: Firm, action: Action) -> list[str]:
     """The checks of breakers among what refuses an order; whoever has it next finds the same."""
     spec = given(firm).when(initiate("o1", action))
     said = spec.only(PolicyEvaluated)
@@ -77,8 +77,8 @@ def test_a_breaker_concerns_whatever_touches_what_was_tripped(
     scope: BreakerScope, subject: str, concerned: list[Action], others: list[Action]
 ) -> None:
     firm = FIRM.tripped(scope, subject)
-    assert [said_of(firm, action) for action in concerned] == [["breaker-open"]] * len(concerned)
-    assert [said_of(firm, action) for action in others] == [[]] * len(others)
+    assert [breaker_checks(firm, action) for action in concerned] == [["breaker-open"]] * len(concerned)
+    assert [breaker_checks(firm, action) for action in others] == [[]] * len(others)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_a_breaker_lets_pass_what_its_state_says(
     scope: BreakerScope, subject: str, state: BreakerState, passing: list[Action], stopped: list[Action]
 ) -> None:
     firm = FIRM.tripped(scope, subject, state)
-    assert [said_of(firm, action) for action in passing] == [[]] * len(passing)
-    assert [said_of(firm, action) for action in stopped] == [[f"breaker-{state}"]] * len(stopped)
+    assert [breaker_checks(firm, action) for action in passing] == [[]] * len(passing)
+    assert [breaker_checks(firm, action) for action in stopped] == [[f"breaker-{state}"]] * len(stopped)
 
 
 def test_the_facts_name_every_breaker_that_concerns_the_order_also_those_it_passes() -> None:
@@ -172,7 +172,7 @@ def test_an_order_is_not_split_while_a_breaker_stops_its_parts() -> None:
 
 def test_a_trial_says_what_stops_the_order() -> None:
     spec = given(FIRM.tripped("desk", "newswap")).when(attempt("t1", PAY)).then("order-tried")
-    assert "breaker-open" in spec.said()
+    assert "breaker-open" in spec.last_outcome()
 
 
 # Breaches -------------------------------------------------------------------------------------------------------------

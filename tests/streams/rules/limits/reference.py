@@ -22,7 +22,7 @@ WIDTH_MAX = 900 * SECOND
 """Of the widest bucket of the limits here."""
 
 
-class Place(NamedTuple):
+class LimitKey(NamedTuple):
     """One limit of one subject, counted one way."""
 
     limit_id: str
@@ -44,18 +44,18 @@ class Entry(NamedTuple):
 class ReferenceLedger:
     """Every entry there ever was."""
 
-    entries: defaultdict[Place, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    entries: defaultdict[LimitKey, list[Entry]] = field(default_factory=lambda: defaultdict(list))
 
     def used(self, limit: Limit, scope_key: str, now: int, besides: str = "") -> Decimal:
         """The usage now, except one order's own reservation."""
-        entries = self.entries[Place(limit.limit_id, scope_key, limit.measure)]
+        entries = self.entries[LimitKey(limit.limit_id, scope_key, limit.measure)]
         held = [e.amount for e in entries if e.posted_at is None and e.order != besides]
         posted = [(e.amount, e.posted_at) for e in entries if e.posted_at is not None]
         return sum(held + [amount for amount, at in posted if counts(limit, end_of_bucket(limit, at), now)], Decimal(0))
 
     def between(self, limit: Limit, before: Limit, scope_key: str, now: int, besides: str) -> tuple[Decimal, Decimal]:
         """The least and the most that may count now, where the limit was another one `before`."""
-        entries = self.entries[Place(limit.limit_id, scope_key, limit.measure)]
+        entries = self.entries[LimitKey(limit.limit_id, scope_key, limit.measure)]
         entries = [e for e in entries if e.order != besides or e.posted_at is not None]
         held = [e.amount for e in entries if e.posted_at is None]
         posted = [(e, e.posted_at) for e in entries if e.posted_at is not None]
@@ -63,14 +63,14 @@ class ReferenceLedger:
         most = [e.amount for e, at in posted if counts(limit, at + WIDTH_MAX, now)]
         return sum(held + least, Decimal(0)), sum(held + most, Decimal(0))
 
-    def forget(self, place: Place, before: Limit, now: int) -> None:
+    def forget(self, place: LimitKey, before: Limit, now: int) -> None:
         """Drops usage that had left `before` by now."""
         self.entries[place] = [
             e._replace(is_sure=e.is_sure and (e.posted_at is None or counts(before, e.posted_at, now)))
             for e in self.entries[place]
         ]
 
-    def reserve(self, order: str, amounts: dict[Place, Decimal]) -> None:
+    def reserve(self, order: str, amounts: dict[LimitKey, Decimal]) -> None:
         for place, amount in amounts.items():
             self.entries[place].append(Entry(order, amount))
 

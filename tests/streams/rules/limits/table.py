@@ -30,7 +30,7 @@ SUBJECTS: Final = Subjects("alice", "w1", "USDC", CUSTODIAN, CUSTODIAN, "", "", 
 LINE: Final = re.compile(r"(?P<verb>\w+)\s+(?P<rest>.*?)\s*->\s*(?P<answer>.+)")
 
 
-def shown(number: Decimal | int) -> str:
+def plain_number(number: Decimal | int) -> str:
     """Without the decimals that say nothing."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -99,7 +99,7 @@ class Table:
     def used(self, limit_id: str, scope_key: str) -> str:
         limit, account = self._account(limit_id, scope_key)
         used = account.used(Window(limit.kind, limit.window_seconds, limit.zone).begins(self.now))
-        return shown(dollars(used) if limit.measure == "usd" else used)
+        return plain_number(dollars(used) if limit.measure == "usd" else used)
 
     def accounts(self, *_: str) -> str:
         return str(len(self.ledger.accounts))

@@ -17,7 +17,7 @@ DAY = limit("day", "100")
 MONTH = limit("month", "100", kind="calendar-month", window_seconds=0, zone="Europe/Zurich")
 
 
-def asked(table: Table, amount: str) -> str:
+def free_at(table: Table, amount: str) -> str:
     (fact,) = table.facts(amount)
     return f"{datetime.fromtimestamp(fact.frees_at / SECOND, UTC):%d %H:%M:%S}" if fact.frees_at else "-"
 
@@ -34,7 +34,7 @@ def test_an_order_is_told_when_enough_will_be_free_for_it() -> None:
         clock    2026-03-05T14:00 -> ok
         reserve  o3  60  -> ok
     """)
-    assert [asked(table, amount) for amount in ("10", "11", "20", "21", "40", "41", "200")] == [
+    assert [free_at(table, amount) for amount in ("10", "11", "20", "21", "40", "41", "200")] == [
         "-",
         "06 12:00:10",
         "06 12:00:10",
@@ -48,7 +48,7 @@ def test_an_order_is_told_when_enough_will_be_free_for_it() -> None:
 def test_a_calendar_limit_tells_when_the_next_month_begins() -> None:
     table = Table(MONTH)
     table.run("clock 2026-03-05T12:00 -> ok \n reserve o1 90 -> ok \n post o1 -> ok")
-    assert [asked(table, amount) for amount in ("10", "11", "101")] == ["-", "31 22:00:00", "-"]
+    assert [free_at(table, amount) for amount in ("10", "11", "101")] == ["-", "31 22:00:00", "-"]
     (fact,) = table.facts("11")
     assert fact.frees_at == at("2026-04-01T00:00:00+02:00")
 

@@ -26,7 +26,7 @@ from streams.rules.limits.assessment import limit_facts, refusals, reservation
 from streams.rules.limits.ledger import UNADJUSTED, Adjustment, Ledger, amounts, dollars
 from streams.rules.limits.scopes import Subjects
 from streams.rules.limits.subjects import Applied, applied
-from tests.streams.rules.limits.reference import Place, ReferenceLedger
+from tests.streams.rules.limits.reference import LimitKey, ReferenceLedger
 from tests.streams.rules.limits.table import SUBJECTS, at
 from tests.streams.rules.orders.firm import CUSTODIAN, SECOND, VENUE, limit
 
@@ -157,13 +157,13 @@ class Lives(RuleBasedStateMachine):
         name = f"00000000-0000-4000-8000-{self.count:012}"
         self.ledger.reserve(name, reservation(facts))
         self.evaluated(facts)
-        held = {place_of(f): requested(f) for f in facts if f.kind != "per-transaction"}
+        held = {key_of(f): requested(f) for f in facts if f.kind != "per-transaction"}
         self.obvious.reserve(name, held)
         return Held(name, who, amount)
 
 
-def place_of(fact: LimitFact) -> Place:
-    return Place(fact.limit_id, fact.scope_key, fact.measure)
+def key_of(fact: LimitFact) -> LimitKey:
+    return LimitKey(fact.limit_id, fact.scope_key, fact.measure)
 
 
 def requested(fact: LimitFact) -> Decimal:
@@ -198,7 +198,7 @@ class Changing(Lives):
     def __init__(self) -> None:
         super().__init__()
         self.limits = (limit("cap", "300", window_seconds=3_600), limit("pot", "500", scope="desk", window_seconds=600))
-        self.asked: dict[Place, Limit] = {}
+        self.asked: dict[LimitKey, Limit] = {}
         """The limit that each account was last evaluated under: what had left it by then may have been dropped."""
 
     @rule(
@@ -225,7 +225,7 @@ class Changing(Lives):
         self.limits = (*self.limits[:which], changed, *self.limits[which + 1 :])
 
     def check(self, each: Applied, fact: LimitFact, besides: str = "") -> None:
-        before = self.asked.get(place_of(fact), each.limit)
+        before = self.asked.get(key_of(fact), each.limit)
         least, most = self.obvious.between(each.limit, before, each.scope_key, self.now, besides)
         assert least <= used(fact) <= most, fact
         assert fact.exceeded == (requested(fact) > 0 and used(fact) + requested(fact) > each.cap_usd + each.cap_count), fact
@@ -234,8 +234,8 @@ class Changing(Lives):
         super().evaluated(facts)
         for fact in facts:
             asked = next(each for each in self.limits if each.limit_id == fact.limit_id)
-            self.obvious.forget(place_of(fact), self.asked.get(place_of(fact), asked), self.now)
-            self.asked[place_of(fact)] = asked
+            self.obvious.forget(key_of(fact), self.asked.get(key_of(fact), asked), self.now)
+            self.asked[key_of(fact)] = asked
 
 
 def live(machine: type[Lives], lives: int) -> None:

@@ -127,7 +127,7 @@ class Specification:
 
     def then(self, *topics: str) -> Self:
         """The last step led to events on exactly these topics, in this order."""
-        assert tuple(chained.topic for chained in self.outcome) == topics, self.said()
+        assert tuple(chained.topic for chained in self.outcome) == topics, self.last_outcome()
         return self
 
     def then_nothing(self) -> Self:
@@ -138,7 +138,7 @@ class Specification:
         """The command was refused by this check, in these words, and the sender is told what would help."""
         self.then("command-rejected")
         event = self.only(CommandRejected)
-        assert event.refusal.check == refusal.check, self.said()
+        assert event.refusal.check == refusal.check, self.last_outcome()
         assert event.governance_position == self.firm.governance.position
         assert event.refusal.remedy
         for word in words:
@@ -148,7 +148,7 @@ class Specification:
     def then_refused(self, *checks: str) -> Self:
         """The order was taken in and closed, by exactly these checks."""
         self.then("order-initiated", "policy-evaluated", "order-closed")
-        assert [refusal.check for refusal in self.only(PolicyEvaluated).refusals] == list(checks), self.said()
+        assert [refusal.check for refusal in self.only(PolicyEvaluated).refusals] == list(checks), self.last_outcome()
         return self
 
     # Looking ----------------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class Specification:
         found = [s.recorded.event for s in self.outcome if isinstance(s.recorded.event, kind)]
         if name is not None:
             found = [event for event in found if event.order_id == self.order_id(name)]  # type: ignore[attr-defined]
-        assert len(found) == 1, self.said()
+        assert len(found) == 1, self.last_outcome()
         return found[0]
 
     def used(self, limit_id: str, scope_key: str, window_seconds: int = 86_400) -> Decimal:
@@ -184,7 +184,7 @@ class Specification:
         used = self.state.desk(DESK).ledger.used(account_key(limit_id, scope_key), window.begins(self.now))
         return Decimal(used).scaleb(-6)
 
-    def said(self) -> str:
+    def last_outcome(self) -> str:
         """The last outcome, for a failure's message."""
         return "\n".join(str(chained.recorded.event) for chained in self.outcome) or "nothing"
 
@@ -260,7 +260,7 @@ def call(function: str = "claim()", amount: str = "0", asset: str = "USDC", cont
 
 
 def signed(spec: Specification, name: str, by: str, body: Body, **changes: Any) -> Command:
-    """A command by somebody, signed with their own key over what it says."""
+    """A command, signed with its sender's key."""
     authorization = example(Command).authorization
     shape = {"command_id": named(name), "desk_id": DESK, "principal": by, "issued_at": spec.now, "body": body}
     unsigned = Command(**(shape | {"authorization": authorization} | changes))

@@ -13,7 +13,7 @@ from streams.rules.policy.quorum import tally
 from tests.streams.rules.policy.proposals import QUORUMS
 
 
-def asked(policy: PolicyActivated, order: Order, facts: Facts) -> tuple[bool, frozenset[str], bool]:
+def decision(policy: PolicyActivated, order: Order, facts: Facts) -> tuple[bool, frozenset[str], bool]:
     """Returns the decision, the @id of each rule that determined it, and True if some rule could not be evaluated."""
     scene, things = order_scene(order, facts), order_things(order)
     proposal = Proposal(order, facts, tally(facts.approvals, order.initiator, QUORUMS), policy.settings.zone)

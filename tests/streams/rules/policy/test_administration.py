@@ -27,7 +27,7 @@ WITHOUT_KEYS: Final = starter.CEDAR[: starter.CEDAR.index('@id("key-agreed")')]
 SCHEMA_WITHOUT_KEYS: Final = "\n".join(line for line in starter.CEDAR_SCHEMA.splitlines() if "change-key" not in line)
 
 
-def asked(**changes: Any) -> AdministrativeRequest:
+def firm_request(**changes: Any) -> AdministrativeRequest:
     return AdministrativeRequest(**{"actor": "rita", "roles": ("risk-officer",), "site": "zurich", "now": NOW, **changes})
 
 
@@ -78,13 +78,13 @@ TABLE: list[tuple[str, AdministrativeAction, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("action", "changes", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_changes_to_the_firm(action: AdministrativeAction, changes: dict[str, Any], expected: str) -> None:
-    assert summary(administer(policy(), action, asked(**changes))) == expected
+    assert summary(administer(policy(), action, firm_request(**changes))) == expected
 
 
 def test_a_refusal_says_what_was_asked() -> None:
-    [refusal] = administer(policy(), "trip-breaker", asked(**TRIP, roles=("trader",))).refusals
+    [refusal] = administer(policy(), "trip-breaker", firm_request(**TRIP, roles=("trader",))).refusals
     assert refusal.message == "No rule of the policy permits rita to trip a breaker (roles: trader)."
-    [refusal] = administer(policy(), "change-access", asked(subject="rita")).refusals
+    [refusal] = administer(policy(), "change-access", firm_request(subject="rita")).refusals
     assert refusal.message == "Nobody proposes a change to their own rights. (change-access rita)"
 
 
@@ -103,7 +103,7 @@ def test_a_refusal_says_what_was_asked() -> None:
 )
 def test_what_rules_can_see_of_a_change(condition: str, changes: dict[str, Any], expected: str) -> None:
     never = f'@id("never") @reason("No.") forbid(principal, action == Action::"trip-breaker", resource) when {{ {condition} }};'
-    assert summary(administer(policy(starter.CEDAR + never), "trip-breaker", asked(**changes))) == expected
+    assert summary(administer(policy(starter.CEDAR + never), "trip-breaker", firm_request(**changes))) == expected
 
 
 @pytest.mark.parametrize(
@@ -118,16 +118,16 @@ def test_what_rules_can_see_of_a_change(condition: str, changes: dict[str, Any],
 )
 def test_what_rules_can_see_of_a_key(condition: str, changes: dict[str, Any]) -> None:
     never = f'@id("never") @reason("No.") forbid(principal, action == Action::"change-key", resource) when {{ {condition} }};'
-    assert summary(administer(policy(starter.CEDAR + never), "change-key", asked(**changes))) == "refused | never"
+    assert summary(administer(policy(starter.CEDAR + never), "change-key", firm_request(**changes))) == "refused | never"
 
 
 def test_a_policy_that_is_older_than_changes_to_keys_lets_nobody_make_one_and_stays_good_for_all_else() -> None:
     before = policy(WITHOUT_KEYS, schema=SCHEMA_WITHOUT_KEYS)
     both = (CORA, CARL_ELSEWHERE)
-    assert summary(administer(before, "change-key", asked(**GENERATE, approvals=both))) == "refused | policy-invalid"
-    assert summary(administer(before, "change-policy", asked(approvals=both))) == "allowed"
+    assert summary(administer(before, "change-key", firm_request(**GENERATE, approvals=both))) == "refused | policy-invalid"
+    assert summary(administer(before, "change-policy", firm_request(approvals=both))) == "allowed"
     assert list(review.problems(before, tuple(access(firm.document())))) == []
 
 
 def test_a_policy_that_cannot_be_read_lets_nobody_change_anything() -> None:
-    assert summary(administer(policy("permit("), "trip-breaker", asked(**TRIP))) == "refused | policy-invalid"
+    assert summary(administer(policy("permit("), "trip-breaker", firm_request(**TRIP))) == "refused | policy-invalid"

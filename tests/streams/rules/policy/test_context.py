@@ -31,7 +31,7 @@ from tests.streams.rules.policy.proposals import (
 )
 
 
-def told(name: str, action: Action = TRANSFER, **changes: Any) -> Any:
+def context_value(name: str, action: Action = TRANSFER, **changes: Any) -> Any:
     given = facts(**changes)
     return ORDER.terms[name](Proposal(order(action), given, tally(given.approvals, "paula"), "Europe/Zurich"))
 
@@ -84,7 +84,7 @@ OVER = exceeded("rolling", scope_key="desk:newswap", used_usd=Decimal(2_000_000)
     ],
 )
 def test_what_is_told_of_an_order(name: str, action: Action, changes: dict[str, Any], expected: object) -> None:
-    assert told(name, action, **changes) == expected
+    assert context_value(name, action, **changes) == expected
 
 
 def test_a_listed_contract_is_part_of_its_protocol_and_its_counterparty() -> None:

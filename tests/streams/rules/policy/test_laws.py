@@ -108,7 +108,7 @@ def _rule(name: str, rule: Rule) -> str:
             return f"{head} {kind}({scope}) when {{ {condition} }};\n"
 
 
-def said(rules: list[Rule], action: Action, given_facts: Facts) -> Evaluation:
+def decided(rules: list[Rule], action: Action, given_facts: Facts) -> Evaluation:
     return evaluate(policy(written(rules)), order(action), given_facts)
 
 
@@ -123,8 +123,8 @@ def test_every_condition_here_fits_what_is_told() -> None:
 def test_telling_only_what_is_looked_at_says_the_same_as_telling_everything(
     rules: list[Rule], action: Action, given_facts: Facts
 ) -> None:
-    found = said(rules, action, given_facts)
-    allowed, determining, broken = plain.asked(policy(written(rules)), order(action), given_facts)
+    found = decided(rules, action, given_facts)
+    allowed, determining, broken = plain.decision(policy(written(rules)), order(action), given_facts)
     assert (found.outcome == "allowed") == allowed
     assert any(refusal.check == "policy-evaluation-error" for refusal in found.refusals) == broken
     if allowed or not broken:
@@ -136,7 +136,7 @@ def test_telling_only_what_is_looked_at_says_the_same_as_telling_everything(
 def test_adding_a_forbid_never_makes_an_outcome_better(
     rules: list[Rule], added: Rule, action: Action, given_facts: Facts
 ) -> None:
-    before, after = said(rules, action, given_facts), said([*rules, added], action, given_facts)
+    before, after = decided(rules, action, given_facts), decided([*rules, added], action, given_facts)
     assert SEVERITY.index(after.outcome) >= SEVERITY.index(before.outcome)
 
 
@@ -146,7 +146,7 @@ def test_a_rule_that_cannot_be_evaluated_never_allows_and_never_asks(
     rules: list[Rule], kind: str, place: int, action: Action, given_facts: Facts
 ) -> None:
     broken = [*rules[:place], (kind, OVERFLOW, QUORUMS[0]), *rules[place:]]
-    assert said(broken, action, given_facts).outcome == "refused"
+    assert decided(broken, action, given_facts).outcome == "refused"
 
 
 @settings(deadline=None)
@@ -154,7 +154,7 @@ def test_a_rule_that_cannot_be_evaluated_never_allows_and_never_asks(
 def test_an_outcome_comes_with_what_it_needs_and_with_nothing_else(
     rules: list[Rule], action: Action, given_facts: Facts
 ) -> None:
-    found = said(rules, action, given_facts)
+    found = decided(rules, action, given_facts)
     assert bool(found.refusals) == (found.outcome == "refused")
     assert bool(found.requires) == (found.outcome == "needs-approval")
     if found.outcome == "allowed":
@@ -165,9 +165,9 @@ def test_an_outcome_comes_with_what_it_needs_and_with_nothing_else(
 @given(POLICIES, ACTIONS, FACTS)
 def test_what_needs_approval_is_allowed_once_every_quorum_is_met(rules: list[Rule], action: Action, given_facts: Facts) -> None:
     lifting = [rule for rule in rules if "approve" not in rule[1]]
-    if said(lifting, action, given_facts).outcome == "needs-approval":
+    if decided(lifting, action, given_facts).outcome == "needs-approval":
         approved = given_facts.model_copy(update={"approvals": [RITA, CARL_ELSEWHERE]})
-        assert said(lifting, action, approved).outcome == "allowed"
+        assert decided(lifting, action, approved).outcome == "allowed"
 
 
 @pytest.mark.slow
@@ -175,4 +175,4 @@ def test_what_needs_approval_is_allowed_once_every_quorum_is_met(rules: list[Rul
 @given(POLICIES, ACTIONS, FACTS)
 def test_the_initiators_own_approval_changes_nothing(rules: list[Rule], action: Action, given_facts: Facts) -> None:
     own = given_facts.model_copy(update={"approvals": [*given_facts.approvals, PAULA]})
-    assert said(rules, action, own) == said(rules, action, given_facts)
+    assert decided(rules, action, own) == decided(rules, action, given_facts)

@@ -35,7 +35,7 @@ from streams.signing.backends.switch import SwitchingSigner
 from tests.streams.cosigning.conftest import made_again
 from tests.streams.cosigning.table import Table, of_cosigners
 from tests.streams.signing.line import KeyInMemory, Line, simulated_of
-from tests.streams.signing.paper_safe import SAFE, PaperSafeChain
+from tests.streams.signing.paper_safe import SAFE, SafeChainInMemory
 from tests.streams.signing.scenery import genesis, pay, wallet
 
 pytestmark = [pytest.mark.shares, pytest.mark.token]
@@ -101,7 +101,7 @@ def safe(folder: Path, resources: ExitStack) -> Scene:
     owners = [KeyHolder(address=token.generate_key(name), key_backend="hsm", key_id=name) for name in ("one", "two", "three")]
     account = SafeAccount(threshold=2, owners=owners, executor=owners[0])
     kept = wallet(WALLET, address=SAFE, key_backend="safe", safe=account)
-    line = Line(genesis(wallets=[kept]), chain=PaperSafeChain(account=account))
+    line = Line(genesis(wallets=[kept]), chain=SafeChainInMemory(account=account))
     signer = with_safes({"hsm": HsmSigner(token)}, lambda: firm_of(line))
     return Scene(line, signer, "safe", account.executor.address, suspends=account.executor.key_id)
 

@@ -92,7 +92,7 @@ def signer(holders: Holders, safe: SafeAccount | None = None, *suspended: str) -
     return SafeSigner(holders, lambda: known)
 
 
-def sent(made: Made | Pending) -> Transaction:
+def executor_transaction(made: Made | Pending) -> Transaction:
     """The transaction that a Safe's executor signed, by its own account."""
     assert isinstance(made, Made)
     assert made.transaction is not None
@@ -106,7 +106,7 @@ def signed_by(made: Made | Pending, *owners: Owner) -> bool:
     expected = packed({owner.address: owner.sign(hashed) for owner in owners}, ANNA.address)
     assert isinstance(made, Made)
     assert made.owners == (*(owner.name for owner in owners), ANNA.name)
-    return safe_transaction.decode(sent(made).data) == (CALL, expected)
+    return safe_transaction.decode(executor_transaction(made).data) == (CALL, expected)
 
 
 # Who signs ----------------------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def test_one_owner_beside_the_executor_signs_for_two_of_three() -> None:
 
 def test_nothing_but_the_signatures_differs_from_what_was_judged() -> None:
     judged = task()
-    filled = sent(signer(Holders()).sign(judged))
+    filled = executor_transaction(signer(Holders()).sign(judged))
     unsigned = transaction.from_record(judged.simulated.transaction)
     assert replace(filled, data=unsigned.data) == unsigned
 

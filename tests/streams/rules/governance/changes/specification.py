@@ -88,7 +88,7 @@ class Specification:
         for step in steps:
             self.when(step)
             assert self.outcome, "what is given must lead to something"
-            assert not isinstance(self.outcome[0].recorded.event, FirmCommandRejected), self.said()
+            assert not isinstance(self.outcome[0].recorded.event, FirmCommandRejected), self.last_outcome()
         return self
 
     def when(self, step: Step) -> Self:
@@ -104,7 +104,7 @@ class Specification:
 
     def then(self, *topics: str) -> Self:
         """The last step led to events on exactly these topics, in this order."""
-        assert tuple(chained.topic for chained in self.outcome) == topics, self.said()
+        assert tuple(chained.topic for chained in self.outcome) == topics, self.last_outcome()
         return self
 
     def then_nothing(self) -> Self:
@@ -115,16 +115,16 @@ class Specification:
         """The command was refused by this check, in these words, and the sender is told what would help."""
         self.then("firm-command-rejected")
         event = self.only(FirmCommandRejected)
-        assert event.refusal.check == refusal.check, self.said()
+        assert event.refusal.check == refusal.check, self.last_outcome()
         assert event.refusal.remedy
         for word in words:
-            assert word in event.refusal.message, self.said()
+            assert word in event.refusal.message, self.last_outcome()
         return self
 
     def only(self, kind: type[E]) -> E:
         """The one event of a kind that the last step led to."""
         found = [chained.recorded.event for chained in self.outcome if isinstance(chained.recorded.event, kind)]
-        assert len(found) == 1, self.said()
+        assert len(found) == 1, self.last_outcome()
         return found[0]
 
     @property
@@ -138,7 +138,7 @@ class Specification:
         assert self.proposed is not None
         return self.proposed
 
-    def said(self) -> str:
+    def last_outcome(self) -> str:
         return "\n".join(f"{chained.topic}: {chained.recorded.event}" for chained in self.outcome) or "nothing"
 
     # How -------------------------------------------------------------------------------------------------------------
@@ -187,13 +187,13 @@ class Specification:
             if isinstance(event, Proposed):
                 self.proposed = event
         if outcome:
-            assert shown(self.read_back().state) == shown(self.partition.state)
-            assert shown(_STATE.validate_json(_STATE.dump_json(self.partition.state))) == shown(self.partition.state)
+            assert visible(self.read_back().state) == visible(self.partition.state)
+            assert visible(_STATE.validate_json(_STATE.dump_json(self.partition.state))) == visible(self.partition.state)
         assert self.enclave.view == self.firm
         return self
 
 
-def shown(state: GovernanceState) -> tuple[Any, ...]:
+def visible(state: GovernanceState) -> tuple[Any, ...]:
     return state.firm, state.proposals, state.closed, state.spent, state.counters
 
 
