@@ -5,7 +5,7 @@
     line.run()                       # every processor, until nothing more happens
     assert line.outcome("o1") == "signed"
 
-Stand-ins: Kafka (records in a list), the chain (`PaperChain`), and the HSM (a key in memory). People sign with their
+Stand-ins: Kafka (records in a list), the chain (`ChainInMemory`), and the HSM (a key in memory). People sign with their
 own keys. `line.run("desk", "execution")` stops before the signature, so that a test can look at,
 or forge, what the enclave gets.
 """
