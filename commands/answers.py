@@ -1,4 +1,4 @@
-"""What the gateway says, and the client reads. Field names and states are those of the read side.
+"""Defines the gateway's answers, which the client reads. Field names and states are those of the read side.
 
 US dollars are strings with six decimals, instants microseconds since the Unix epoch.
 """

@@ -1,4 +1,4 @@
-"""Which 32 bytes the sender of a command signs. Pure.
+"""Computes the 32 bytes that a command's sender signs. Pure.
 
 Everything but the authorization itself; an approval's assertion is over what is approved instead, so that it proves years
 later what a person agreed to, whatever command carried it.

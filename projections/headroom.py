@@ -1,4 +1,4 @@
-"""What is used of each limit, what is left, and what will be free when: the desk's own arithmetic on the tables' sums. Pure.
+"""Computes each limit's use, headroom and next release by the desk's own arithmetic on the tables' sums. Pure.
 
 The tables hold each order's part of each limit. They are summed by what still counts and by when it leaves its window, with
 the buckets of the desk's ledger (`streams.rules.limits.windows`), so that what is shown here is what the desk would say.

@@ -1,4 +1,4 @@
-"""What is printed, and the exit status. People read tables, programs JSON; a refusal says why and what would change it."""
+"""Prints tables for people and JSON for programs, explains refusals, and maps outcomes to exit statuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which gateway, and as whom: from options, else the environment, else the local cluster's description.
+"""Selects the gateway and the sender: from options, else the environment, else the local cluster's description.
 
 `PROOFDESK_URL`, `PROOFDESK_PRINCIPAL`, `PROOFDESK_KEY`, `PROOFDESK_KEY_ID`, `PROOFDESK_RUNTIME`. A key file is a system's
 Ed25519 key (PEM) or a person's software authenticator (JSON); which, its first bytes say. An authenticator knows whose it is.

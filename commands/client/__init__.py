@@ -1,4 +1,4 @@
-"""How programs send commands: over HTTP (`ProofdeskClient`) or straight onto Kafka (`commands.client.kafka.KafkaCommander`)."""
+"""Sends programs' commands over HTTP (`ProofdeskClient`) or straight to Kafka (`commands.client.kafka.KafkaCommander`)."""
 
 from commands.client.approvals import WantedAgreement, WantedApproval, wanted, wanted_agreement
 from commands.client.errors import ApprovalMismatch, CommandRefused, NotDecidedYet, SystemFault

@@ -1,4 +1,4 @@
-"""What an approver agrees to, of orders and of proposals: shown by the server, hashed again here.
+"""Reads the content of an approval, of orders and of proposals, from the server and hashes it again here.
 
 A hash that does not fit is never signed.
 """

@@ -1,4 +1,4 @@
-"""How a command can come to nothing, as its sender sees it."""
+"""Defines the errors that a command's sender sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the read routes show, as far as this client looks at it; more fields than these are no error."""
+"""Defines the fields of the read routes that this client uses; further fields are accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who signs a command: a system with an Ed25519 key, a person with a FIDO2 key. Both give what the log keeps for ever.
+"""Signs commands with a system's Ed25519 key or a person's FIDO2 key. Both give the proof that the log keeps.
 
 What is signed says `commands.signed_content`: an approval is signed by its own hash, which the command quotes.
 """

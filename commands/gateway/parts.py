@@ -1,4 +1,4 @@
-"""What the gateway is made of, wired once, by hand. Routes take it from the application's state."""
+"""Wires the gateway's parts once, by hand. Routes take them from the application's state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands around every request: bounds, deadlines, headers that keep browsers out of trouble, a number for each.
+"""Protects every request: size bounds, deadlines, security headers for browsers, a request number.
 
 Bounded are requests at once, streams at once, the body, and the time. The Host header must be one of ours, so that a web page
 elsewhere cannot reach a loopback listener under a name of its own (DNS rebinding); there is no CORS, so that no page elsewhere

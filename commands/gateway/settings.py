@@ -1,4 +1,4 @@
-"""What the environment says of the gateway."""
+"""Reads the gateway's settings from the environment."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What may come in: strict JSON, well-formed requests, senders who are who they say."""
+"""Admits strict JSON, well-formed requests and authenticated senders."""

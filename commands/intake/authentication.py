@@ -1,4 +1,4 @@
-"""Whether a command comes from whom it names, and whether they may act on its desk. Pure.
+"""Checks that a command comes from the sender it names, and that the sender may act on its desk. Pure.
 
 The door asks this so that strangers cannot fill the log; the desk, governance and the signer ask it again, from the log, and
 trust nothing of what was found here. Names of checks are the desk's own. Left out, since only they know: whether a FIDO2 key's

@@ -1,4 +1,4 @@
-"""What the read side knows of a command that may have been sent before: a repetition is answered as it was the first time.
+"""Looks up earlier commands on the read side: a repetition gets the first answer again.
 
 The desk and governance answer a command once and are silent when it comes again. Here the answer is made once more, from the
 events that the read side keeps, by the same function that reads them from Kafka.

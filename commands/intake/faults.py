@@ -1,4 +1,4 @@
-"""What is wrong with fields, in words for people, from what pydantic and the framework found."""
+"""Describes invalid fields to people, from the errors of pydantic and the framework."""
 
 from __future__ import annotations
 

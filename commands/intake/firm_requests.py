@@ -1,4 +1,4 @@
-"""What callers ask of governance over HTTP, and the command that it is. Headers as in `commands.intake.requests`."""
+"""Turns HTTP requests to governance into commands. Headers as in `commands.intake.requests`."""
 
 from __future__ import annotations
 

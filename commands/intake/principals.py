@@ -1,4 +1,4 @@
-"""Who may send what, as the read side has it: the gateway's first look, which the desk and the signer both repeat.
+"""Reads senders' rights from the read side for the gateway's first check; the desk and the signer check again.
 
 One query a request, as role `reader`. The read side may be a moment behind governance: somebody just revoked can still reach
 the log, and is refused by the desk there.

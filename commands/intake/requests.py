@@ -1,4 +1,4 @@
-"""What callers send, and the command that it is. A body holds what the path and the headers do not say.
+"""Turns HTTP requests into commands. A body holds the fields that the path and the headers lack.
 
 `Proofdesk-Principal` says who asks, `Proofdesk-Issued-At` when (microseconds since the Unix epoch), `Idempotency-Key` under
 which id (`commands.idempotency`). `authorization` in the body is the sender's signature over `schemas.canonical.command_digest`

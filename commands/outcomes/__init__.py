@@ -1,4 +1,4 @@
-"""What a command led to, from the events that name it as their cause, in whatever order they arrived. Pure.
+"""Derives a command's outcome from the events that name it as their cause, in any order of arrival. Pure.
 
 An event answers a command if it holds the very command (compared by what its sender signed), or follows from such an event; a
 rejection answers the one record whose hash it names. So two different commands under one id are never given each other's

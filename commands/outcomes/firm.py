@@ -1,4 +1,4 @@
-"""What a command to governance led to. Governance answers in one transaction, over several topics. Pure.
+"""Derives the outcome of a command to governance, which answers in one transaction over several topics. Pure.
 
 Left out: reports on keys. Who keeps keys writes them onto the log, again and again until governance has said what follows.
 """

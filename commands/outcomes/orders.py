@@ -1,4 +1,4 @@
-"""What a command to a desk led to. The desk answers in one transaction, over several topics. Pure."""
+"""Derives the outcome of a command to a desk, which answers in one transaction over several topics. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be read over HTTP: orders, their timelines, limits, keys, what governance decided, refusals, and what changes, live.
+"""Serves orders, timelines, limits, keys, governance's decisions, refusals and live changes over HTTP.
 
 `router` is mounted by the gateway, which also renders problems (RFC 9457) from the HTTP exceptions raised here. Everything
 comes from the views in schema `projection`, as role `reader`; nothing here decides or writes.

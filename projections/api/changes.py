@@ -1,4 +1,4 @@
-"""What changed, to everybody who listens: one LISTEN connection a process, one query a change, any number of streams.
+"""Streams changes to all listeners: one LISTEN connection a process, one query a change, any number of streams.
 
 A listener that cannot keep up, or a connection that was lost meanwhile, costs nothing but a `reload`: look at all of it
 again. Nothing is kept for those who were not there (`projections.storage.announcements` says what is announced).

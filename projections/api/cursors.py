@@ -1,4 +1,4 @@
-"""Where a page ends: the place of its last order, so that pages neither skip nor repeat while orders come in."""
+"""Encodes the position of a page's last order, so that pages neither skip nor repeat while orders come in."""
 
 from __future__ import annotations
 

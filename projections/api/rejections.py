@@ -1,4 +1,4 @@
-"""What was said back to senders."""
+"""Serves the refusals that senders received."""
 
 from __future__ import annotations
 

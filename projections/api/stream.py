@@ -1,4 +1,4 @@
-"""What changes, as server-sent events (WHATWG HTML, "Server-sent events").
+"""Streams changes as server-sent events (WHATWG HTML, "Server-sent events").
 
 `reload`: look at everything again; comes first, and whenever something may have been missed. `order` and `rejection`: as
 the API shows them. `governance`: contracts, limits or policy changed.

@@ -1,1 +1,1 @@
-"""Which past orders another policy would have decided otherwise. Pure: from the log's own events to the answer."""
+"""Finds the past orders that another policy would have decided otherwise. Pure: from the log's own events."""

@@ -1,4 +1,4 @@
-"""What is compared: how an order was decided, how it would be, and what that comes to."""
+"""Compares an order's decision with the one under another policy, and totals the differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a page becomes HTML, and what a browser may do with it.
+"""Renders pages as HTML and sets the browser's permissions.
 
 Everything that is shown may come from outside (a memo, a refused request's words), so every value is escaped by the templates
 and the Content-Security-Policy lets a page run this origin's scripts and nothing else.

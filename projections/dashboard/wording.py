@@ -1,4 +1,4 @@
-"""How values read on a page: amounts with their unit, instants in UTC, hashes short with the whole in the title.
+"""Formats values for pages: amounts with their unit, instants in UTC, hashes short with the whole in the title.
 
 Returns text, never markup: the templates escape it.
 """

@@ -1,4 +1,4 @@
-"""What orders hold of their limits: reserve, then post or release (architecture, rule 7).
+"""Folds orders' use of their limits: reserve, then post or release (architecture, rule 7).
 
 The ledger keeps each hold's last state and since when; how much of a limit is used now is a question to the table (a window
 moves on by itself), answered by the view `limits`.

@@ -1,4 +1,4 @@
-"""What is asked for with a key, and what was said of it, each in a line that people read. Pure."""
+"""Describes a request for a key and the answers to it, each in a line for people. Pure."""
 
 from __future__ import annotations
 

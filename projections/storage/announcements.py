@@ -1,4 +1,4 @@
-"""What a batch changed, told to readers by NOTIFY in the batch's own transaction: they hear of it when they can see it.
+"""Announces a batch's changes by NOTIFY in its own transaction: readers are notified once they can see them.
 
 An announcement names orders and commands; it carries no content. One that would be too long says only that much has changed.
 Source: PostgreSQL, "NOTIFY" (a payload is shorter than 8,000 bytes; delivered after commit, in order).

@@ -1,1 +1,1 @@
-"""What is asked of a desk: orders and approvals."""
+"""Subcommands for a desk: orders and approvals."""

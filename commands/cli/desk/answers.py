@@ -1,4 +1,4 @@
-"""What the desk answered, printed: an order as a command has left it, or what would be decided of one that was tried."""
+"""Prints a desk's answer: the order after a command, or the decision on a trial order."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is asked of governance, and what it has set: breakers, policies, proposals, rights, limits, contracts."""
+"""Subcommands for governance: breakers, policies, proposals, rights, limits, contracts."""

@@ -1,4 +1,4 @@
-"""What governance answered, printed: a breaker that was tripped, a proposal as a command has left it."""
+"""Prints governance's answer: a tripped breaker, or the proposal after a command."""
 
 from __future__ import annotations
 

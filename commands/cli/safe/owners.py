@@ -1,4 +1,4 @@
-"""Which keys may own a Safe that is to be, and which of them may send its transactions. Pure.
+"""Selects the keys that may own a planned Safe, and those that may send its transactions. Pure.
 
 Decides what governance and the enclave would refuse later, when the Safe is on the chain and money is in it: keys that are
 not there or cannot sign, an executor that is no owner, whose key is in shares, or whose account another wallet sends from

@@ -1,1 +1,1 @@
-"""What can be asked: commands to desks and to governance, the schema registry, health. Reading is in `projections.api`."""
+"""Serves commands to desks and to governance, the schema registry, health. Reading is in `projections.api`."""

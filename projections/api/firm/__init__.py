@@ -1,4 +1,4 @@
-"""What governance has decided, and what is proposed to it: contracts, policies, breakers, proposals, rights."""
+"""Serves governance's decisions and proposals: contracts, policies, breakers, rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Serves access rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stopped."""
+"""Serves tripped breakers."""
 
 from __future__ import annotations
 

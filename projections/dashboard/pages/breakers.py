@@ -1,4 +1,4 @@
-"""What is stopped, what was; tripping a breaker and proposing that it be reset."""
+"""Renders current and past breakers; lets a person trip a breaker and propose its reset."""
 
 from __future__ import annotations
 
