@@ -36,6 +36,7 @@ DESTRUCTION_DOMAIN: Final = b"proofdesk/destruction/v1\x00"
 ORDER_NAMESPACE: Final = uuid.UUID("6d0b0c52-9d1c-5a8e-9a33-2f2f0a3a7c10")
 
 _UNSIGNED: Final = frozenset({"signature"})
+_POLICY: Final = {"version", "cedar", "cedar_schema", "limits", "settings"}
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
@@ -68,7 +69,7 @@ def approval_digest(subject: ApprovalSubject) -> bytes:
 
 def policy_hash(policy: PolicyActivated) -> str:
     """SHA-256 over version, policies, their schema, limits and settings, in lowercase hex."""
-    content = policy.model_dump(mode="json", include={"version", "cedar", "cedar_schema", "limits", "settings"})
+    content = policy.model_dump(mode="json", exclude_none=True, include=_POLICY)
     return hashlib.sha256(canonical_json(content)).hexdigest()
 
 

@@ -98,3 +98,5 @@ class Settings(Record):
     """By which policy tells the hour and the weekday."""
     proposal_ttl_seconds: Annotated[int, Field(ge=1)] = 86_400
     """A proposal to governance that has no quorum by then expires."""
+    rules_version: Annotated[int, Field(ge=2)] | None = None
+    """The rules by which the firm decides while these settings are in force; none: the first."""

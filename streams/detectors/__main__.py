@@ -11,6 +11,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from infra.cluster.description import ClusterDescription, current
+from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
 from infra.telemetry import logging
 from schemas import wire
@@ -23,6 +24,7 @@ from streams.engine.reading import check, received_of
 from streams.engine.references import References
 from streams.rules.access.system_signer import NotRegistered
 from streams.rules.detectors import DETECTORS, PRINCIPAL
+from streams.rules.versions import RulesUnknown
 
 BATCH_RECORDS_MAX: Final = 500
 LOOK_SECONDS: Final = 0.5
@@ -55,7 +57,7 @@ class FirmCommands:
 
 
 def main() -> int:
-    """Detect until told to stop (0), or until a fresh start has to help (`EXIT_RESTART`)."""
+    """Detect until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
     logging.configure(PRINCIPAL)
     stopping = Event()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -65,6 +67,9 @@ def main() -> int:
     except (KafkaException, TimeoutError) as failure:
         log.warning("restarting: what was not asked for will be read again", error=str(failure))
         return EXIT_RESTART
+    except RulesUnknown as refusal:
+        log.error("stopping: this must be looked at, and is not tried again", reason=str(refusal))  # noqa: TRY400 - for people
+        return EXIT_REFUSED
     except NotRegistered as refusal:
         # Governance may register the key at any time; until then the event is read again at each start.
         log.error("a breaker was asked for, and governance does not know the key", reason=str(refusal))  # noqa: TRY400 - it is for people

@@ -23,6 +23,7 @@ from streams.engine.restore import Restorer
 from streams.engine.snapshots import SnapshotCodec
 from streams.engine.watchdog import Watchdog, exit_at_once
 from streams.rules.decider import I, Processor, S
+from streams.rules.versions import RulesUnknown
 
 EXIT_RESTART: Final = 3
 """Something failed that a fresh start mends: fencing, a time-out, a broker gone."""
@@ -47,19 +48,21 @@ def wall_clock() -> Instant:
 def run(processor: Processor[S, I], description: ClusterDescription, refusals: tuple[type[Exception], ...] = ()) -> NoReturn:
     """Run one worker until it is told to stop (exit 0) or must be started again (exit `EXIT_RESTART`).
 
-    At one of `refusals` a person has to help, and no other start (exit `EXIT_REFUSED`).
+    At one of `refusals`, or at rules that this software does not know, a person has to help, and no other start
+    (exit `EXIT_REFUSED`).
     """
     logging.configure(processor.principal)
     metrics.configure(processor.principal)
     tracing.configure(processor.principal)
     stopping, outage = _stop_on_signal(), Outage()
+    for_people: tuple[type[Exception], ...] = (*refusals, RulesUnknown)
     try:
         processor.observer.refresh()  # reads all references there are, before this worker takes partitions from another
         loop = loop_of(processor, description, outage)
         gc.set_threshold(COLLECTED_OBJECTS)
         gc.freeze()  # looking through all that was imported holds a decision up by 40 ms whenever cycles are looked for
         loop.run(lambda: bool(stopping) or outage.seen)
-    except refusals as refusal:
+    except for_people as refusal:
         log.error("stopping: this must be looked at, and is not tried again", reason=str(refusal))  # noqa: TRY400 - for people
         _exit(EXIT_REFUSED)
     except KafkaException as error:

@@ -22,6 +22,7 @@ from streams.rules.evidence.memory.velocity import VelocityCaps
 from streams.rules.firm.view import GovernanceBroken
 from streams.rules.governance.genesis import GenesisRefused
 from streams.rules.governance.root import NotRooted
+from streams.rules.versions import RulesUnknown
 
 ROOT_KEY_BYTES: Final = 32
 CAPS_FILE: Final = "velocity.json"
@@ -96,6 +97,7 @@ UNFIT: Final = (
     NotRooted,
     GenesisRefused,
     GovernanceBroken,
+    RulesUnknown,
 )
 """What a signer ends at with `EXIT_REFUSED`: a person has to look at its installation, or at the log that it was given.
 

@@ -38,7 +38,9 @@ from schemas.events.keys import CosignerEnrolled, KeyProposed
 from schemas.firm import BreakerScope, Subject
 from schemas.keys import KeyId
 from schemas.values import Address, AssetId, DeskId, PrincipalId, Slug, WalletId
+from streams.rules import versions
 from streams.rules.firm.keys import KEY_EVENTS, KeyStanding, standing_after
+from streams.rules.versions import Rules
 
 HELD_EVENTS_MAX: Final = 1_000_000
 """Events behind a gap. More means that a topic is missing or that the log is not ours."""
@@ -90,6 +92,11 @@ class Governance:
     """Those of which governance has said anything since genesis."""
     cosigners: Mapping[Slug, CosignerEnrolled] = field(default_factory=_nothing)
     """Holders of shares, one for each place."""
+
+    @property
+    def rules(self) -> Rules:
+        """The version of the rules in force; the first before there is a policy."""
+        return Rules.FIRST if self.policy is None else versions.known(self.policy.settings.rules_version)
 
     def active(self, principal: PrincipalId) -> AccessChanged | None:
         """The rights of a principal that is known and not revoked; else None."""
@@ -143,7 +150,10 @@ class Tables:
 
         Raises:
             GovernanceBroken: it is of a kind that this version does not know.
+            RulesUnknown: it puts rules in force that this version does not know.
         """
+        if isinstance(event, PolicyActivated):
+            versions.known(event.settings.rules_version)
         self._position, self._view = event.position, None
         match event:
             case GenesisAccepted():

@@ -49,6 +49,7 @@ from streams.rules.governance.changes.state import (
 )
 from streams.rules.refusals import governance as refusals
 from streams.rules.refusals.base import PersonNeeded
+from streams.rules.versions import Rules
 
 Reason = Literal["enacted", "declined", "withdrawn", "expired", "outdated"]
 
@@ -149,7 +150,16 @@ def withdraw(state: GovernanceState, accepted: Accepted, body: WithdrawProposal)
 def expired(state: GovernanceState, now: Instant) -> tuple[ProposalClosed, ...]:
     """The end of all proposals whose time is over."""
     over = [found for found in state.proposals.values() if found.proposed.expires_at <= now]
-    return tuple(closed(state, found, "expired", "no quorum agreed to it in time") for found in over)
+    return tuple(closed(state, found, "expired", _expiry(state.firm)) for found in over)
+
+
+def _expiry(firm: Governance) -> str:
+    """Why a proposal expired, by the rules in force."""
+    if firm.policy is None or firm.rules < Rules.EXPIRY_NAMES_REMEDY:
+        return "no quorum agreed to it in time"
+    return (
+        f"No quorum agreed to it within {firm.policy.settings.proposal_ttl_seconds} s. Propose it again if it is still wanted."
+    )
 
 
 def outdated(state: GovernanceState, *changes: FirmEvent, but: OpenProposal | None = None) -> tuple[ProposalClosed, ...]:

@@ -37,7 +37,7 @@ def policy_problems(firm: Governance, policy: PolicyActivated) -> list[str]:
     active = tuple(access for access in firm.principals.values() if access.status == "active")
     return [
         *limits.problems(policy.limits, known_subjects(_institution(firm))),
-        *settings.problems(policy.settings),
+        *settings.problems(policy.settings, firm.rules),
         *review.problems(policy, active),
     ]
 
