@@ -35,7 +35,7 @@ PROCESSES: Final = (
     Process("custodian", "streams.custody", "custodian"),
     Process("broadcast", "streams.broadcast", "broadcast"),
     Process("settlement", "streams.settlement", "settlement"),
-    Process("observer", "streams.prices", "observer"),
+    Process("prices", "streams.prices", "prices"),
     Process("detectors", "streams.detectors", "detectors"),
     *(Process(cosigner, "streams.cosigning", cosigner) for cosigner in COSIGNERS),
     Process("projector", "projections.projector", "projector"),

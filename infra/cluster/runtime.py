@@ -82,6 +82,7 @@ class Runtime:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._check_generation()
+        self._check_principals()
         self.folder.chmod(TRAVERSE_ONLY_MODE)
         brokers = [self.folder / name for name in self.brokers]
         cosigners = [self.folder / name for name in COSIGNERS]
@@ -108,6 +109,16 @@ class Runtime:
             raise ClusterError(
                 f"{self.folder} holds logs of generation {found}, and this version reads generation {GENERATION} "
                 "(docs/adr/0008): delete them with make down ARGS=--delete, or run the version that wrote them"
+            )
+
+    def _check_principals(self) -> None:
+        """Refuse a cluster that gave rights to principals that this version does not have."""
+        known = {f"kafka-{principal}.json" for principal in KAFKA_PRINCIPALS}
+        unknown = sorted(file.name for file in (self.folder / "secrets").glob("kafka-*.json") if file.name not in known)
+        if unknown:
+            raise ClusterError(
+                f"{self.folder} was made by another version: it has {', '.join(unknown)}. "
+                "Delete it with make down ARGS=--delete, or run the version that made it"
             )
 
     def password(self, name: str) -> str:

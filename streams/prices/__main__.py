@@ -1,4 +1,4 @@
-"""The observer's process: `python -m streams.prices`, principal `observer`, a plain idempotent producer."""
+"""Publishes prices of the chain's reference venue: `python -m streams.prices`, a plain idempotent producer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from schemas.topics import TOPIC_OF
 from streams.engine.process import EXIT_RESTART, wall_clock
 from streams.prices.publisher import PricePublisher, PriceSource
 
-PRINCIPAL: Final = "observer"
+PRINCIPAL: Final = "prices"
 NATIVE_ASSET: Final = "ETH"
 LOOK_MS: Final = 200
 """Between two looks at the chain's head."""

@@ -39,7 +39,7 @@ class Benchmark:
     processes: tuple[Process, ...] = ()
 
 
-_ASIDE: Final = frozenset({"observer", "detectors", "projector", "gateway"})
+_ASIDE: Final = frozenset({"prices", "detectors", "projector", "gateway"})
 """Nobody between a command and its signature waits for these."""
 _SIGNING: Final = tuple(each for each in PROCESSES if each.name not in _ASIDE)
 

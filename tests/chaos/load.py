@@ -55,7 +55,7 @@ class Load:
 
     @cached_property
     def _clients(self) -> _Clients:
-        return _Clients(clients.producer(self.description, "system"), clients.producer(self.description, "observer"))
+        return _Clients(clients.producer(self.description, "system"), clients.producer(self.description, "prices"))
 
     @cached_property
     def _key(self) -> Ed25519PrivateKey:

@@ -18,7 +18,7 @@ PEG: Final = "peg"
 PEG_OFFSET: Final = -1
 MICROS_PER_SECOND: Final = 1_000_000
 SKEW_SECONDS_MAX: Final = 30
-"""How far the observer's clock may be ahead of ours."""
+"""The furthest that the price feed's clock may be ahead of ours."""
 
 
 class Prices:

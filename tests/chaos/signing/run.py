@@ -24,7 +24,7 @@ from tests.chaos.signing.watch import Watch
 from tests.scenarios.newswap.ceremony import Ceremony
 from tests.scenarios.newswap.institution import WALLET, establish
 
-ASIDE: Final = frozenset({"observer", "detectors", "projector", "gateway"})
+ASIDE: Final = frozenset({"prices", "detectors", "projector", "gateway"})
 """Nobody between a command and its end waits for these."""
 SHARED: Final = "treasury-shared"
 """A wallet whose key is in shares, each sealed by its cosigner's token: all that can die is needed for it."""

@@ -1,4 +1,4 @@
-"""Prepares a cluster's folder; refuses logs of another generation."""
+"""Prepares a cluster's folder; refuses logs of another generation and principals of another version."""
 
 from __future__ import annotations
 
@@ -28,4 +28,12 @@ def test_logs_of_another_generation_are_refused_with_what_to_do(tmp_path: Path, 
     file = runtime.folder / "generation"
     file.unlink() if mark is None else file.write_text(mark)
     with pytest.raises(ClusterError, match="make down ARGS=--delete"):
+        runtime.prepare()
+
+
+def test_a_cluster_with_a_principal_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    runtime = Runtime(tmp_path / "cluster")
+    runtime.prepare()
+    runtime.secret("kafka-observer.json").write_text("{}")
+    with pytest.raises(ClusterError, match=r"kafka-observer\.json.*make down ARGS=--delete"):
         runtime.prepare()

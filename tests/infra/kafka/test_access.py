@@ -41,8 +41,8 @@ def code_of(call: Callable[[], object]) -> int:
 
 def test_a_topic_is_written_by_its_owner_and_by_nobody_else(description: ClusterDescription) -> None:
     topic = "price-observed"
-    assert outcome_of_writing(clients.producer(description, "observer"), topic) is None
-    for other in set(get_args(Principal)) - {"observer"}:
+    assert outcome_of_writing(clients.producer(description, "prices"), topic) is None
+    for other in set(get_args(Principal)) - {"prices"}:
         # Without idempotence, so that the topic itself refuses: who writes nothing is not even given a producer id.
         error = outcome_of_writing(clients.producer(description, other, {"enable.idempotence": False}), topic)
         assert error is not None
@@ -76,7 +76,7 @@ def test_the_controllers_listener_knows_no_client(cluster: Cluster, principal: s
 
 
 def test_everybody_may_read_what_is_committed(description: ClusterDescription) -> None:
-    assert outcome_of_writing(clients.producer(description, "observer"), "price-observed") is None
+    assert outcome_of_writing(clients.producer(description, "prices"), "price-observed") is None
     for reader in get_args(Principal):
         consumer = clients.consumer(description, reader)
         consumer.assign([TopicPartition("price-observed", 0, 0)])

@@ -53,7 +53,7 @@ def test_every_record_is_on_three_brokers_and_written_once_on_two(three: Cluster
 
 
 def test_what_was_written_outlives_each_broker_in_turn(three: Cluster) -> None:
-    producer = clients.producer(three.description, "observer")
+    producer = clients.producer(three.description, "prices")
     write(producer, b"0")
     for number, broker in enumerate(BROKERS, start=1):
         three.kill(broker)
