@@ -1,1 +1,1 @@
-"""What is said: commands, events, values, topics, their Avro form and the hash chain. Imports nothing of ours."""
+"""Defines the language: commands, events, values, topics, their Avro form and the hash chain. Imports nothing of ours."""

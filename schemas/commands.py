@@ -1,4 +1,4 @@
-"""What people and systems ask for. A command carries its sender's own signature all the way to the signer.
+"""Defines the commands of people and systems to a desk. A command carries its sender's own signature up to the signer.
 
 A system signs with Ed25519 (RFC 8032), a person with a FIDO2 key (WebAuthn Level 3). Both sign
 `schemas.canonical.command_digest`, except for `GiveApproval`, whose assertion signs the approval's subject itself.

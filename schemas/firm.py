@@ -1,4 +1,4 @@
-"""What governance speaks of: rights, keys, limits, breakers, settings. Values; the events that hold them say who said so."""
+"""Defines governance's values: rights, keys, limits, breakers, settings. The events that hold them name their source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people and systems ask of governance: stop something, or propose a change that a quorum must agree to.
+"""Defines commands to governance: stop something, or propose a change that a quorum must approve.
 
 Signed like a desk's command (`schemas.commands`): a system by Ed25519 (RFC 8032), a person by a FIDO2 key (WebAuthn Level 3),
 over `schemas.canonical.firm_command_digest`; but the assertion of `ApproveProposal` is over the proposal's own hash.

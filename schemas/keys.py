@@ -1,4 +1,4 @@
-"""What is said of keys: who holds shares of them, what may be asked for, and what those who hold them vouch for. Values.
+"""Defines values about keys: holders of shares, operations, and cosigners' attestations.
 
 A key is made, used, changed and destroyed where it is kept and nowhere else; people ask for it through governance, by a quorum.
 Threshold keys (DKLs23, ePrint 2023/765) are shared among cosigners, each a process of its own, at a site of its own.

@@ -1,4 +1,4 @@
-"""What an order asks for, and the effect it would have: the two things an approval signs.
+"""Defines an order's intent and its effect: the two things that an approval signs.
 
 Left out: whether it may happen (streams/desk) and how it becomes a transaction (streams/execution).
 """

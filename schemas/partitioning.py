@@ -1,4 +1,4 @@
-"""Which partition a key belongs on: the `murmur2_random` partitioner that every producer of ours is set to.
+"""Maps a key to its partition with `murmur2_random`, the partitioner that every producer of ours uses.
 
 Source: Apache Kafka, `org.apache.kafka.common.utils.Utils.murmur2` and `toPositive`. It is computed here as well, because
 a topic's writer may name any partition: whoever owns a desk must be able to tell that a record stands where it should.

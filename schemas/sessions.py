@@ -1,4 +1,4 @@
-"""What cosigners say to one another. Transport, not evidence: kept for a day, and believed for nothing but its signatures.
+"""Defines cosigners' messages. Transport, not evidence: kept for a day; only their signatures are trusted.
 
 A session makes one signature, or new shares of one key. Who opens it has no say in what is signed: each cosigner finds the
 order in the log for itself, judges it, and derives the digest. Messages of the protocol are opaque; those for one cosigner are

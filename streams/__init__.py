@@ -1,1 +1,1 @@
-"""What decides and acts: the exactly-once engine, and one folder per processor. Imports `schemas` and `infra` only."""
+"""Decides and acts: the law in `rules`, the exactly-once engine, and one folder for each process."""

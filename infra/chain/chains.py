@@ -1,4 +1,4 @@
-"""Which node serves which chain, by the nodes' own word (EIP-155, `eth_chainId`).
+"""Maps chains to nodes by the chain id that each node reports (EIP-155, `eth_chainId`).
 
 Decides that a process waits at its start for a node that is away, as long as it takes: without the chain's id nothing
 could be asked of it. Leaves out whether the node tells the truth: a transaction names its chain, and is void on another.

@@ -1,4 +1,4 @@
-"""Whether the contract at a Safe's address is the Safe that governance speaks of, and what its next nonce is.
+"""Compares the contract at a Safe's address with governance's Safe, and reads its next nonce.
 
 Decides that it must be a proxy of the real Safe 1.4.1 with exactly the owners and the threshold that governance names, and
 nothing that acts without them: no module (it may move everything), no guard (it may stop everything), no fallback handler but

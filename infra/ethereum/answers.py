@@ -1,4 +1,4 @@
-"""What a node answers, read strictly: hexadecimal quantities and bytes, block headers, receipts, fees.
+"""Parses a node's answers strictly: hexadecimal quantities and bytes, block headers, receipts, fees.
 
 Decides that an answer which is not of the execution API's form is no answer (`AnswerUnreadable`, to be treated like a
 node that is away). Source: https://ethereum.github.io/execution-apis, EIP-1474, EIP-1559.

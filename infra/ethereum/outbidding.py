@@ -1,4 +1,4 @@
-"""What a transaction has to offer so that nodes let it take the place of another one of the same nonce. Pure.
+"""Computes the fees with which a transaction may replace another of the same nonce in nodes' pools. Pure.
 
 Decides that each of both fees is a tenth higher, rounded up, and higher at all (go-ethereum, `txpool.pricebump`; nodes that ask
 for less take it, too). Leaves out who may ask for that (`streams.rules.evidence.memory.payloads`), and how high fees may go.

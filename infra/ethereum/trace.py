@@ -1,4 +1,4 @@
-"""What a transaction would do, or did, read from the frames of go-ethereum's callTracer (withLog). Pure.
+"""Reads a transaction's effects from the frames of go-ethereum's callTracer (withLog). Pure.
 
 Decides balances, allowances and contracts involved (mission, step 4 of the lifecycle). A frame that failed undoes
 itself and everything beneath it, whatever its logs say: nodes differ on keeping those. Native value moves with CALL,

@@ -1,4 +1,4 @@
-"""What a model's type hints and a schema's unions say, for the encoder and the decoder that walk through both."""
+"""Reads a model's type hints and a schema's unions for the encoder and the decoder, which walk through both."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What happened. Each module holds the events of one writer's concern; `schemas.topics` says who writes which."""
+"""Defines events. Each module holds the events of one writer's concern; `schemas.topics` names the writers."""

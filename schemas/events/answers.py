@@ -1,4 +1,4 @@
-"""What is said back to a sender whose command led to no order event, and what could not even be read."""
+"""Defines answers to senders whose command led to no order event, and the record of unreadable commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every event carries, and how an order's events hang together (architecture, rule 6).
+"""Defines the fields of every event, and the chain of an order's events (architecture, rule 6).
 
 A decider returns events *unsealed*: position, sequence and hashes at their defaults. The engine seals them, because only
 it knows the bytes of the event before.

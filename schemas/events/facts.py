@@ -1,4 +1,4 @@
-"""What a decision was made on, by value (architecture, rule 5).
+"""Defines the facts of a decision, by value (architecture, rule 5).
 
 Anyone can run the same rules on these facts; anyone with the log can derive the facts again from the positions they name.
 """

@@ -1,4 +1,4 @@
-"""Who may do what, on which assets, wallets and contracts, under which policy, and what is stopped. One writer for the firm.
+"""Defines governance's events: rights, assets, wallets, contracts, policy, breakers. One writer for the firm.
 
 The first of these events come from a genesis file signed by the root key that is pinned at installation. Every later one
 answers a signed command, which the first event of the decision holds whole: anyone can decide again and compare.

@@ -1,4 +1,4 @@
-"""What was seen outside. Plain idempotent records, no transaction: facts quote them by value and offset."""
+"""Defines observations of the outside. Plain idempotent records, no transaction: facts quote them by value and offset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cosigner has of its own on its machine, and where: keys that say who it is, shares, memory.
+"""Describes a cosigner's own files: identity keys, shares, memory.
 
 Decides that everything lies in one folder of mode 0700 which no other process needs, and that a cosigner's two keys are apart:
 one signs what it says (Ed25519, RFC 8032), the other lets it read what only it may (X25519, RFC 7748).

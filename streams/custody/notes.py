@@ -1,4 +1,4 @@
-"""What the custodian must not forget between an order and its report: keys it began or destroyed, how often it tried.
+"""Stores the custodian's notes between an order and its report: keys begun or destroyed, attempts.
 
 Decides that each note is on the disk before anything follows from it. A key that is in the token and was not begun for the
 order at hand is somebody else's, and is never passed off as the one that was ordered; what is destroyed can still be named

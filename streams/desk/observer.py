@@ -1,4 +1,4 @@
-"""What the desk looks at outside: governance and prices, folded from their topics and given to each decision by value.
+"""Folds governance and prices from their topics and gives them to each desk decision by value.
 
 Nothing is asked of anybody at decision time: what has arrived is what is known, and the event records from where
 (governance position, price offset), so that the same facts can be derived again (architecture, rule 5).

@@ -1,4 +1,4 @@
-"""How often the outside is asked about an input that waits: at once, then at intervals that double up to a bound. Pure.
+"""Spaces the attempts for an input that waits: at once, then at intervals that double up to a bound. Pure.
 
 The loop offers parked inputs every few milliseconds, which suits what changes here (a wallet that becomes free) and would
 flood a node. Time comes in as a value. Forgetting a key is harmless: it is only asked about sooner.

@@ -1,4 +1,4 @@
-"""What an own event's Kafka headers say beside the trace context: which input it answers, by topic and offset.
+"""Writes and reads our own Kafka headers beside the trace context: the answered input, by topic and offset.
 
 Headers are outside the hash chain: they serve the engine and tracing, and prove nothing.
 """

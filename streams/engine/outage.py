@@ -1,4 +1,4 @@
-"""Whether Kafka has been out of reach: then a worker starts afresh instead of trusting clients that lived through it.
+"""Detects that Kafka was out of reach: the worker then starts afresh instead of trusting its old clients.
 
 Seen after a broker's restart: a reader got nothing for a minute though records came, in one run of three. A fresh one does.
 """

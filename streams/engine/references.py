@@ -1,4 +1,4 @@
-"""What a decision looks at but does not answer: governance, prices, another processor's evidence.
+"""Reads records that a decision uses without answering them: governance, prices, another processor's evidence.
 
 Read from the first offset by every worker, committed by none. Facts taken from here are recorded by value in the event, with
 the position or offset they came from, so that anyone can derive them again (architecture, rule 5).

@@ -1,4 +1,4 @@
-"""Where partitions end once no transaction is open on them: the one guard of a race that would lose writes from a fold.
+"""Finds the end of partitions once no transaction is open on them: the guard against a fold that misses writes.
 
 A broker may show a transaction's offsets, or answer its successor's `init_transactions`, while the markers of that transaction
 are still on their way to the partitions it wrote to. Whoever reads up to the end in that moment sees less than was

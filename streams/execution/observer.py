@@ -1,4 +1,4 @@
-"""What execution asks of the outside: governance, independent prices, and the node's trace of the exact transaction.
+"""Gathers execution's inputs from outside: governance, independent prices, and the node's trace of the exact transaction.
 
 Decides when the node is asked: never for an order whose standing alone answers, and at growing intervals for one that waits.
 A node that is away, or that refuses to trace, is waited for; the order stays uncommitted and is offered again.

@@ -1,4 +1,4 @@
-"""What a node is asked about one wallet on one block: its nonce, and what a call of it would do.
+"""Asks a node about one wallet on one block: its nonce, and a trace of a call.
 
 Decides that a wallet's own call is traced as it is. A Safe's call is traced inside the executor's transaction, as the chain
 would run it, but for the owners' signatures: those do not exist yet, so the Safe is taken to ask for the executor's word alone

@@ -1,1 +1,1 @@
-"""Who may do what: the firm's access, assets, wallets, contracts and policy: from a signed genesis file to one view."""
+"""Runs governance: the firm's access, assets, wallets, contracts and policy, from a signed genesis file to one view."""

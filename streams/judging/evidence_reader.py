@@ -1,4 +1,4 @@
-"""Who judges for itself: it reads the log, believes what derives from the pinned root key, and says what may be signed.
+"""Reads the log, believes records that derive from the pinned root key, and judges what may be signed.
 
 The enclave is one, and so is every cosigner; neither asks the other. Evidence that is not here yet is waited for (`Later`):
 as long as the simulation is fresh: whoever writes simulations must not make anybody wait for ever.

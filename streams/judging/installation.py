@@ -1,4 +1,4 @@
-"""What a signer's own installation says: in its environment, and in files that no event can change.
+"""Reads a signer's own installation: its environment, and files that no event can change.
 
 The root key that everything must derive from, the caps on what may leave a wallet in a day, and whether this is production,
 where nothing may be missing, or development, where keys may lie in files. Each file is of the signer's own machine.

@@ -1,4 +1,4 @@
-"""Which orders a processor has answered, so that an input that comes again changes nothing. Pure.
+"""Remembers the orders that a processor has answered, so that a repeated input changes nothing. Pure.
 
 The loop already skips an input whose offset was answered; this is for the same order under another offset. Memory and
 snapshots stay small: the oldest are forgotten, and what comes again after so many others is refused by the hash chain,

@@ -1,4 +1,4 @@
-"""What the engine runs: a decider, and what goes in and out of it (architecture, rules 1, 2 and 14).
+"""Defines the decider that the engine runs, its inputs and its outputs (architecture, rules 1, 2 and 14).
 
 A decider is pure. It has no clock, no randomness and no I/O: time comes in as `now`, facts come in with the message. Its
 state is the fold of its own events and of nothing else, so that the log alone can restore it. What has to be asked of the

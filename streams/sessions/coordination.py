@@ -1,4 +1,4 @@
-"""Who is asked to sign: as many cosigners as the key asks for, of as many sites, and others when these do not. Pure.
+"""Selects the cosigners of a signature: as many, of as many sites, as the key needs, and others when these fail. Pure.
 
 Decides that who refused an order is not asked about it again, that who held up or spoiled a session is passed over for a
 while, the more the oftener it did, and that two of whom one accused the other are not asked together: an accusation is

@@ -1,4 +1,4 @@
-"""Why a cosigner does not take part, by name of the check; the names are stable, and stand in `refused`."""
+"""Defines a cosigner's reasons to refuse, by name of the check; the names are stable, and stand in `refused`."""
 
 from __future__ import annotations
 

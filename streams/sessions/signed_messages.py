@@ -1,4 +1,4 @@
-"""What one cosigner says to another, so that it can be known who said it, and read only by whom it is for.
+"""Signs and encrypts messages between cosigners, so that the sender is known and only the receiver can read them.
 
 Decides that a message counts only if its sender, as governance has enrolled it, signed all of it (Ed25519, RFC 8032), and that
 what is for one cosigner is encrypted to it (`infra.proofs.envelope`), bound to session, sender, receiver and round. Everybody

@@ -1,4 +1,4 @@
-"""Where everything of the local world is: `world.json`."""
+"""Describes the local world's addresses: `world.json`."""
 
 from __future__ import annotations
 

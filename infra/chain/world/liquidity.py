@@ -1,4 +1,4 @@
-"""How much of each token makes NewSwap's book, in integers. Pure.
+"""Computes the token amounts of NewSwap's liquidity, in integers. Pure.
 
 Decides the shape of the order book: liquidity L as in the Uniswap v3 whitepaper (section 6), a dense band around the
 price and a thin one far out, so that buying WETH for $1M loses about 0.2 % and for $5M at once about 2.9 %.

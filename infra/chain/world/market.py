@@ -1,4 +1,4 @@
-"""What others do in the local world: arbitrage that brings NewSwap's price back, and money for an account."""
+"""Plays other market participants in the local world: arbitrage that restores NewSwap's price, and funding of accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Safe's owners sign, and the call that carries it to the chain: to bytes and strictly back. Pure.
+"""Encodes the digest that a Safe's owners sign and the call that carries it to the chain; decodes both strictly. Pure.
 
 Sources: Safe 1.4.1 (`Safe.sol`: getTransactionHash, execTransaction), EIP-712, the Solidity ABI specification.
 Decides the one form of a Safe transaction here: a plain call, no delegate call; no refund of gas to anybody, so a call that

@@ -1,1 +1,1 @@
-"""What a cosigner does in a session: what it checks, what it keeps, what it says."""
+"""Runs a cosigner's side of sessions: checks, state, messages."""

@@ -1,4 +1,4 @@
-"""What comes too early, and what must never come again: messages before their session is known, and sessions that were begun.
+"""Holds messages that arrive before their session is known, and refuses sessions that were begun before.
 
 Decides that whoever may write to the topic can fill only a place of its own, of a bounded size; and that nothing is ever begun
 twice under one session id, whatever is replayed, however many sessions are opened, and whatever the opener's clock says: the

@@ -1,4 +1,4 @@
-"""Whether a ceremony may be held: only what a quorum ordered, with exactly those who are to hold the key. Pure.
+"""Admits a ceremony only if a quorum ordered it, with exactly the cosigners that are to hold the key. Pure.
 
 New shares have epoch `opened.epoch + opened.attempt`, so that shares of two attempts never have the same (README). Leaves out
 who opened it: all that counts is that governance, derived from the pinned root key, has the order open.

@@ -1,4 +1,4 @@
-"""What a cosigner must not forget: whom it never works with again, which epochs were confirmed, what it destroyed or began.
+"""Stores a cosigner's lasting notes: banned parties, confirmed epochs, destroyed keys, sessions begun.
 
 Decides that each note is on the disk before anything follows from it. A ban is of a signing key, so whoever takes a banned
 cosigner's place later, with keys of its own, is welcome. A confirmed epoch's share is never thrown away because of a log that

@@ -1,4 +1,4 @@
-"""Whether this cosigner takes part in a signature, and of which 32 bytes: derived by itself, from its own reading of the log.
+"""Decides this cosigner's part in a signature, and derives the 32 bytes from its own reading of the log.
 
 Decides, in this order: the key is one in shares, may sign, and is the wallet's own; the session is of its present epoch and has
 as many participants, of as many sites, as the key asks for; the order's simulation was found and judged; the memory has no

@@ -1,1 +1,1 @@
-"""Whether a command comes from whom it names: the same for a desk, for governance, and for the signer that asks again."""
+"""Authenticates a command's sender: the same rule for a desk, for governance, and for the signer that checks again."""

@@ -1,4 +1,4 @@
-"""Whether a command comes from whom it names, and whether they may act on its desk. Pure: the signer asks the same again.
+"""Authenticates a command's sender and checks their rights on its desk. Pure: the signer checks the same again.
 
 A person's key asserts the command's digest, except for an approval: its assertion is over the approval's own hash, so that it
 binds the order and not the envelope; and no system's key gives one. Source: architecture, rules 9 and 10; the proof itself is

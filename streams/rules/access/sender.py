@@ -1,4 +1,4 @@
-"""Who sent a command, proven by their own key. Pure: the signer asks the same again.
+"""Verifies a command's sender by their own key. Pure: the signer verifies it again.
 
 A system signs a digest with a registered Ed25519 key (RFC 8032); a person's FIDO2 key asserts it as a WebAuthn challenge
 (Level 3, section 7.2). Source: architecture, rules 9 and 10; the verification itself is `infra.identity`.

@@ -1,4 +1,4 @@
-"""Whether a signed transaction may be sent now. Pure, but for the governance it has been told.
+"""Decides that a signed transaction may be sent now. Pure, but for its fold of governance.
 
 Decides that before each sending, and each sending again, the breakers of the newest governance are asked (architecture, rule
 15): what one stops is held back until it is reset, and an evacuation is not stopped. Governance that the signer had seen is

@@ -1,4 +1,4 @@
-"""What is stopped, as far as it concerns an order, and whether the order passes all the same (mission, breakers).
+"""Lists the tripped breakers that concern an order, and decides that it may pass all the same (mission, breakers).
 
 A hard check beside policy, which no rule and no approval lifts. An open breaker lets only an evacuation pass; one that is
 reducing also what lowers exposure, and lowers it for what was tripped: of a contract, a protocol or a counterparty only

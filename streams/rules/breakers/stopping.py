@@ -1,4 +1,4 @@
-"""What stops an order on its way to the chain: breakers that were tripped after it was approved (architecture, rule 15).
+"""Stops an order after its approval: breakers that were tripped since (architecture, rule 15).
 
 Execution and broadcast ask this of the order and of the newest governance, without the desk's other facts; the signer asks
 `breakers` itself, with all of them.

@@ -1,4 +1,4 @@
-"""Which 32 bytes a key signs for a simulated transaction: derived from what stands on the log, by whoever holds it. Pure.
+"""Derives the 32 bytes that a key signs for a simulated transaction, from the log alone. Pure.
 
 Decides that a wallet's own key signs the transaction itself (part 0), and that an owner of a Safe signs the Safe transaction
 inside it (part 1). What a Safe's executor signs holds its owners' signatures, so it is derived by the enclave alone, once it

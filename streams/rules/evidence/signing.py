@@ -1,4 +1,4 @@
-"""What the enclave remembers and says: one payload for one nonce, signed or refused (architecture, rule 10).
+"""Folds the enclave's own events: one payload for one nonce, signed or refused (architecture, rule 10).
 
 State is the fold of what it has said. An order is answered once. A nonce is signed once: the next one of its wallet or, for a
 wallet that it has never signed for, the chain's own count. A refusal is an event, and frees the nonce for the next order;

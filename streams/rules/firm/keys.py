@@ -1,4 +1,4 @@
-"""What is known of a key from governance's events: where it is, whether it may sign, of which epoch its shares are. Pure.
+"""Folds governance's events about a key: its place, its right to sign, the epoch of its shares. Pure.
 
 A key that stood in genesis as a wallet's has no history here; it may sign until governance says otherwise.
 """

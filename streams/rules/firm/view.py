@@ -1,4 +1,4 @@
-"""What governance has said so far, as one immutable view (architecture, rules 2 and 5).
+"""Folds governance's events into one immutable view (architecture, rules 2 and 5).
 
 Governance events stand on several topics and arrive in any order between them. The fold puts them back in the order in
 which they were written, by `position`, and holds back what lies behind a gap: two readers at one position see the same.

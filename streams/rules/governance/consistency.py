@@ -1,4 +1,4 @@
-"""Whether a genesis document makes sense: everything that it names is in it, once, and could work.
+"""Checks a genesis document: every name in it is defined, once, and could work.
 
 A table of checks, each giving sentences a person can act on; all are made, so that a document is corrected in one go. What
 can also be changed later is checked in the same way then: rights, limits and settings (`streams.rules.governance.review`), the

@@ -1,4 +1,4 @@
-"""How a log begins: what governance has to write, given the signed genesis and what its topics hold (architecture, rule 2).
+"""Begins a log: derives governance's first events from the signed genesis and its topics' content (architecture, rule 2).
 
 Topics that are empty get all genesis events; topics that are not must begin with exactly these, or the installation and its
 log do not belong together. What follows them is decided from commands (`streams.rules.governance.changes`). Pure.

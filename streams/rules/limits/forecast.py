@@ -1,4 +1,4 @@
-"""When enough will be free for an order, if nothing else happens: postings leave their windows, reservations stay."""
+"""Forecasts when enough is free for an order: postings leave their windows, reservations stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When what was posted counts, and when it no longer does: rolling windows, and calendar days and months in a time zone.
+"""Decides the period in which a posting counts: rolling windows, and calendar days and months in a time zone.
 
 A rolling window is the last so many seconds. A calendar day begins at the first instant of its date in the zone: where clocks
 are put forward over midnight that is when they are, where midnight comes twice it is the first. Days of 23 and 25 hours and

@@ -1,4 +1,4 @@
-"""What the enclave has read of `price-observed`: enough to tell whether a price that others used stands on the log. Pure.
+"""Remembers the prices on `price-observed`, so that the enclave can find a price that others used. Pure.
 
 Decides that an observation is known by its offset, and that a bounded number of the newest is remembered: an order that waited
 for longer than that has to be placed again. Leaves out whether an observation is true: there is one source an asset.

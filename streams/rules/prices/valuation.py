@@ -1,4 +1,4 @@
-"""What an exchange is worth against independent prices, in integers only. Pure.
+"""Values an exchange at independent prices, in integers only. Pure.
 
 Decides slippage as the share of value that is lost: 1 - (received x its price) / (given x its price), in parts per
 million, rounded up, so that a bound is never passed by a rounding; and the least that may be received under a bound, rounded

@@ -1,4 +1,4 @@
-"""What governance refuses beside what everybody does (`streams.rules.refusals.base`): one tree, stable names of checks."""
+"""Defines governance's own refusals beside the common ones (`streams.rules.refusals.base`): one tree, stable check names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What governance refuses of reports about keys. They come from the firm's own custodian, so a person has to look."""
+"""Defines governance's refusals of reports about keys. The firm's custodian sends these, so a person must look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What broadcast says: that a node took an order's raw transaction, once an order. Pure.
+"""Decides broadcast's events: a node took an order's raw transaction, once an order. Pure.
 
 Source: architecture, rule 11: the bytes are on the log (`Signed`) before they are sent, so sending again after a crash is
 harmless. Leaves out what is held back (`holding`), and the replacement of a transaction that is stuck.

@@ -1,4 +1,4 @@
-"""What execution says: one `Simulated` an order, and what became of the nonce it offered. Pure.
+"""Decides execution's events: one `Simulated` an order, and the fate of the nonce that it offered. Pure.
 
 Decides that an order waits while its wallet has another transaction that nobody signed or refused yet, and while an earlier
 one of the wallet is not on the chain (what it does would not be in the simulation); that old prices are waited out; and that

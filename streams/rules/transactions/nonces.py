@@ -1,4 +1,4 @@
-"""Which nonce a wallet's next transaction has, and which order it is offered to. Pure; the fold of execution's own events.
+"""Assigns a wallet's next nonce to an order. Pure; the fold of execution's own events.
 
 Decides that a wallet has one unsigned transaction at a time. `Simulated` (passed) offers the next nonce to an order;
 `NonceResolved` says that the signer used it, or that it is free for the next order. So nonces have no gap and no nonce is

@@ -1,4 +1,4 @@
-"""Which signed transactions are under way, so that they can be sent again when a chain loses them. Pure.
+"""Tracks signed transactions under way, so that they can be sent again when a chain loses them. Pure.
 
 A node that is restarted forgets its pool, and a reorganisation takes back what was included (architecture, rule 12). Decides
 that a transaction is watched from its `Broadcast` until some time after its outcome. The topics it is told by arrive in any

@@ -1,4 +1,4 @@
-"""What a person must look at before a transaction may be signed (mission, step 4 of the lifecycle). Pure.
+"""Lists the findings that a person must review before a transaction is signed (mission, step 4 of the lifecycle). Pure.
 
 Each check looks at the simulation alone and yields findings; the transaction passes when there is none. Decides:
  - it must not revert, lose more against independent prices than the order allows, or move anything of the wallet's but what

@@ -1,4 +1,4 @@
-"""How a wallet's call gets to the chain: in a transaction of its own, or in one of its Safe's executor. Pure.
+"""Wraps a wallet's call for the chain: in a transaction of its own, or in one of its Safe's executor. Pure.
 
 Decides whose account's nonce a wallet uses, and the one form of the transaction that carries a Safe's call: the executor calls
 `execTransaction`, without the owners' signatures until the enclave has them (`infra.ethereum.safe`).

@@ -1,4 +1,4 @@
-"""When a transaction counts as done: its block lies as deep as the policy in force asks, whatever its outcome. Pure.
+"""Decides that a transaction is final: its block is as deep as the policy in force asks, whatever its outcome. Pure.
 
 Decides depth as the number of blocks from the transaction's own to the head, both counted, and that a revert needs it as
 much as a success (architecture, rule 12). No receipt means ask again. Leaves out reorganisations below that depth.

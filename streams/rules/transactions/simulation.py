@@ -1,4 +1,4 @@
-"""What was asked of the chain about one order, by value: all that its judgement is made on."""
+"""Holds a node's answers about one order, by value: all inputs of its judgement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every backend does: sign 32 bytes with the key that governance names, now or when others have taken part."""
+"""Defines the contract of every backend: sign 32 bytes with governance's named key, now or after others took part."""
 
 from __future__ import annotations
 

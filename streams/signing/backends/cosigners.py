@@ -1,4 +1,4 @@
-"""How the enclave reaches cosigners: over Kafka, as itself, from the first order whose key is in shares."""
+"""Connects the enclave to cosigners: over Kafka, as itself, from the first order whose key is in shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which backend signs: the one that governance names for the key. An installation has those that it was set up with."""
+"""Selects the backend that governance names for a key. An installation has those that it was set up with."""
 
 from __future__ import annotations
 

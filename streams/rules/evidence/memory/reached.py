@@ -1,4 +1,4 @@
-"""How far the log had come when something was last signed: a log that ends before that is an older one. Pure.
+"""Remembers the end of the log at the last signature: a log that ends before it is an older one. Pure.
 
 A log from before a revocation, a tripped breaker or a cancelled order is sound in itself, and would be believed. So a signer
 remembers positions, and what it had read up to there: an older log that a desk's own credentials have written on is another.

@@ -1,4 +1,4 @@
-"""How much may leave a wallet in a day, whatever governance says: caps that this installation has pinned. Pure.
+"""Caps a wallet's outflow in a day with this installation's own pinned caps, whatever governance says. Pure.
 
 The caps stand in a file of the signer's own machine, so that no event, no quorum and no stolen credential can raise them.
 What was signed is counted in US dollars at the price that the order was approved at, by the minute, over a rolling day; a

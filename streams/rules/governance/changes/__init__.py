@@ -1,1 +1,1 @@
-"""What changes the firm after genesis: breakers at once on one authorised word, everything else by a quorum of other people."""
+"""Changes the firm after genesis: breakers at once on one authorised command, everything else by a quorum of other people."""

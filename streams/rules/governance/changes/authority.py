@@ -1,4 +1,4 @@
-"""What policy says of somebody's wish to change the firm, and whether people could agree to it.
+"""Asks policy about a proposed change to the firm, and finds the people who could approve it.
 
 Policy is asked with the approvals that stand; what it asks for beside them is what is still required. Two things hold whatever
 policy says: tripping a breaker never waits, and nothing else happens without a quorum (architecture, rule 8).

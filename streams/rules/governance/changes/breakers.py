@@ -1,4 +1,4 @@
-"""Which breaker may be tripped, by whom, and how far (mission; architecture, rules 13 and 15).
+"""Decides which breakers a sender may trip, and how far (mission; architecture, rules 13 and 15).
 
 Tripping is immediate: one word of somebody whom policy lets do it is enough, and a breaker that stops nothing is refused, since
 somebody would rely on it. A breaker goes only further this way, from reducing to open; back is a reset, which takes a quorum

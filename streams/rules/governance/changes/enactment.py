@@ -1,4 +1,4 @@
-"""What a proposal becomes once a quorum has agreed to it, and which other proposals that unsettles.
+"""Enacts a proposal that a quorum approved, and finds the other proposals that it invalidates.
 
 What was proposed is in the proposer's own command, so nothing is taken from anywhere else. It is looked at again before it is
 put in force: what made sense when it was proposed may have stopped to since.

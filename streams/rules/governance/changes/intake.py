@@ -1,4 +1,4 @@
-"""Whether a record on `firm-commands` is a command that governance has to answer, and from whom.
+"""Reads a record on `firm-commands`; decides that governance must answer it, and authenticates its sender.
 
 In this order: it can be read, its id is not spent, it is neither old nor from the future, its sender is who it names. Anybody
 who may write the topic can put anything there, so nothing is remembered of a record whose signature does not hold: else it

@@ -1,4 +1,4 @@
-"""How the firm is changed: proposed by one, agreed to by a quorum of others, done at once (architecture, rules 8 and 9).
+"""Changes the firm: one person proposes, a quorum of others approves, the change is immediate (architecture, rules 8 and 9).
 
 An approval is of one hash: the change itself, its proposer and its id. It counts if a person other than the proposer, whom the
 change is not about, who has not approved before, gave it with their own FIDO2 key, in a role that is asked for. Then policy is

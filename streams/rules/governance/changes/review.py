@@ -1,4 +1,4 @@
-"""Whether what is proposed could be put in force: the same checks that genesis went through, on the firm as it would be.
+"""Checks that a proposal could be put in force: the checks of genesis, on the firm after the change.
 
 A policy that does not parse, does not fit what it will be told, denies everything, or asks for quorums that nobody could meet;
 limits in the wrong unit; rights that would leave a quorum of the policy in force without enough people: each is refused with

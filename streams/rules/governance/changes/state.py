@@ -1,4 +1,4 @@
-"""What governance knows: the fold of its own events, and of nothing else (architecture, rule 2).
+"""Holds governance's state: the fold of its own events, and of nothing else (architecture, rule 2).
 
 What is in force is the same view that every reader has. Beside it, only what can still matter: open proposals, how the last
 ones closed, ids of commands that could be sent again, and the last counter of each FIDO2 key.

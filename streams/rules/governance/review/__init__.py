@@ -1,1 +1,1 @@
-"""Whether what a firm would be made of makes sense, piece by piece: the same checks at genesis and of every later proposal."""
+"""Checks the parts of a firm one by one: the same checks at genesis and of every later proposal."""

@@ -1,4 +1,4 @@
-"""Whether the rights of all people and systems together make sense: each named once, with keys that could sign, on real desks.
+"""Checks the rights of all people and systems together: each named once, with usable keys, on real desks.
 
 For genesis and for every change after it. Pure. Leaves out whether the policy's quorums can be met by them
 (`streams.rules.policy.review`).

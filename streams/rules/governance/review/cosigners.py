@@ -1,4 +1,4 @@
-"""Whether the holders of shares make sense together: each named once, in a place of its own, with keys that could work.
+"""Checks the holders of shares together: each named once, in a place of its own, with usable keys.
 
 For genesis and for whoever takes the place of a lost one. Pure. Sources: RFC 8032 and RFC 7748 for the keys. Leaves out at
 which sites they should be: what is asked for a key (`sites_min`) says that.

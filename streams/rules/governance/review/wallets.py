@@ -1,4 +1,4 @@
-"""Whether a wallet makes sense where it would be: its desk, its chain, where it is evacuated to, who signs for a Safe.
+"""Checks a wallet in the proposed firm: its desk, its chain, its holding address, the owners of a Safe.
 
 For genesis and for every wallet that is activated after it. No two wallets count the same account's nonces: those of a Safe
 are its executor's. Pure. Sources: Safe 1.4.1 (owners are distinct, the threshold is at most their number). Leaves out what

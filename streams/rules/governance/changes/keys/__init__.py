@@ -1,1 +1,1 @@
-"""What becomes of keys: whether what is proposed could be done, what a report of it leads to, when a key is too old."""
+"""Governs keys: reviews proposals, acts on reports, warns of old keys."""

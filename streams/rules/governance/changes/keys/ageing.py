@@ -1,4 +1,4 @@
-"""When a key is older than was agreed to: a warning, once for each key and each renewal of its shares. Pure.
+"""Warns of a key above its maximum age, once for each key and each renewal of its shares. Pure.
 
 From time alone, like the end of a proposal: whoever has the log finds the same. It stops nothing; people rotate keys.
 """

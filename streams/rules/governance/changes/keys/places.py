@@ -1,4 +1,4 @@
-"""Where each key is and which account it is for, as far as governance has said. Pure.
+"""Tracks each key's place and account, from governance's events. Pure.
 
 A key that was ordered is known by its report; one that stood in genesis as a wallet's, or as an owner's of a Safe, by that.
 """

@@ -1,4 +1,4 @@
-"""What proves that there is a key, that there are new shares of it, or that it is gone. Pure.
+"""Verifies the proofs that a key exists, that it has new shares, or that it is destroyed. Pure.
 
 A public key is a point of secp256k1, and its account follows from it (EIP-55). A key in shares is there when everybody who is
 to hold a share says so, of the same key and the same epoch, each signing with the key that governance has enrolled (RFC 8032).

@@ -1,4 +1,4 @@
-"""What a report about a key leads to: it is as it says, or the report is refused and the order stays open.
+"""Acts on a report about a key: it holds as stated, or it is refused and the order stays open.
 
 Only the custodian reports, and of a key in shares it is believed for nothing: every cosigner must have vouched, in its own
 signature, that it holds a share of exactly this key, or said what it destroyed. The account follows from the public key, never

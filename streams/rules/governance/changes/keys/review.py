@@ -1,4 +1,4 @@
-"""Whether what is proposed for a key could be done, on the firm as it is: looked at when proposed, and again when agreed to.
+"""Checks that a proposal about a key can be carried out: when it is proposed, and again when it is approved.
 
 A table of checks by kind of change, each giving sentences a person can act on. A key is made once, and its id never used again;
 a wallet gets a key that exists, at that key's own address; what signs for a wallet is suspended before it is destroyed; a key
