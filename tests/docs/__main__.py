@@ -1,4 +1,7 @@
-"""`python -m tests.docs`: prints every dead citation of this repository; exit status 1 if there is one. Run by `make lint`."""
+"""`python -m tests.docs`: prints dead citations and module summaries without a verb; exit status 1 if there is one.
+
+`make lint` runs it.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tests.docs import summaries
 from tests.docs.citations import FOLDERS, Repository, problems
 
 ROOT: Final = Path(__file__).parents[2]
 READ: Final = frozenset(
     {".md", ".py", ".sql", ".toml", ".rs", ".service", ".yaml", ".cedar", ".cedarschema", ".js", ".css", ".html"}
 )
-"""Endings of texts that are looked through; every file may be cited."""
+"""Endings of the texts that are searched; every file may be cited."""
 DEAD_ON_PURPOSE: Final = "tests/docs/test_citations.py"
 NOT_OURS: Final = frozenset({"__pycache__", "target"})
 
 
 def repository(root: Path = ROOT) -> Repository:
-    """What stands in the top-level folders, and beside them."""
+    """Read the texts and list the files of the top-level folders and the root."""
     files = {path.relative_to(root).as_posix(): path for path in _files(root)}
     texts = {name: path.read_text("utf-8") for name, path in files.items() if _is_read(name, path.suffix)}
     return Repository(texts, frozenset(files))
@@ -40,11 +44,14 @@ def _files(root: Path) -> Iterator[Path]:
 
 def main() -> int:
     """Print every problem."""
-    found = list(problems(repository()))
+    read = repository()
+    found = [*problems(read), *summaries.problems(read.texts)]
     for problem in found:
         sys.stderr.write(f"{problem}\n")
     if not found:
-        sys.stdout.write("documents: every link, path, module, rule and record that is cited exists\n")
+        sys.stdout.write(
+            "documents: every link, path, module, rule and record that is cited exists; every summary has a verb\n"
+        )
     return 1 if found else 0
 
 
