@@ -40,10 +40,17 @@ class ClusterDescription(Record):
     """The gateway's URL; people's FIDO2 keys are bound to its host."""
     node: str
     """The chain node's JSON-RPC URL."""
+    other_nodes: tuple[str, ...] = ()
+    """The JSON-RPC URLs of further nodes, of this chain or of others."""
     postgres: str
     """URL without user and password."""
     kafka_bootstrap: str
     token: TokenPlace
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The JSON-RPC URLs of every node; each tells which chain it serves."""
+        return (self.node, *self.other_nodes)
 
     @property
     def registry(self) -> str:

@@ -22,7 +22,7 @@ def main() -> NoReturn:
     logging.configure(PRINCIPAL)
     description = current()
     references = References(description, PRINCIPAL, REFERENCE_TOPICS)
-    observer = BroadcastObserver(references, nodes_by_chain([description.node]), wall_clock)
+    observer = BroadcastObserver(references, nodes_by_chain(description.nodes), wall_clock)
     run(
         Processor(
             principal=PRINCIPAL,

@@ -22,7 +22,7 @@ def main() -> NoReturn:
     logging.configure(PRINCIPAL)
     description = current()
     references = References(description, PRINCIPAL, GOVERNANCE_TOPICS)
-    nodes = {chain_id: nodes[0] for chain_id, nodes in nodes_by_chain([description.node]).items()}
+    nodes = {chain_id: nodes[0] for chain_id, nodes in nodes_by_chain(description.nodes).items()}
     observer = SettlementObserver(references, nodes)
     run(
         Processor(

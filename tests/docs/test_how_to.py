@@ -66,7 +66,7 @@ DETECTOR: Final = HowTo(
 EVENT: Final = HowTo("an-event.md", most=5, witness=r"\bOrderHeld\b")
 POLICY_RULE: Final = HowTo("a-policy-rule.md", most=0)
 ALL: Final = (ORDER_KIND, LIMIT_SCOPE, CHAIN, DETECTOR, EVENT, POLICY_RULE)
-WIDE: Final = (CHAIN,)
+WIDE: Final[tuple[HowTo, ...]] = ()
 """Seams that are still too wide. A mended one fails here until its mark and its line in the README are removed."""
 
 
