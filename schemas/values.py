@@ -37,6 +37,9 @@ AMOUNT_DIGITS_MAX: Final = 78
 USD_DECIMALS: Final = 6
 USD_MAX: Final = Decimal(10) ** 15
 """One quadrillion dollars: more than this is a typing error in any unit."""
+MICROS_PER_MS: Final = 1_000
+MICROS_PER_SECOND: Final = 1_000_000
+DAY_MICROS: Final = 86_400 * MICROS_PER_SECOND
 TEXT_CHARACTERS_MAX: Final = 1_000
 INSTANT_MICROS_MAX: Final = 253_402_300_799_999_999
 """The last microsecond of the year 9999 (RFC 3339's range)."""

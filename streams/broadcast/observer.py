@@ -23,8 +23,8 @@ from infra.ethereum.answers import AnswerUnreadable
 from schemas.events.base import FirmEvent, OrderEvent
 from schemas.events.lifecycle import Signed
 from schemas.topics import GOVERNANCE_TOPICS
-from schemas.values import Instant
-from streams.engine.backoff import MICROS_PER_MS, Backoff, Intervals
+from schemas.values import MICROS_PER_MS, Instant
+from streams.engine.backoff import Backoff, Intervals
 from streams.rules.answered_orders import AnsweredOrders
 from streams.rules.breakers.holding import Holding
 from streams.rules.decider import Later, Received

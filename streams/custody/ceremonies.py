@@ -21,13 +21,12 @@ from schemas.events.keys import KeyOrdered
 from schemas.firm_commands import ReportKey
 from schemas.keys import DestructionProof, GenerateKey, KeyOperation, KeyVouched, RecoverShare
 from schemas.sessions import Accusation, CosignerMessage, SessionKind, SessionOpened
-from schemas.values import TEXT_CHARACTERS_MAX, Instant, Slug
+from schemas.values import MICROS_PER_SECOND, TEXT_CHARACTERS_MAX, Instant, Slug
 from streams.rules.firm.keys import KeyStanding
 from streams.rules.firm.view import Governance
 from streams.rules.governance.changes.keys import proofs
 from streams.sessions.signed_messages import NotFromSender, require_from
 
-MICROS_PER_SECOND: Final = 1_000_000
 ATTEMPT_SECONDS_MAX: Final = 90
 """Making a key takes 6 s of one core, all cosigners together; on a busy machine several times as long."""
 ATTEMPTS_MAX: Final = 5

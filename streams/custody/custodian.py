@@ -25,9 +25,9 @@ from schemas.events.keys import KeyOrdered
 from schemas.firm_commands import FirmCommand, ReportKey
 from schemas.keys import KeyBackend
 from schemas.sessions import CosignerMessage, SessionOpened
-from schemas.values import CommandId, Instant
+from schemas.values import MICROS_PER_SECOND, CommandId, Instant
 from streams.custody import ceremonies, keeping
-from streams.custody.ceremonies import ATTEMPTS_MAX, MICROS_PER_SECOND, PAUSE_SECONDS, Attempt
+from streams.custody.ceremonies import ATTEMPTS_MAX, PAUSE_SECONDS, Attempt
 from streams.custody.keeping import Keeper
 from streams.custody.notes import Notes
 from streams.rules.access.system_signer import NotRegistered, SystemSigner

@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.values import Instant
+from schemas.values import MICROS_PER_MS, Instant
 
 KEYS_REMEMBERED_MAX: Final = 100_000
-MICROS_PER_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,9 @@ from schemas.events.lifecycle import PolicyEvaluated, Signed, SigningRefused, Si
 from schemas.events.observations import PriceObserved
 from schemas.hash_chain import ChainBroken
 from schemas.topics import GOVERNANCE_TOPICS
-from schemas.values import Instant
+from schemas.values import MICROS_PER_SECOND, Instant
 from streams.judging.memory import SealedMemory
 from streams.rules.decider import Later, Received
-from streams.rules.evidence.case import MICROS_PER_SECOND
 from streams.rules.evidence.dossier import EVIDENCE_TOPICS, Dossier, EvidenceBroken, EvidenceFold, is_misplaced
 from streams.rules.evidence.judge import Verdict, judge, refusal_of
 from streams.rules.firm.view import Governance

@@ -19,8 +19,8 @@ from infra.chain.prices import ReferenceVenue, VenueEmpty, reference_price
 from infra.chain.rpc import NodeError
 from infra.ethereum.answers import AnswerUnreadable, BlockHeader
 from schemas.events.observations import PriceObserved
-from schemas.values import AssetId, Instant
-from streams.engine.backoff import MICROS_PER_MS, Backoff, Intervals
+from schemas.values import MICROS_PER_MS, AssetId, Instant
+from streams.engine.backoff import Backoff, Intervals
 
 SILENCE_MS_MAX: Final = 1_000
 """The longest between two observations while the chain stands still."""

@@ -17,9 +17,8 @@ from itertools import combinations, takewhile
 from typing import Final
 
 from schemas.keys import Cosigner
-from schemas.values import Instant, Slug
+from schemas.values import MICROS_PER_MS, Instant, Slug
 
-MICROS_PER_MS: Final = 1_000
 PASSED_OVER_MICROS: Final = 20_000 * MICROS_PER_MS
 """How long after a silence others are preferred."""
 TO_EACH: Final = (1, 2)

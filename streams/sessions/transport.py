@@ -17,7 +17,7 @@ from infra.kafka import clients
 from schemas import wire
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.topics import TOPIC_OF
-from schemas.values import Instant
+from schemas.values import MICROS_PER_MS, Instant
 from streams.engine.outage import Outage
 from streams.engine.reading import check
 
@@ -27,7 +27,6 @@ TAKEN_MAX: Final = 500
 REQUEST_SECONDS_MAX: Final = 10
 DELIVERY_SECONDS_MAX: Final = 10
 QUEUED_KBYTES_MAX: Final = 32_768
-MICROS_PER_MS: Final = 1_000
 
 SessionRecord = SessionOpened | CosignerMessage
 log = structlog.get_logger(__name__)

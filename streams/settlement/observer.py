@@ -19,8 +19,8 @@ from infra.ethereum import answers
 from infra.ethereum.answers import AnswerUnreadable, Receipt
 from schemas.events.base import FirmEvent
 from schemas.events.lifecycle import Broadcast
-from schemas.values import Hash32, Instant
-from streams.engine.backoff import MICROS_PER_MS, Backoff, Intervals
+from schemas.values import MICROS_PER_MS, Hash32, Instant
+from streams.engine.backoff import Backoff, Intervals
 from streams.rules.answered_orders import AnsweredOrders
 from streams.rules.decider import Later, Received
 from streams.rules.firm.view import GovernanceFold

@@ -16,8 +16,9 @@ from projections.storage.projection import Projection
 from projections.storage.tables import Writer
 from schemas.firm import Allotment, Limit
 from schemas.orders import ReservedAmount
+from schemas.values import MICROS_PER_SECOND
 from streams.rules.limits.ledger import Ledger, account_key, dollars
-from streams.rules.limits.windows import MICROS_PER_SECOND, Window, bucket_end
+from streams.rules.limits.windows import Window, bucket_end
 from tests.projections import story
 from tests.projections.story import life, order_id_of
 

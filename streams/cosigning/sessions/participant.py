@@ -20,7 +20,7 @@ from infra.keys.vault import ShareUnknown, VaultDamaged
 from schemas.canonical import session_id
 from schemas.keys import Cosigner, DestructionProof, KeyId
 from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
-from schemas.values import TEXT_CHARACTERS_MAX, Instant, Sha256
+from schemas.values import MICROS_PER_MS, TEXT_CHARACTERS_MAX, Instant, Sha256
 from streams.cosigning.sessions.arrivals import BegunSessions, EarlyMessages
 from streams.cosigning.sessions.ceremonies import Ceremony, Sharing, ceremony_of
 from streams.cosigning.sessions.evidence import Evidence
@@ -34,7 +34,6 @@ from streams.rules.firm.keys import shares_named
 from streams.sessions.refusals import ABORTED, CLOCK, EPOCH, UNREADY, NotTakingPart, NotYet, WithBanned
 from streams.sessions.signed_messages import UNSIGNED, MessageSigner, NotFromSender, Unreadable, require_from
 
-MICROS_PER_MS: Final = 1_000
 FRESH_MICROS: Final = 60_000 * MICROS_PER_MS
 """How old a session may be when it is heard of, and how far its opener's clock may be ahead of ours."""
 PATIENCE_MICROS: Final = 1_500 * MICROS_PER_MS

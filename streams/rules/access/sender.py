@@ -15,7 +15,7 @@ from infra.proofs import base64url, ed25519, webauthn
 from schemas.commands import Authorization, Ed25519Signature, WebAuthnAssertion
 from schemas.events.governance import AccessChanged
 from schemas.firm import Settings
-from schemas.values import PrincipalId
+from schemas.values import PrincipalId, Role
 from streams.rules.firm.view import Governance
 from streams.rules.refusals import base as refusals
 
@@ -30,6 +30,15 @@ class VerifiedAssertion:
 
     assertion: WebAuthnAssertion
     counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An approval that a person gave of an order or a proposal: the key they used, and their roles then."""
+
+    principal: PrincipalId
+    credential_id: str
+    roles: list[Role]
 
 
 @dataclass(frozen=True, slots=True)

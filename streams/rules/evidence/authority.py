@@ -18,13 +18,13 @@ from schemas.commands import Command, GiveApproval, InitiateOrder, SplitOrder
 from schemas.events.governance import PolicyActivated
 from schemas.events.lifecycle import ApprovalGiven, OrderInitiated
 from schemas.orders import ApprovalSubject, Order
-from schemas.values import Instant
+from schemas.values import MICROS_PER_SECOND, Instant
 from streams.rules.access.desk_rights import authenticate
+from streams.rules.access.freshness import COMMAND_SKEW_SECONDS_MAX, age_seconds_max
+from streams.rules.access.sender import Given
 from streams.rules.actions.effect import exact_sum
 from streams.rules.evidence.dossier import Split
 from streams.rules.firm.view import Governance
-from streams.rules.limits.windows import MICROS_PER_SECOND
-from streams.rules.orders.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX, Given
 
 COUNTERS_UNKNOWN: Final[dict[str, int]] = {}
 
@@ -109,7 +109,7 @@ def check_approval(given: ApprovalGiven, subject: ApprovalSubject, governance: G
 
 def _check_age(command: Command, at: Instant, policy: PolicyActivated) -> None:
     """An old command may have been answered long ago; nobody remembers its id any more."""
-    age_max = min(policy.settings.command_max_age_seconds, COMMAND_AGE_SECONDS_MAX)
+    age_max = age_seconds_max(policy.settings)
     if not -COMMAND_SKEW_SECONDS_MAX * MICROS_PER_SECOND <= at - command.issued_at <= age_max * MICROS_PER_SECOND:
         raise Unproven(f"the command was issued too long before it was taken in, or after: more than {age_max} s")
 

@@ -18,7 +18,7 @@ from schemas.events.governance import PolicyActivated, WalletAssigned
 from schemas.events.lifecycle import Approved, OrderInitiated, PolicyEvaluated, Simulated
 from schemas.events.limits import LimitReleased, LimitReserved
 from schemas.orders import Effect, Order
-from schemas.values import Instant
+from schemas.values import MICROS_PER_SECOND, Instant
 from streams.rules.actions.effect import effect_of
 from streams.rules.evidence.authority import Unproven
 from streams.rules.evidence.dossier import Dossier
@@ -27,7 +27,6 @@ from streams.rules.orders import lifecycle
 from streams.rules.orders.judging.facts import Circumstances, Valued, value
 from streams.rules.prices.latest import SKEW_SECONDS_MAX
 
-MICROS_PER_SECOND: Final = 1_000_000
 _BETWEEN: Final = lifecycle.between("order-initiated", "approved")
 """The only links that a desk writes between an order's initiation and its approval."""
 

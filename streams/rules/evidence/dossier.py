@@ -29,12 +29,11 @@ from schemas.events.limits import LedgerEvent, LimitPosted, LimitReleased, Limit
 from schemas.hash_chain import ChainBroken, Link
 from schemas.partitioning import desk_partition
 from schemas.topics import ORDER_TOPICS, written_by
-from schemas.values import DeskId, Instant, OrderId, Sha256
+from schemas.values import MICROS_PER_SECOND, DeskId, Instant, OrderId, Sha256
+from streams.rules.access.freshness import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX
 from streams.rules.decider import Received
 from streams.rules.limits.ledger import AccountKey, Ledger, LedgerBroken, Units
-from streams.rules.limits.windows import MICROS_PER_SECOND
 from streams.rules.orders import lifecycle
-from streams.rules.orders.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX
 
 EVIDENCE_TOPICS: Final = tuple(dict.fromkeys([*(topic.name for topic in written_by("desk")), *ORDER_TOPICS]))
 """What the enclave follows: all that the desk writes, for its positions, and every other link of an order."""

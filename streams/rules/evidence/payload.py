@@ -11,18 +11,13 @@ from typing import Final
 
 from infra.ethereum import transaction
 from schemas.orders import Swap
+from schemas.values import MICROS_PER_SECOND
 from streams.rules.actions.compilation import compile_call
 from streams.rules.evidence.authority import Unproven
-from streams.rules.evidence.case import MICROS_PER_SECOND, Case
+from streams.rules.evidence.case import Case
 from streams.rules.prices.valuation import PPM_PER_BASIS_POINT
+from streams.rules.transactions.bounds import FEE_PER_GAS_WEI_MAX, FEE_WEI_MAX, GAS_LIMIT_MAX
 from streams.rules.transactions.safe_wrapping import carried
-
-GWEI: Final = 10**9
-FEE_PER_GAS_WEI_MAX: Final = 1_000 * GWEI
-"""No transaction pays more: a fee is value leaving the wallet that no limit counts."""
-GAS_LIMIT_MAX: Final = 5_000_000
-FEE_WEI_MAX: Final = 10**18
-"""For all of a transaction's gas together."""
 
 
 def _check_simulation(case: Case) -> None:

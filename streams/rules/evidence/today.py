@@ -17,10 +17,11 @@ from typing import Final
 from schemas.canonical import command_digest
 from schemas.events.base import Refusal
 from schemas.events.facts import Facts, SimulationFact
+from schemas.values import MICROS_PER_SECOND
 from streams.rules.access.desk_rights import authenticate
 from streams.rules.breakers import passage as breakers
 from streams.rules.evidence.authority import COUNTERS_UNKNOWN, Overtaken, Unproven, given_of
-from streams.rules.evidence.case import MICROS_PER_SECOND, Case
+from streams.rules.evidence.case import Case
 from streams.rules.evidence.decided import counted, falls_under
 from streams.rules.evidence.keys import check_keys
 from streams.rules.limits.assessment import limit_facts, refusals

@@ -29,7 +29,8 @@ from schemas.events.governance import (
 )
 from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyProposed, KeyRotated, RotationDue
 from schemas.firm_commands import FirmCommand
-from schemas.values import Instant
+from schemas.values import MICROS_PER_SECOND, Instant
+from streams.rules.access.freshness import COMMAND_SKEW_SECONDS_MAX
 from streams.rules.chaining import CLOCK
 from streams.rules.governance import genesis
 from streams.rules.governance.changes import intake
@@ -37,7 +38,7 @@ from streams.rules.governance.changes.decider import carried_out, due, evolved
 from streams.rules.governance.changes.state import GovernanceState
 from streams.rules.refusals.base import Refused
 
-SKEW_MICROS_MAX: Final = 30_000_000
+SKEW_MICROS_MAX: Final = COMMAND_SKEW_SECONDS_MAX * MICROS_PER_SECOND
 """How far the clock of whoever issued the genesis document may be ahead of governance's."""
 
 ANSWERS: Final = (

@@ -17,12 +17,12 @@ from schemas.events.base import Refusal
 from schemas.events.facts import LimitFact
 from schemas.firm import BreakerScope, BreakerState, LimitKind, LimitMeasure, Subject, Zone
 from schemas.orders import ReservedAmount
-from schemas.values import Instant, Record, Usd
+from schemas.values import MICROS_PER_SECOND, Instant, Record, Usd
 from streams.rules.limits.forecast import frees_at
 from streams.rules.limits.ledger import UNADJUSTED, AccountKey, Adjustment, Ledger, Units, account_key, dollars, micros
 from streams.rules.limits.scopes import SCOPES
 from streams.rules.limits.subjects import Applied
-from streams.rules.limits.windows import CALENDAR, MICROS_PER_SECOND, Window
+from streams.rules.limits.windows import CALENDAR, Window
 from streams.rules.refusals.orders import LimitExceeded
 
 GAUGES_REMEMBERED_MAX: Final = 8_192

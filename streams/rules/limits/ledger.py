@@ -21,8 +21,8 @@ from typing import Final, Self
 from schemas.events.facts import LimitFact
 from schemas.firm import LimitMeasure
 from schemas.orders import ReservedAmount
-from schemas.values import USD_DECIMALS, Instant, OrderId
-from streams.rules.limits.windows import MICROS_PER_SECOND, BucketEnd, Reach, bucket_end, reach
+from schemas.values import MICROS_PER_SECOND, USD_DECIMALS, Instant, OrderId
+from streams.rules.limits.windows import BucketEnd, Reach, bucket_end, reach
 
 MicroUsd = int
 Units = int

@@ -20,9 +20,8 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from schemas.firm import LimitKind, Zone
-from schemas.values import Instant
+from schemas.values import MICROS_PER_SECOND, Instant
 
-MICROS_PER_SECOND: Final = 1_000_000
 BUCKETS_MAX: Final = 8_640
 """Of a rolling window, which its buckets are made wide enough for: 10 s in a day."""
 WIDTHS_SECONDS: Final = (1, 5, 10, 30, 60, 300, 900)

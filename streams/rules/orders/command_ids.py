@@ -17,8 +17,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Final, TypeVar
 
-from schemas.values import CommandId, DeskId, Instant, OrderId
-from streams.rules.limits.windows import MICROS_PER_SECOND
+from schemas.values import MICROS_PER_SECOND, CommandId, DeskId, Instant, OrderId
 from streams.rules.pages import Page
 
 REMEMBERED_SECONDS: Final = 30 * 86_400

@@ -30,10 +30,11 @@ from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
 from schemas.hash_chain import Link
 from schemas.values import Instant, OrderId
 from streams.rules.access.desk_rights import counter_shown
+from streams.rules.access.sender import Given
 from streams.rules.decider import Recorded
 from streams.rules.orders.command_ids import fingerprint, mark
 from streams.rules.orders.lifecycle import step_of
-from streams.rules.orders.state import Desk, DeskState, Given, OpenOrder
+from streams.rules.orders.state import Desk, DeskState, OpenOrder
 
 
 def fold(state: DeskState, recorded: Recorded) -> None:

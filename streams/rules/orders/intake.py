@@ -17,15 +17,14 @@ from schemas.canonical import command_digest, order_id
 from schemas.commands import Command, GiveApproval, InitiateOrder, TryOrder
 from schemas.events.answers import QUARANTINED_BYTES_MAX, CommandRejected, Quarantined
 from schemas.events.base import Event
-from schemas.firm import Settings
 from schemas.partitioning import desk_partition
 from schemas.values import TEXT_CHARACTERS_MAX, DeskId, Instant, OrderId, Sha256
 from streams.rules.access.desk_rights import Sender, authenticate
+from streams.rules.access.freshness import check_age
 from streams.rules.decider import Received
-from streams.rules.limits.windows import MICROS_PER_SECOND
 from streams.rules.orders.command_ids import Memory, fingerprint, mark
 from streams.rules.orders.judging.facts import Circumstances
-from streams.rules.orders.state import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX, DeskState
+from streams.rules.orders.state import DeskState
 from streams.rules.refusals import orders as refusals
 from streams.rules.refusals.orders import Refused
 
@@ -64,7 +63,7 @@ def accept(
         named = order_id(command.desk_id, digest)
         if _is_repetition(state.memory, command, named):
             return None
-        _check_age(command, circumstances.settings, now)
+        check_age(command.issued_at, circumstances.settings, now)
         governance, settings = circumstances.governance, circumstances.settings
         sender = authenticate(command, digest, governance, settings, state.desk(command.desk_id).counters)
     except Refused as refused:
@@ -149,12 +148,3 @@ def _is_repetition(memory: Memory, command: Command, named: OrderId) -> bool:
     if spent is not None and spent != mark(named):
         raise refusals.IdempotencyConflict(command_id=command.command_id)
     return spent is not None
-
-
-def _check_age(command: Command, settings: Settings, now: Instant) -> None:
-    age = now - command.issued_at
-    age_max = min(settings.command_max_age_seconds, COMMAND_AGE_SECONDS_MAX)
-    if age > age_max * MICROS_PER_SECOND:
-        raise refusals.CommandStale(age_seconds=age // MICROS_PER_SECOND, age_seconds_max=age_max)
-    if age < -COMMAND_SKEW_SECONDS_MAX * MICROS_PER_SECOND:
-        raise refusals.CommandFromFuture(ahead_seconds=-age // MICROS_PER_SECOND, ahead_seconds_max=COMMAND_SKEW_SECONDS_MAX)

@@ -7,28 +7,14 @@ key. Closed and confirmed orders are dropped. Left out: governance and prices, w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from schemas.hash_chain import Link
 from schemas.orders import Order, ReservedAmount
-from schemas.values import DeskId, Instant, OrderId, PrincipalId, Role, Sha256
+from schemas.values import DeskId, Instant, OrderId, PrincipalId, Sha256
+from streams.rules.access.sender import Given
 from streams.rules.limits.ledger import Ledger
 from streams.rules.orders.command_ids import Memory
 from streams.rules.orders.lifecycle import Stage, is_with_desk
-
-COMMAND_AGE_SECONDS_MAX: Final = 3_600
-"""No policy can let a command be older than this: its id is remembered for much longer."""
-COMMAND_SKEW_SECONDS_MAX: Final = 30
-"""How far a sender's clock may be ahead of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """An approval of an order as it stands."""
-
-    principal: PrincipalId
-    credential_id: str
-    roles: list[Role]
 
 
 @dataclass(slots=True)

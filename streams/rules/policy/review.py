@@ -17,12 +17,11 @@ from schemas.events.facts import ApprovalFact
 from schemas.events.governance import AccessChanged, PolicyActivated
 from schemas.firm_commands import POLICY_CHARACTERS_MAX
 from schemas.keys import KeyOperation
-from schemas.values import Instant
+from schemas.values import DAY_MICROS, Instant
 from streams.rules.policy import quorum, samples
 from streams.rules.policy.administration import AdministrativeRequest, administer
 from streams.rules.policy.cedar.actions import CHANGES, AdministrativeAction
 from streams.rules.policy.conformity import fitting, names
-from streams.rules.policy.context.orders import DAY_MICROS
 from streams.rules.policy.evaluation import evaluate
 from streams.rules.policy.quorum import Person
 from streams.rules.policy.ruleset import PolicyInvalid, Rule, Ruleset

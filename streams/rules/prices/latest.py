@@ -12,11 +12,10 @@ from typing import Final
 from schemas.events.facts import PriceFact
 from schemas.events.governance import AssetListed
 from schemas.events.observations import PriceObserved
-from schemas.values import AssetId, Instant
+from schemas.values import MICROS_PER_SECOND, AssetId, Instant
 
 PEG: Final = "peg"
 PEG_OFFSET: Final = -1
-MICROS_PER_SECOND: Final = 1_000_000
 SKEW_SECONDS_MAX: Final = 30
 """The furthest that the price feed's clock may be ahead of ours."""
 

@@ -15,18 +15,14 @@ from infra.ethereum.outbidding import outbidding
 from infra.ethereum.transaction import Transaction
 from schemas.events.lifecycle import Claim
 from streams.rules.actions.compiled import CompiledCall
+from streams.rules.transactions.bounds import FEE_PER_GAS_WEI_MAX, GAS_LIMIT_MAX, GWEI
 
-GWEI: Final = 10**9
 PRIORITY_FEE_WEI_MAX: Final = 50 * GWEI
 MAX_FEE_WEI_MAX: Final = 500 * GWEI
-"""The signer refuses more."""
-OVERTAKING_FEE_WEI_MAX: Final = 1_000 * GWEI
-"""Of what overtakes a claim, fee and tip alike: the signer's own bound."""
+"""Execution waits at a higher base fee. The signer refuses only above `FEE_PER_GAS_WEI_MAX`."""
 GAS_MARGIN_PERCENT: Final = 50
 GAS_LIMIT_MIN: Final = 21_000
 """Of any transaction (yellow paper, G_transaction)."""
-GAS_LIMIT_MAX: Final = 5_000_000
-"""No call of ours comes near it; a call that wants more is not one of ours."""
 
 
 class FeesTooHigh(Exception):
@@ -65,9 +61,9 @@ def assemble(  # noqa: PLR0913 - what a transaction is made of, each by name
     if claimed is not None:
         priority_fee = max(priority_fee, outbidding(claimed.max_priority_fee_per_gas))
         max_fee = max(max_fee, outbidding(claimed.max_fee_per_gas), fees.base_fee_per_gas + priority_fee)
-    if max_fee > OVERTAKING_FEE_WEI_MAX:
+    if max_fee > FEE_PER_GAS_WEI_MAX:
         raise FeesTooHigh(
-            f"to overtake what may have been signed takes {max_fee} wei per gas, the cap is {OVERTAKING_FEE_WEI_MAX}"
+            f"to overtake what may have been signed takes {max_fee} wei per gas, the cap is {FEE_PER_GAS_WEI_MAX}"
         )
     if fees.base_fee_per_gas + priority_fee > max_fee:
         raise FeesTooHigh(f"the base fee is {fees.base_fee_per_gas} wei per gas, our cap {MAX_FEE_WEI_MAX}")

@@ -13,11 +13,10 @@ from typing import Final
 
 from schemas.events.base import OrderEvent
 from schemas.events.lifecycle import Broadcast, Confirmed, Reverted, Signed
-from schemas.values import Instant, OrderId
+from schemas.values import MICROS_PER_SECOND, Instant, OrderId
 
 WATCHED_AFTER_SECONDS: Final = 120
 """How long after its outcome a transaction is watched: ten slots; what a chain loses later is a matter for people."""
-MICROS_PER_SECOND: Final = 1_000_000
 
 
 @dataclass(slots=True)

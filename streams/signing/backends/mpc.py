@@ -24,9 +24,9 @@ from schemas.events.base import Refusal
 from schemas.events.keys import KeyGenerated
 from schemas.keys import CosignerVerdict, KeyId
 from schemas.sessions import Accusation, Cosigned, CosignerMessage, SessionOpened
-from schemas.values import Instant, Sha256, Slug
+from schemas.values import MICROS_PER_MS, Instant, Sha256, Slug
 from streams.rules.firm.view import Governance
-from streams.sessions.coordination import MICROS_PER_MS, TO_ALL, CosignerStandings, Quorum, chosen, rounds_said
+from streams.sessions.coordination import TO_ALL, CosignerStandings, Quorum, chosen, rounds_said
 from streams.sessions.refusals import ABORTED, PASSING
 from streams.sessions.signed_messages import UNSIGNED, NotFromSender, require_from, require_signed
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task

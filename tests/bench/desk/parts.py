@@ -22,7 +22,7 @@ from schemas import wire
 from schemas.events.base import FirmEvent
 from schemas.hash_chain import digest_of
 from schemas.partitioning import desk_partition
-from schemas.values import Instant
+from schemas.values import MICROS_PER_SECOND, Instant
 from streams.desk.observer import DeskObserver, processor
 from streams.engine.partition import Partition
 from streams.rules.decider import Received
@@ -35,7 +35,6 @@ WARM_UP: Final = 300
 MEASURED: Final = 2_000
 """Commands without the profiler, and as many with it."""
 LINES_SHOWN: Final = 60
-MICROS_PER_SECOND: Final = 1_000_000
 
 PARTS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("decode Avro", wire, "decode"),

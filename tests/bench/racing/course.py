@@ -26,6 +26,7 @@ from infra.kafka import clients, topics
 from schemas import wire
 from schemas.events.base import FirmEvent
 from schemas.topics import DESK_PARTITIONS, FIRM_KEY, TOPIC_OF, snapshots, written_by
+from schemas.values import MICROS_PER_SECOND
 from streams.engine.reading import check
 from tests.bench.racing.contenders import Contender, ContenderFailed, running
 from tests.bench.racing.keyed import Keyed
@@ -42,7 +43,6 @@ LOOK_SECONDS: Final = 0.5
 TOPICS_POLL_SECONDS: Final = 0.05
 FETCH_BYTES_MIN: Final = 100_000
 MS_PER_SECOND: Final = 1_000
-MICROS_PER_SECOND: Final = 1_000_000
 LOG_BYTES_SHOWN: Final = 2_000
 
 

@@ -11,8 +11,7 @@ from infra.ethereum import calldata, spelled_call
 from infra.ethereum.transaction import from_record, signing_payload
 from schemas.events.lifecycle import OrderHeld, Simulated, SimulationFinding
 from schemas.examples import example
-from streams.rules.evidence import payload
-from streams.rules.transactions import assembly
+from streams.rules.transactions import assembly, bounds
 from tests.streams.rules.governance.firm import CUSTODIAN, VENUE
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
 from tests.streams.signing.forgery import Change, examined, fields, rewritten, transaction, where
@@ -61,10 +60,10 @@ ATTACKS: dict[str, tuple[Change, str]] = {
     "another chain": (simulating(transaction(chain_id=1)), "transaction"),
     "bytes after the payload": (simulating(lengthened), "transaction"),
     "fields that show something else": (simulating(two_faced), "transaction"),
-    "a fee above the cap": (simulating(transaction(max_fee_per_gas=payload.FEE_PER_GAS_WEI_MAX + 1)), "fees"),
-    "gas above the cap": (simulating(transaction(gas_limit=payload.GAS_LIMIT_MAX + 1)), "fees"),
+    "a fee above the cap": (simulating(transaction(max_fee_per_gas=bounds.FEE_PER_GAS_WEI_MAX + 1)), "fees"),
+    "gas above the cap": (simulating(transaction(gas_limit=bounds.GAS_LIMIT_MAX + 1)), "fees"),
     "fee and gas that are much together": (
-        simulating(transaction(max_fee_per_gas=payload.FEE_PER_GAS_WEI_MAX, gas_limit=1_000_001)),
+        simulating(transaction(max_fee_per_gas=bounds.FEE_PER_GAS_WEI_MAX, gas_limit=1_000_001)),
         "fees",
     ),
     "a nonce that leaves a gap": (simulating(transaction(nonce=FIRST_NONCE + 1)), "nonce"),
@@ -166,8 +165,8 @@ def test_another_call_than_was_ordered_is_refused(name: str) -> None:
 
 
 def test_what_execution_may_build_is_within_what_the_enclave_signs() -> None:
-    assert assembly.MAX_FEE_WEI_MAX <= payload.FEE_PER_GAS_WEI_MAX
-    assert assembly.GAS_LIMIT_MAX <= payload.GAS_LIMIT_MAX
+    assert assembly.MAX_FEE_WEI_MAX <= bounds.FEE_PER_GAS_WEI_MAX
+    assert assembly.gas_limit(10**9) <= bounds.GAS_LIMIT_MAX
 
 
 # Nonces -----------------------------------------------------------------------------------------------------------------

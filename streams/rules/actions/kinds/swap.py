@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 from infra.ethereum import calldata
 from schemas.events.governance import AssetListed, WalletAssigned
 from schemas.orders import Effect, Swap
-from schemas.values import Address, AssetId
+from schemas.values import MICROS_PER_SECOND, Address, AssetId
 from streams.rules.actions.checks import asset_on_chain, check_destination, token_of
 from streams.rules.actions.compiled import CompiledCall, NotCompilable, encoded, quoted
 from streams.rules.actions.kind import SOME_GAIN, BalanceBounds, BalanceKey, OrderKind, Proposed, ToCompile, spent_balance
@@ -21,7 +21,6 @@ from streams.rules.refusals import orders as refusals
 
 SWAP_DEADLINE_SECONDS: Final = 1_200
 """After its approval, within which a swap may still be included; Uniswap's own interface gives between 10 and 30 minutes."""
-MICROS_PER_SECOND: Final = 1_000_000
 
 
 class SwapKind(OrderKind[Swap]):

@@ -36,13 +36,13 @@ from schemas.firm_commands import (
 )
 from schemas.hash_chain import Link
 from schemas.values import Instant, OrderId
-from streams.rules.access.sender import counter_shown
+from streams.rules.access.sender import Given, counter_shown
 from streams.rules.decider import Received, Recorded
 from streams.rules.governance.changes import breakers, intake, proposals
 from streams.rules.governance.changes.intake import Accepted
 from streams.rules.governance.changes.keys import reports
 from streams.rules.governance.changes.keys.ageing import rotations_due
-from streams.rules.governance.changes.state import Given, GovernanceState, OpenProposal
+from streams.rules.governance.changes.state import GovernanceState, OpenProposal
 from streams.rules.refusals.base import Refused
 
 

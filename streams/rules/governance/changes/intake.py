@@ -20,19 +20,13 @@ from schemas.events.governance import FirmCommandRejected, PolicyActivated
 from schemas.firm import Settings
 from schemas.firm_commands import ApproveProposal, DeclineProposal, FirmCommand, WithdrawProposal
 from schemas.values import Instant, Sha256
+from streams.rules.access.freshness import check_age
 from streams.rules.access.sender import Sender, proven, registered
 from streams.rules.decider import Received
 from streams.rules.firm.view import Governance
-from streams.rules.governance.changes.state import (
-    COMMAND_AGE_SECONDS_MAX,
-    COMMAND_SKEW_SECONDS_MAX,
-    MICROS_PER_SECOND,
-    GovernanceState,
-)
+from streams.rules.governance.changes.state import GovernanceState
 from streams.rules.refusals.base import (
-    CommandFromFuture,
     CommandMalformed,
-    CommandStale,
     IdempotencyConflict,
     PersonNeeded,
     Refused,
@@ -77,7 +71,7 @@ def accept(state: GovernanceState, command: FirmCommand, now: Instant) -> Accept
         if spent.content != digest.hex():
             raise IdempotencyConflict(command_id=command.command_id)
         return None
-    _check_age(command, firm.policy.settings, now)
+    check_age(command.issued_at, firm.policy.settings, now)
     sender = _sender(command, digest, firm, firm.policy.settings, state.counters)
     return Accepted(command, digest.hex(), sender, firm, firm.policy, now)
 
@@ -113,15 +107,6 @@ def unreadable(received: Received) -> FirmCommandRejected:
 def _text(content: Mapping[str, Any], field: str, pattern: re.Pattern[str]) -> str | None:
     value = content.get(field)
     return value if isinstance(value, str) and pattern.fullmatch(value) else None
-
-
-def _check_age(command: FirmCommand, settings: Settings, now: Instant) -> None:
-    age = now - command.issued_at
-    age_max = min(settings.command_max_age_seconds, COMMAND_AGE_SECONDS_MAX)
-    if age > age_max * MICROS_PER_SECOND:
-        raise CommandStale(age_seconds=age // MICROS_PER_SECOND, age_seconds_max=age_max)
-    if age < -COMMAND_SKEW_SECONDS_MAX * MICROS_PER_SECOND:
-        raise CommandFromFuture(ahead_seconds=-age // MICROS_PER_SECOND, ahead_seconds_max=COMMAND_SKEW_SECONDS_MAX)
 
 
 def _sender(command: FirmCommand, digest: bytes, firm: Governance, settings: Settings, counters: Mapping[str, int]) -> Sender:

@@ -31,22 +31,14 @@ from schemas.firm_commands import (
     ProposeReset,
     WithdrawProposal,
 )
-from schemas.values import TEXT_CHARACTERS_MAX, Instant
-from streams.rules.access.sender import Sender, VerifiedAssertion
+from schemas.values import MICROS_PER_SECOND, TEXT_CHARACTERS_MAX, Instant
+from streams.rules.access.sender import Given, Sender, VerifiedAssertion
 from streams.rules.firm.view import Governance
 from streams.rules.governance.changes import authority, enactment, review
 from streams.rules.governance.changes.breakers import check_tripped
 from streams.rules.governance.changes.intake import Accepted
 from streams.rules.governance.changes.keys.review import check_key
-from streams.rules.governance.changes.state import (
-    MICROS_PER_SECOND,
-    PROPOSALS_OPEN_MAX,
-    Given,
-    GovernanceState,
-    OpenProposal,
-    Proposed,
-    standing,
-)
+from streams.rules.governance.changes.state import PROPOSALS_OPEN_MAX, GovernanceState, OpenProposal, Proposed, standing
 from streams.rules.refusals import governance as refusals
 from streams.rules.refusals.base import PersonNeeded
 from streams.rules.versions import Rules

@@ -29,15 +29,12 @@ from schemas.events.governance import (
     WalletAssigned,
 )
 from schemas.events.keys import CosignerEnrolled, KeyProposed
-from schemas.values import CommandId, Instant, PrincipalId, Role, Sha256
+from schemas.values import MICROS_PER_SECOND, CommandId, Instant, PrincipalId, Sha256
+from streams.rules.access.freshness import COMMAND_AGE_SECONDS_MAX, COMMAND_SKEW_SECONDS_MAX
+from streams.rules.access.sender import Given
 from streams.rules.firm.keys import KEY_EVENTS
 from streams.rules.firm.view import Governance, Tables
 
-MICROS_PER_SECOND: Final = 1_000_000
-COMMAND_AGE_SECONDS_MAX: Final = 3_600
-"""No policy can let a command be older than this: then it is known for certain whether it was carried out."""
-COMMAND_SKEW_SECONDS_MAX: Final = 30
-"""How far a sender's clock may be ahead of ours."""
 REMEMBERED_SECONDS: Final = 30 * 86_400
 """How long an id of a command stays spent."""
 REMEMBERED_COMMANDS_MAX: Final = 20_000
@@ -91,15 +88,6 @@ InForce = Annotated[
     PlainSerializer(_to_events),
     WithJsonSchema({"title": "events that put in force what is", "type": "object"}),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """An approval of a proposal."""
-
-    principal: PrincipalId
-    credential_id: str
-    roles: list[Role]
 
 
 @dataclass(slots=True)

@@ -14,13 +14,12 @@ from schemas.events.facts import ApprovalFact, BreakerFact, ContractFact, Facts,
 from schemas.events.governance import AssetListed, PolicyActivated
 from schemas.firm import Settings
 from schemas.orders import Effect, Order
-from schemas.values import USD_MAX, AssetId, BaseUnits, Instant, Usd
+from schemas.values import MICROS_PER_SECOND, USD_MAX, AssetId, BaseUnits, Instant, Usd
 from streams.rules.actions import exposure
 from streams.rules.breakers import passage as breakers
 from streams.rules.firm.view import Governance
 from streams.rules.limits.ledger import MicroUsd, dollars, micros
 from streams.rules.limits.subjects import subjects_of
-from streams.rules.limits.windows import MICROS_PER_SECOND
 from streams.rules.prices.latest import SKEW_SECONDS_MAX, is_stale, price_in
 from streams.rules.refusals import orders as refusals
 

@@ -17,8 +17,7 @@ from schemas.events.facts import Unmet
 from schemas.events.lifecycle import Approved, OrderClosed, OrderInitiated, PolicyEvaluated
 from schemas.events.limits import LimitReserved
 from schemas.orders import ApprovalSubject, Order
-from schemas.values import TEXT_CHARACTERS_MAX, Instant, OrderId
-from streams.rules.limits.windows import MICROS_PER_SECOND
+from schemas.values import MICROS_PER_SECOND, TEXT_CHARACTERS_MAX, Instant, OrderId
 from streams.rules.orders.judging.facts import Circumstances
 from streams.rules.orders.judging.judgement import Judgement
 from streams.rules.policy.unmet import unmet

@@ -16,13 +16,13 @@ from schemas.events.base import Event
 from schemas.events.lifecycle import ApprovalDeclined, ApprovalGiven, ApprovalWithdrawn
 from schemas.events.limits import LimitReleased
 from schemas.values import Instant
-from streams.rules.access.sender import Sender, VerifiedAssertion
+from streams.rules.access.sender import Given, Sender, VerifiedAssertion
 from streams.rules.limits.ledger import Adjustment, amounts
 from streams.rules.orders.intake import Accepted
 from streams.rules.orders.judging.facts import Circumstances
 from streams.rules.orders.judging.judgement import Judgement, judge
 from streams.rules.orders.judging.verdict import approved, breached, evaluated, judged, reasons
-from streams.rules.orders.state import DeskState, Given, OpenOrder
+from streams.rules.orders.state import DeskState, OpenOrder
 from streams.rules.orders.steps.addressed_order import opened, waiting
 from streams.rules.orders.steps.counted_approvals import hash_now, judge_with
 from streams.rules.orders.steps.outcomes import ended

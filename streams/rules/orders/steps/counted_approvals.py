@@ -12,11 +12,12 @@ from schemas.canonical import approval_digest
 from schemas.events.facts import ApprovalFact
 from schemas.orders import ApprovalSubject, Order
 from schemas.values import Instant, Sha256
+from streams.rules.access.sender import Given
 from streams.rules.firm.view import Governance
 from streams.rules.limits.ledger import Adjustment, amounts
 from streams.rules.orders.judging.facts import Circumstances
 from streams.rules.orders.judging.judgement import Judgement, judge
-from streams.rules.orders.state import DeskState, Given, OpenOrder
+from streams.rules.orders.state import DeskState, OpenOrder
 
 
 def standing(given: Iterable[Given], order: Order, governance: Governance) -> Iterator[ApprovalFact]:

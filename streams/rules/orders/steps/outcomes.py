@@ -12,8 +12,7 @@ from schemas.commands import Command
 from schemas.events.base import OrderEvent
 from schemas.events.lifecycle import Confirmed, OrderClosed, OrderHeld, Reverted, SigningRefused, Simulated
 from schemas.events.limits import LimitPosted, LimitReleased
-from schemas.values import TEXT_CHARACTERS_MAX, Instant
-from streams.rules.limits.windows import MICROS_PER_SECOND
+from schemas.values import MICROS_PER_SECOND, TEXT_CHARACTERS_MAX, Instant
 from streams.rules.orders.judging.facts import Circumstances
 from streams.rules.orders.lifecycle import Stage
 from streams.rules.orders.state import DeskState, OpenOrder

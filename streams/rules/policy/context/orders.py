@@ -16,12 +16,10 @@ from infra.ethereum.trace import UNLIMITED_AMOUNT_MIN
 from schemas.events.facts import Facts, LimitFact
 from schemas.firm import BreakerState, Zone
 from schemas.orders import ApproveToken, Call, Order, Swap, Transfer
-from schemas.values import Usd
+from schemas.values import DAY_MICROS, Usd
 from streams.rules.policy.cedar.asking import Numbers, Scene, Thing, Uid, Value, Vocabulary
 from streams.rules.policy.context.hours import local_hour, local_weekday
 from streams.rules.policy.quorum import Tally
-
-DAY_MICROS: Final = 24 * 60 * 60 * 1_000_000
 
 
 class Proposal(NamedTuple):

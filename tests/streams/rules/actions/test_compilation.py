@@ -19,10 +19,9 @@ from schemas.orders import Action
 from streams.rules.actions.compilation import compile_call
 from streams.rules.actions.compiled import CompiledCall, NotCompilable, unprotected
 from streams.rules.actions.kinds.swap import SWAP_DEADLINE_SECONDS
-from streams.rules.evidence.payload import FEE_PER_GAS_WEI_MAX
 from streams.rules.firm.view import Governance
 from streams.rules.prices.valuation import Quoted, least_out, slippage_ppm, usd_lost
-from streams.rules.transactions import assembly
+from streams.rules.transactions import assembly, bounds
 from streams.rules.transactions.assembly import FeesTooHigh
 from tests.streams.execution.scene import (
     NOW,
@@ -177,7 +176,7 @@ CALL = CompiledCall(PLACES.friend, 1, b"")
 
 
 @pytest.mark.parametrize(
-    ("used", "limit"), [(0, 21_000), (21_000, 31_500), (150_001, 225_001), (4_000_000, assembly.GAS_LIMIT_MAX)]
+    ("used", "limit"), [(0, 21_000), (21_000, 31_500), (150_001, 225_001), (4_000_000, bounds.GAS_LIMIT_MAX)]
 )
 def test_gas_has_a_margin_and_bounds(used: int, limit: int) -> None:
     assert assembly.gas_limit(used) == limit
@@ -186,7 +185,7 @@ def test_gas_has_a_margin_and_bounds(used: int, limit: int) -> None:
 def test_fees_are_the_nodes_suggestion_up_to_our_caps() -> None:
     usual = assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=FEES)
     assert (usual.max_priority_fee_per_gas, usual.max_fee_per_gas, usual.nonce) == (1, 15, 3)
-    greedy = FeeSuggestion(7, 90 * assembly.GWEI, 5_000 * assembly.GWEI)
+    greedy = FeeSuggestion(7, 90 * bounds.GWEI, 5_000 * bounds.GWEI)
     capped = assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=greedy)
     assert capped.max_priority_fee_per_gas == assembly.PRIORITY_FEE_WEI_MAX
     assert capped.max_fee_per_gas == assembly.MAX_FEE_WEI_MAX
@@ -207,9 +206,9 @@ def claim(fee: int, tip: int) -> Claim:
         (claim(100, 10), FeeSuggestion(70, 20, 200), (200, 20)),
         (claim(100, 95), FeeSuggestion(50, 1, 101), (155, 105)),
         (
-            claim(assembly.MAX_FEE_WEI_MAX, 50 * assembly.GWEI),
+            claim(assembly.MAX_FEE_WEI_MAX, 50 * bounds.GWEI),
             FeeSuggestion(7, 1, 15),
-            (550 * assembly.GWEI, 55 * assembly.GWEI),
+            (550 * bounds.GWEI, 55 * bounds.GWEI),
         ),
     ],
 )
@@ -224,12 +223,11 @@ def test_what_overtakes_offers_a_tenth_more_and_no_less_than_usual(
 
 
 def test_what_would_have_to_offer_more_than_the_signer_allows_waits() -> None:
-    assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=FEES, claimed=claim(900 * assembly.GWEI, 1))
+    assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=FEES, claimed=claim(900 * bounds.GWEI, 1))
     with pytest.raises(FeesTooHigh, match="overtake"):
-        assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=FEES, claimed=claim(910 * assembly.GWEI, 1))
-    assert assembly.OVERTAKING_FEE_WEI_MAX == FEE_PER_GAS_WEI_MAX
+        assembly.assemble(1, CALL, nonce=3, gas=21_000, fees=FEES, claimed=claim(910 * bounds.GWEI, 1))
 
 
 def test_a_probe_is_free() -> None:
     free = assembly.probe(1, CALL)
-    assert (free.max_fee_per_gas, free.gas_limit, free.value) == (0, assembly.GAS_LIMIT_MAX, 1)
+    assert (free.max_fee_per_gas, free.gas_limit, free.value) == (0, bounds.GAS_LIMIT_MAX, 1)

@@ -9,9 +9,9 @@ from schemas.events.facts import ApprovalFact, BreakerFact, ContractFact, Facts,
 from schemas.events.governance import PolicyActivated
 from schemas.firm import BreakerScope, BreakerState
 from schemas.orders import Action, ApproveToken, Call, Deposit, Effect, Order, Swap, Transfer, Withdraw
+from schemas.values import DAY_MICROS
 from streams.rules.governance.genesis import Policy, activation
 from streams.rules.policy import starter
-from streams.rules.policy.context.orders import DAY_MICROS
 from streams.rules.policy.verdict import Evaluation
 from tests.streams.rules.governance import firm
 

@@ -10,8 +10,7 @@ import pytest
 from infra.ethereum.trace import UNLIMITED_AMOUNT_MIN
 from schemas.events.facts import SimulationFact
 from schemas.orders import Action
-from schemas.values import USD_MAX
-from streams.rules.policy.context.orders import DAY_MICROS
+from schemas.values import DAY_MICROS, USD_MAX
 from streams.rules.policy.evaluation import evaluate
 from tests.streams.rules.policy.proposals import (
     APPROVE_TOKEN,

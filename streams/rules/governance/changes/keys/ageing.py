@@ -6,14 +6,11 @@ From time alone, like the end of a proposal: whoever has the log finds the same.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from schemas.events.keys import RotationDue
-from schemas.values import Instant
+from schemas.values import DAY_MICROS, Instant
 from streams.rules.firm.keys import KeyStanding
 from streams.rules.firm.view import Governance
-
-DAY_MICROS: Final = 86_400_000_000
 
 
 def rotations_due(firm: Governance, now: Instant) -> Iterator[RotationDue]:

@@ -19,10 +19,10 @@ from infra.proofs import base64url, ed25519
 from schemas.canonical import destruction_digest, key_vouched_digest
 from schemas.firm_commands import ReportKey
 from schemas.keys import DestructionProof, KeyId, KeyVouched
-from schemas.values import Address, Base64Url, HexBytes, Instant, Slug
+from schemas.values import MICROS_PER_SECOND, Address, Base64Url, HexBytes, Instant, Slug
+from streams.rules.access.freshness import COMMAND_SKEW_SECONDS_MAX
 from streams.rules.firm.keys import KeyStanding, key_named, shares_named
 from streams.rules.firm.view import Governance
-from streams.rules.governance.changes.state import COMMAND_SKEW_SECONDS_MAX, MICROS_PER_SECOND
 
 TOKEN: Final = "token"  # noqa: S105 - a place, and no secret
 """The place of a key that the custodian destroyed."""

@@ -14,11 +14,12 @@ from schemas.firm import Settings
 from schemas.firm_commands import FirmCommand, TripBreaker
 from schemas.hash_chain import digest_of
 from schemas.orders import Order
+from streams.rules.access.freshness import COMMAND_AGE_SECONDS_MAX
 from streams.rules.decider import Received
 from streams.rules.governance.changes import state as state_module
 from streams.rules.governance.changes.decider import GovernanceDecider, NotAnInput
 from streams.rules.governance.changes.intake import NoPolicy
-from streams.rules.governance.changes.state import COMMAND_AGE_SECONDS_MAX, GovernanceState
+from streams.rules.governance.changes.state import GovernanceState
 from streams.rules.refusals.base import (
     AssertionWrong,
     CommandFromFuture,
