@@ -133,8 +133,11 @@ def shares() -> Shares:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ("before", "of different epochs; one of them is from before a rotation.* have the share of whoever lacks it recovered"),
-        ("others", "party 2 is of another key, 0x.*; find out which of the two was put in the wrong place"),
+        (
+            "before",
+            "of different epochs; one of them is from before a rotation.* then recover the share of the cosigner that lacks it",
+        ),
+        ("others", "party 2 is of another key, 0x.*; one of the two is in the wrong place"),
     ],
 )
 def test_a_share_from_before_a_rotation_or_of_another_key_signs_nothing_and_the_right_one_still_does(

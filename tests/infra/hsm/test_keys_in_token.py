@@ -134,7 +134,7 @@ def test_a_token_that_can_open_nothing_is_told_from_bytes_that_do_not_open(
         raise GeneralError
 
     monkeypatch.setattr(sealing_keys, "_opened", broken)
-    with pytest.raises(TokenFailed, match="opening what key 'shares' sealed"):
+    with pytest.raises(TokenFailed, match="opening bytes sealed by key 'shares'"):
         token.unseal("shares", sealed, b"")
 
 
