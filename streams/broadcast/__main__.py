@@ -30,6 +30,7 @@ def main() -> NoReturn:
             outputs=("broadcast",),
             decider=BroadcastDecider(),
             observer=observer,
+            performer=observer,
         ),
         description,
     )

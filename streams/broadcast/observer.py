@@ -56,7 +56,7 @@ class References(Protocol):
 
 
 class BroadcastObserver:
-    """Sends what was signed. `nodes` by chain id; all of a chain's are sent to, the first is asked for receipts."""
+    """Observer and performer. `nodes` by chain id: all of a chain's are sent to, the first is asked for receipts."""
 
     def __init__(self, references: References, nodes: Mapping[int, Sequence[Node]], clock: Callable[[], Instant]) -> None:
         self._references = references
@@ -78,16 +78,18 @@ class BroadcastObserver:
                 self._flights.accept(event, self._clock())
 
     def refresh(self) -> None:
-        """Take in how transactions fared, and now and then send again what is not on the chain."""
+        """Take in how transactions fared."""
         for received in self._references.poll():
             self.accept(received)
-        now = self._clock()
+
+    def repeat(self, now: Instant) -> None:
+        """Send again, in rounds, what was sent and is not on the chain."""
         if now >= self._round_due:
             self._round_due = now + WATCH_ROUND_MS * MICROS_PER_MS
             self._watch(now)
 
-    def observe(self, state: AnsweredOrders, received: Received, now: Instant) -> SentTransaction | Later:
-        """The nodes that have the transaction; `Later` while none has."""
+    def read(self, state: AnsweredOrders, received: Received, now: Instant) -> SentTransaction | Later:
+        """Return the transaction to be sent; `Later` while a breaker holds it back or its turn has not come."""
         signed = received.record
         if not isinstance(signed, Signed):
             raise TypeError(f"{received.topic} is no input of broadcast")
@@ -97,6 +99,19 @@ class BroadcastObserver:
             return Later(held)
         if not self._patience.due(signed.order_id, now):
             return Later("tried a moment ago")
+        return SentTransaction(signed, ())
+
+    def perform(
+        self,
+        state: AnsweredOrders,
+        received: Received,  # noqa: ARG002 - the contract's shape
+        message: SentTransaction,
+        now: Instant,
+    ) -> SentTransaction | Later:
+        """Send the transaction; return the nodes that have it, or `Later` while none has."""
+        signed = message.signed
+        if signed.order_id in state:
+            return message
         took, refusals = self._send(signed, now)
         if took:
             self._patience.settled(signed.order_id)

@@ -57,7 +57,7 @@ class DeskObserver:
         for received in self._references.poll():
             self.accept(received)
 
-    def observe(self, _state: DeskState, received: Received, _now: Instant) -> Message | Later:
+    def read(self, _state: DeskState, received: Received, _now: Instant) -> Message | Later:
         """The input with what is known now; later, if governance has not said yet by which policy to decide."""
         view = self._governance.view
         if view.policy is None:

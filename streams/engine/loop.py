@@ -113,7 +113,8 @@ class Loop(Generic[S, I]):
         """One batch: parked inputs, new inputs, what time has made due; then one transaction if anything was said."""
         if not self._assigned:
             return
-        self._processor.observer.refresh()
+        now = self._clock()
+        self._processor.refresh(now)
         now = self._clock()
         parked = [received for each in self._assigned.values() for received in each.partition.parked()]
         answers = [self._offer_again(received, now) for received in parked]

@@ -92,7 +92,7 @@ class Partition(Generic[S, I]):
         if received.offset in self._answered.get(received.topic, ()):
             return []
         now = self._at(wall_clock)
-        message = self._processor.observer.observe(self.state, received, now)
+        message = self._processor.input_of(self.state, received, now)
         outcome = message if isinstance(message, Later) else self._decider.decide(self.state, message, now)
         if isinstance(outcome, Later):
             self._parked[place], self._reasons[place] = received, outcome.reason

@@ -192,7 +192,7 @@ class SimulatedLog:
         raise AssertionError(message)
 
     def _decide(self, worker: Worker) -> list[Answer]:
-        worker.processor.observer.refresh()
+        worker.processor.refresh(self.now)
         parked = [received for partition in worker.partitions.values() for received in partition.parked()]
         answers = [
             Answer(received.partition, received, worker.partitions[received.partition].offer(received, self.now))

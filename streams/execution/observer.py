@@ -82,7 +82,7 @@ class ExecutionObserver:
         for received in self._references.poll():
             self.accept(received)
 
-    def observe(self, state: Wallets, received: Received, now: Instant) -> Input | Later:
+    def read(self, state: Wallets, received: Received, now: Instant) -> Input | Later:
         """The signer's answers as they are; an approved order with its simulation, or bare when that is not wanted."""
         match received.record:
             case Signed() | SigningRefused() as answer:

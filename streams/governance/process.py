@@ -41,7 +41,7 @@ class CommandObserver:
     def refresh(self) -> None:
         """Nothing to take in."""
 
-    def observe(self, _state: GovernanceState, received: Received, _now: Instant) -> Received | Later:
+    def read(self, _state: GovernanceState, received: Received, _now: Instant) -> Received | Later:
         """The command itself."""
         return received
 

@@ -2,7 +2,8 @@
 
 A decider is pure. It has no clock, no randomness and no I/O: time comes in as `now`, facts come in with the message. Its
 state is the fold of its own events and of nothing else, so that the log alone can restore it. What has to be asked of the
-outside (a node, the governance view) is asked by an `Observer`, before the decision, and given to it by value.
+outside (a node, the governance view) is read by an `Observer` before the decision, and given to it by value. What has to be
+done outside (signing, sending) is done by a `Performer` between reading and deciding: the decision records what was done.
 """
 
 from __future__ import annotations
@@ -97,14 +98,26 @@ class Decider(Protocol[S, I_contra]):
 
 
 class Observer(Protocol[S_contra, I_co]):
-    """What is asked of the outside before a decision. The only place in a processor where I/O happens."""
+    """Reads the outside before a decision, and changes nothing there."""
 
     def refresh(self) -> None:
         """Take in whatever references have arrived. Called before each batch, when it must not block, and once at the start."""
         ...
 
-    def observe(self, state: S_contra, received: Received, now: Instant) -> I_co | Later:
-        """The decider's input for `received`, with every fact by value; `Later` if the outside cannot answer now."""
+    def read(self, state: S_contra, received: Received, now: Instant) -> I_co | Later:
+        """Return the decider's input for `received`, with every fact by value; `Later` if the outside cannot answer now."""
+        ...
+
+
+class Performer(Protocol[S_contra, I]):
+    """Acts on the outside: signs, sends. Each act may be repeated after a crash, so each must be safe to repeat."""
+
+    def perform(self, state: S_contra, received: Received, message: I, now: Instant) -> I | Later:
+        """Act on what was read of `received`; return the decider's input with what was done, or `Later` to act again."""
+        ...
+
+    def repeat(self, now: Instant) -> None:
+        """Act again where an earlier act was lost. Called before each batch."""
         ...
 
 
@@ -118,3 +131,18 @@ class Processor(Generic[S, I]):
     outputs: tuple[str, ...]
     decider: Decider[S, I]
     observer: Observer[S, I]
+    performer: Performer[S, I] | None = None
+    """None: this processor only reads."""
+
+    def refresh(self, now: Instant) -> None:
+        """Take in new references, then repeat acts that were lost. Called before each batch."""
+        self.observer.refresh()
+        if self.performer is not None:
+            self.performer.repeat(now)
+
+    def input_of(self, state: S, received: Received, now: Instant) -> I | Later:
+        """Read, then act; return the decider's input."""
+        message = self.observer.read(state, received, now)
+        if self.performer is None or isinstance(message, Later):
+            return message
+        return self.performer.perform(state, received, message, now)

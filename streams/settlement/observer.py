@@ -81,7 +81,7 @@ class SettlementObserver:
         for received in self._references.poll():
             self.accept(received)
 
-    def observe(self, state: AnsweredOrders, received: Received, now: Instant) -> Input | Later:
+    def read(self, state: AnsweredOrders, received: Received, now: Instant) -> Input | Later:
         """The receipt and the head; `Later` while there is none, or the node is away."""
         broadcast = received.record
         if not isinstance(broadcast, Broadcast):

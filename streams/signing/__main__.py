@@ -131,6 +131,7 @@ def _serve(description: ClusterDescription, settings: EnclaveSettings) -> NoRetu
                 outputs=("signed", "signing-refused"),
                 decider=SigningDecider(),
                 observer=enclave,
+                performer=enclave,
             ),
             description,
             UNFIT,

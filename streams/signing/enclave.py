@@ -1,4 +1,4 @@
-"""The enclave's eyes and hand: it judges what it reads in the log, and a key signs only behind a good verdict.
+"""Re-checks each simulated order against the log (`read`); signs only if every check passes (`perform`).
 
 The one place where a key is used. Before it is, what is to be signed is on the disk in the enclave's own memory; and what was
 signed once is said again with the same bytes, whatever has come since: the signature may have been seen, so taking it back
@@ -30,6 +30,8 @@ from streams.rules.governance.root import RootedGovernance
 from streams.rules.transactions.safe_wrapping import wallet_sender
 from streams.signing.backends.contract import KeyUnusable, Pending, Signer, Task
 
+ROLLBACK: Final = "log-rollback"
+"""The check that refuses a log older than the one that was read before."""
 IN_ONE_PLACE: Final[frozenset[KeyBackend]] = frozenset({"software", "hsm"})
 """Backends that sign within the call: a claim without a signature means that none has left."""
 JUDGED_AGAIN_MICROS: Final = MICROS_PER_SECOND
@@ -40,7 +42,7 @@ Place = tuple[int, Sha256]
 
 
 class Enclave:
-    """Judges and signs. Everything it knows it has read from the log, or has said itself."""
+    """Observer and performer of the signer. It knows what it read from the log and what it answered, and nothing else."""
 
     def __init__(self, references: References, signer: Signer, governance: RootedGovernance, memory: SealedMemory) -> None:
         self._witness = EvidenceReader(references, governance, memory)
@@ -61,28 +63,39 @@ class Enclave:
         """Take in what has come since."""
         self._witness.refresh()
 
-    def observe(self, state: SignerState, received: Received, now: Instant) -> Judged | Later | None:
-        """The verdict on a simulation that passed, with a signature if all of it could be derived again."""
+    def read(self, state: SignerState, received: Received, now: Instant) -> Judged | Later | None:
+        """Return the verdict on a simulation that passed; None for what is not the enclave's to answer. Signs nothing."""
         simulated = received.record
         if not isinstance(simulated, Simulated) or simulated.verdict != "passed" or simulated.order_id in state.answered:
             return None
-        judged = self._judged(state, received, simulated, now)
+        older = self._memory.reached.refusal(self._witness, received.partition)
+        if older is not None:
+            return Judged(simulated, self._witness.refused(ROLLBACK, older), None)
+        verdict = self._verdict(received, simulated, now)
+        return Judged(simulated, verdict, None) if isinstance(verdict, Verdict) else verdict
+
+    def perform(self, state: SignerState, received: Received, message: Judged | None, now: Instant) -> Judged | Later | None:
+        """Sign what was judged good, or repeat the signature that was given before; refuse everything else."""
+        if message is None:
+            return None
+        simulated = message.simulated
+        judged = self._answered(state, received, message, now)
         if isinstance(judged, Judged) and judged.signed is None and judged.verdict.refusal is not None:
             metrics.count_refused_by_signer(judged.verdict.refusal.check)
             return replace(judged, claimed=self._memory.left_claimed(simulated))
         return judged
 
-    def _judged(self, state: SignerState, received: Received, simulated: Simulated, now: Instant) -> Judged | Later | None:
-        """Asked in this order: is it the log that was read before, does it hold, was it signed before, may it be signed now."""
-        older = self._memory.reached.refusal(self._witness, received.partition)
-        if older is not None:
-            return Judged(simulated, self._witness.refused("log-rollback", older), None)
-        verdict = self._verdict(received, simulated, now)
-        if not isinstance(verdict, Verdict):
-            return verdict
+    def repeat(self, now: Instant) -> None:
+        """Repeat nothing by itself: a signature that is not on the log yet is given again when its order is offered again."""
+
+    def _answered(self, state: SignerState, received: Received, judged: Judged, now: Instant) -> Judged | Later:
+        """Checks in this order: the log was not rolled back; no earlier signature; the verdict and the nonce allow one."""
+        simulated, verdict = judged.simulated, judged.verdict
+        if verdict.refusal is not None and verdict.refusal.check == ROLLBACK:
+            return judged
         spoken = self._memory.found(simulated)
         if spoken is not None and spoken.transaction_hash:
-            return _said_before(simulated, verdict, spoken)
+            return _answered_before(simulated, verdict, spoken)
         refusal = verdict.refusal or state.nonce_refusal(simulated)
         if refusal is None:
             return self._signed(received, simulated, verdict, now)
@@ -171,7 +184,7 @@ def _refused(simulated: Simulated, verdict: Verdict, refusal: Refusal) -> Judged
     return Judged(simulated, replace(verdict, refusal=refusal), None)
 
 
-def _said_before(simulated: Simulated, verdict: Verdict, spoken: ClaimedPayload) -> Judged:
+def _answered_before(simulated: Simulated, verdict: Verdict, spoken: ClaimedPayload) -> Judged:
     """The same answer, byte for byte; none for what the log has already: this is another enclave's order, or a forgery."""
     if spoken.answer:
         return Judged(simulated, verdict, Signed.model_validate_json(spoken.answer))

@@ -153,5 +153,5 @@ def test_a_log_that_was_not_founded_by_the_pinned_key_ends_the_enclave_for_good(
     for each in ("metrics", "tracing"):
         monkeypatch.setattr(f"infra.telemetry.{each}.configure", lambda _: None)
     monkeypatch.setattr(engine, "_exit", ended)
-    processor = Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave)
+    processor = Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave, enclave)
     assert "not tried again" in refused(lambda: engine.run(processor, description, UNFIT))

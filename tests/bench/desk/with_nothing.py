@@ -47,7 +47,7 @@ class NothingOutside:
     def refresh(self) -> None:
         """Nothing arrives."""
 
-    def observe(self, _state: Nothing, received: Received, _now: Instant) -> Received:
+    def read(self, _state: Nothing, received: Received, _now: Instant) -> Received:
         return received
 
 

@@ -53,7 +53,7 @@ class NothingOutside:
     def refresh(self) -> None:
         """Nothing arrives."""
 
-    def observe(self, _state: Windows, received: Received, _now: Instant) -> Received:
+    def read(self, _state: Windows, received: Received, _now: Instant) -> Received:
         return received
 
 

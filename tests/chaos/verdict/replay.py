@@ -80,7 +80,7 @@ class AsItWas:
     def refresh(self) -> None:
         """Nothing arrives: the past is known."""
 
-    def observe(self, _state: DeskState, received: Received, _now: Instant) -> Message | Later:
+    def read(self, _state: DeskState, received: Received, _now: Instant) -> Message | Later:
         """The input in its circumstances of then."""
         view = self.derivation.governance(self.position)
         assert view.policy is not None, "no desk decides without a policy"

@@ -18,7 +18,7 @@ from schemas.examples import example
 from schemas.values import Instant, Record
 from streams.broadcast.observer import AWAY, REFUSED, WATCH_ROUND_MS, WATCHING, BroadcastObserver
 from streams.rules.answered_orders import AnsweredOrders
-from streams.rules.decider import Later, Outcome, Recorded
+from streams.rules.decider import Later, Outcome, Processor, Recorded
 from streams.rules.transactions.broadcast import BroadcastDecider, SentTransaction
 from streams.rules.transactions.pending import WATCHED_AFTER_SECONDS
 from tests.streams.execution.chain_scene import ChainScene, References, received
@@ -42,16 +42,17 @@ class Sender:
         self.now = NOW
         self.references = References()
         self.observer = BroadcastObserver(self.references, self.nodes, lambda: self.now)
+        self.processor = Processor("broadcast", ("signed",), ("broadcast",), self.decider, self.observer, self.observer)
 
     def hear(self, *events: Record, after_ms: int = 0) -> None:
         """Let time pass, and events arrive."""
         self.now += after_ms * MS
         self.references.arrived += [received(event) for event in events]
-        self.observer.refresh()
+        self.processor.refresh(self.now)
 
     def offer(self, record: Record, now: Instant = NOW) -> Outcome:
-        self.observer.refresh()
-        message = self.observer.observe(self.state, received(record), now)
+        self.processor.refresh(self.now)
+        message = self.processor.input_of(self.state, received(record), now)
         outcome = message if isinstance(message, Later) else self.decider.decide(self.state, message, now)
         for event in () if isinstance(outcome, Later) else outcome:
             self.state = self.decider.evolve(self.state, Recorded("broadcast", event, ""))

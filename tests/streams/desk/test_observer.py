@@ -53,7 +53,7 @@ def price_seen(usd: str, observed_at: int = NOW) -> PriceObserved:
 
 
 def observed(observer: DeskObserver) -> Message | Later:
-    return observer.observe(DeskState(), example_input(), NOW)
+    return observer.read(DeskState(), example_input(), NOW)
 
 
 def example_input() -> Received:

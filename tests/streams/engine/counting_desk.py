@@ -94,7 +94,7 @@ class CommandObserver:
     def refresh(self) -> None:
         """Nothing to take in."""
 
-    def observe(self, state: Counters, received: Received, now: Instant) -> Command | Later:  # noqa: ARG002 - the contract's shape
+    def read(self, state: Counters, received: Received, now: Instant) -> Command | Later:  # noqa: ARG002 - the contract's shape
         assert isinstance(received.record, Command)
         command_id = received.record.command_id
         self._asked[command_id] = self._asked.get(command_id, 0) + 1

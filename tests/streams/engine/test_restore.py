@@ -88,7 +88,7 @@ class HandsThrough:
     def refresh(self) -> None:
         """Nothing to take in."""
 
-    def observe(self, _state: Ids, received: Received, _now: Instant) -> Any:
+    def read(self, _state: Ids, received: Received, _now: Instant) -> Any:
         return received.record
 
 

@@ -66,7 +66,7 @@ class Execution:
 
     def offer(self, record: Approved | Signed | Record, now: Instant = NOW) -> Outcome:
         self.observer.refresh()
-        message = self.observer.observe(self.state, received(record), now)
+        message = self.observer.read(self.state, received(record), now)
         outcome = message if isinstance(message, Later) else self.decider.decide(self.state, message, now)
         for event in () if isinstance(outcome, Later) else outcome:
             self.state = self.decider.evolve(self.state, recorded(event))

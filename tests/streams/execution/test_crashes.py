@@ -66,7 +66,7 @@ class StagedObserver:
     def refresh(self) -> None:
         """Nothing to take in."""
 
-    def observe(self, state: Wallets, received: Received, now: Instant) -> Input | Later:  # noqa: ARG002 - the contract's shape
+    def read(self, state: Wallets, received: Received, now: Instant) -> Input | Later:  # noqa: ARG002 - the contract's shape
         record = received.record
         if not isinstance(record, Approved):
             assert isinstance(record, Signed | SigningRefused)
@@ -116,7 +116,7 @@ class PassingObserver:
     def refresh(self) -> None:
         """Nothing to take in."""
 
-    def observe(self, state: AnsweredOrders, received: Received, now: Instant) -> Simulated:  # noqa: ARG002 - the contract's shape
+    def read(self, state: AnsweredOrders, received: Received, now: Instant) -> Simulated:  # noqa: ARG002 - the contract's shape
         assert isinstance(received.record, Simulated)
         return received.record
 

@@ -149,7 +149,7 @@ class World:
 
     def _broadcast(self) -> Processor[Any, Any]:
         observer = BroadcastObserver(Followed(self.log, FOLLOWED_BY_BROADCAST), {CHAIN: (self.chain,)}, lambda: self.log.now)
-        return Processor("broadcast", ("signed",), ("broadcast",), BroadcastDecider(), observer)
+        return Processor("broadcast", ("signed",), ("broadcast",), BroadcastDecider(), observer, observer)
 
     def _settlement(self) -> Processor[Any, Any]:
         observer = SettlementObserver(Followed(self.log, GOVERNANCE_TOPICS), {CHAIN: self.chain})

@@ -55,7 +55,7 @@ class Nowhere:
     def refresh(self) -> None:
         """Nothing arrives."""
 
-    def observe(self, _state: Paged, received: Received, _now: Instant) -> Later:
+    def read(self, _state: Paged, received: Received, _now: Instant) -> Later:
         return Later(received.topic)
 
 

@@ -43,7 +43,7 @@ class Settlement:
         return [self._offer(record, now) for record in records]
 
     def _offer(self, record: Record, now: Instant) -> Outcome:
-        message = self.observer.observe(self.state, received(record), now)
+        message = self.observer.read(self.state, received(record), now)
         outcome = message if isinstance(message, Later) else self.decider.decide(self.state, message, now)
         for event in () if isinstance(outcome, Later) else outcome:
             self.state = self.decider.evolve(self.state, Recorded("", event, ""))
@@ -198,7 +198,7 @@ def test_without_a_policy_or_a_node_it_waits() -> None:
     assert [line["log_level"] for line in lines] == ["error"]
     lawless = SettlementObserver(References([received(sent)]), {})
     lawless.refresh()
-    assert isinstance(lawless.observe(AnsweredOrders(), received(sent), NOW), Later)
+    assert isinstance(lawless.read(AnsweredOrders(), received(sent), NOW), Later)
 
 
 def test_what_is_no_input_stops_the_processor() -> None:

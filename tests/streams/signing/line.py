@@ -104,7 +104,7 @@ class _Sending:
 
     def refresh(self) -> None: ...
 
-    def observe(self, state: Any, received: Received, now: int) -> SentTransaction:  # noqa: ARG002 - the contract's shape
+    def read(self, state: Any, received: Received, now: int) -> SentTransaction:  # noqa: ARG002 - the contract's shape
         assert isinstance(received.record, Signed)
         self._chain.mine(received.record.wallet)
         return SentTransaction(received.record, ("paper",))
@@ -117,7 +117,7 @@ class _Receipts:
 
     def refresh(self) -> None: ...
 
-    def observe(self, state: Any, received: Received, now: int) -> Included:  # noqa: ARG002 - the contract's shape
+    def read(self, state: Any, received: Received, now: int) -> Included:  # noqa: ARG002 - the contract's shape
         assert isinstance(received.record, Broadcast)
         receipt = Receipt(received.record.transaction_hash, BLOCK.number, BLOCK.hash, self.succeeded, GAS_USED, 15, ())
         return Included(received.record, receipt, BLOCK.number + 10, 1)
@@ -318,7 +318,7 @@ def signer(
 ) -> Processor[Any, Any]:
     """The enclave in its place; one that has lost its memory, unless it is given."""
     enclave = Enclave(references, key, governance, memory or memory_on(JournalInMemory()))
-    return Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave)
+    return Processor("signer", ("simulated",), ("signed", "signing-refused"), SigningDecider(), enclave, enclave)
 
 
 def simulated_of(line: Line, name: str) -> Received:

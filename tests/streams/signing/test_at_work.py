@@ -12,10 +12,9 @@ from streams.rules.decider import Later, Received
 from streams.rules.evidence.signing import Judged, SignerState
 from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.contract import Made, Pending, Task
-from streams.signing.enclave import Enclave
 from tests.streams.rules.governance.firm import CHAIN, PINNED
 from tests.streams.signing.chain_of_paper import FIRST_NONCE
-from tests.streams.signing.line import Feed, KeyInMemory, Line, simulated_of
+from tests.streams.signing.line import Feed, KeyInMemory, Line, signer, simulated_of
 from tests.streams.signing.paper_memory import JournalInMemory, memory_on
 from tests.streams.signing.scenery import NUMBER, STRANGER, address_of, genesis, pay, wallet, with_record
 
@@ -51,16 +50,27 @@ def theft(simulated: Simulated, wallet_id: str) -> Simulated:
 @pytest.mark.parametrize("number", [NUMBER, (NUMBER + 1) % 6], ids=["the desk's partition", "another partition"])
 def test_a_verdict_is_not_used_for_other_bytes_of_the_same_order(line: Line, wallet_id: str, number: int) -> None:
     """Execution's credentials, while an honest order of a wallet in shares waits for its cosigners."""
-    signer = SlowCosigners()
-    enclave = Enclave(Feed(line.records), signer, RootedGovernance(PINNED), memory_on(JournalInMemory()))
-    enclave.refresh()
+    cosigners = SlowCosigners()
+    enclave = signer(Feed(line.records), cosigners, RootedGovernance(PINNED))
+    enclave.refresh(line.now)
     asked = simulated_of(line, "o1")
-    assert isinstance(enclave.observe(SignerState(), asked, line.now), Later)
+    assert isinstance(enclave.input_of(SignerState(), asked, line.now), Later)
     assert isinstance(asked.record, Simulated)
     forged: Received = replace(with_record(asked, theft(asked.record, wallet_id)), partition=number, offset=asked.offset + 1)
-    judged = enclave.observe(SignerState(), forged, line.now)
-    assert signer.token.digests == []
+    judged = enclave.input_of(SignerState(), forged, line.now)
+    assert cosigners.token.digests == []
     assert isinstance(judged, Judged)
     assert judged.signed is None
     assert judged.verdict.refusal is not None
     assert judged.verdict.refusal.check == ("chain" if number == NUMBER else "place")
+
+
+def test_reading_a_good_simulation_signs_and_remembers_nothing(line: Line) -> None:
+    key, journal = KeyInMemory(), JournalInMemory()
+    enclave = signer(Feed(line.records), key, RootedGovernance(PINNED), memory_on(journal))
+    enclave.refresh(line.now)
+    simulated = simulated_of(line, "o1")
+    judged = enclave.observer.read(SignerState(), simulated, line.now)
+    assert isinstance(judged, Judged)
+    assert (judged.verdict.refusal, judged.signed) == (None, None)
+    assert (key.digests, list(journal.entries)) == ([], [])

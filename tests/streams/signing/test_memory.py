@@ -13,7 +13,7 @@ from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.firm import BreakerScope
 from schemas.firm_commands import TripBreaker
 from streams.judging.memory import SealedMemory
-from streams.rules.decider import Later, Received
+from streams.rules.decider import Later, Processor, Received
 from streams.rules.evidence.memory.velocity import VelocityCaps
 from streams.rules.evidence.signing import Judged, SignerState, SigningDecider
 from streams.rules.governance.root import RootedGovernance
@@ -44,7 +44,8 @@ class Life:
         self.enclave.refresh()
 
     def offered(self, received: Received, now: int) -> Judged | Later | None:
-        return self.enclave.observe(SignerState(), received, now)
+        processor = Processor("signer", ("simulated",), ("signed",), SigningDecider(), self.enclave, self.enclave)
+        return processor.input_of(SignerState(), received, now)
 
     def says(self, received: Received, now: int) -> Signed | SigningRefused:
         judged = self.offered(received, now)

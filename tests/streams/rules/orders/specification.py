@@ -75,7 +75,7 @@ class _Outside:
     def refresh(self) -> None:
         """Nothing arrives by itself."""
 
-    def observe(self, _state: DeskState, received: Received, _now: int) -> Message:
+    def read(self, _state: DeskState, received: Received, _now: int) -> Message:
         return Message(received, self._spec.firm.circumstances())
 
 
