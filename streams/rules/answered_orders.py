@@ -23,7 +23,7 @@ class AnsweredOrders:
     orders: dict[OrderId, None] = field(default_factory=dict)
 
     def __contains__(self, order_id: OrderId) -> bool:
-        """Whether the order was answered."""
+        """Return True if the order was answered."""
         return order_id in self.orders
 
     def add(self, order_id: OrderId) -> None:

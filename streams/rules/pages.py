@@ -1,9 +1,9 @@
-"""Parts of a state that are large and no longer change: a snapshot writes each once, not again every time.
+"""Keeps large, constant parts of a state as pages: a snapshot writes each page once.
 
-A decider puts a `Page` anywhere in its state, as a value. In the state's JSON stands the page's name; its content is a record
-of its own on the snapshots topic, keyed by the name, written when the page first occurs in a snapshot and deleted (a tombstone)
-when it occurs no longer. A page's name is the hash of its content, so that none can be mistaken for another, and a state that
-was read back holds the very same pages.
+A decider puts a `Page` anywhere in its state, as a value. The state's JSON holds the page's name; its content is a record of
+its own on the snapshots topic, keyed by the name, written when the page first occurs in a snapshot and deleted (a tombstone)
+when it no longer occurs. A page's name is the hash of its content, so none can be mistaken for another, and a restored state
+holds the very same pages.
 """
 
 from __future__ import annotations
@@ -69,5 +69,5 @@ def cut(content: bytes) -> Iterator[Page]:
 
 
 def joined(pages: Iterable[Page]) -> bytes:
-    """What was cut."""
+    """Return the content of the pages, joined again."""
     return b"".join(page.content for page in pages)

@@ -1,1 +1,1 @@
-"""From what the log says about one order to a verdict, without trusting whoever wrote it."""
+"""Derives a verdict on one order from the log, without trusting its writers."""

@@ -1,9 +1,9 @@
-"""Did these people and systems really ask for this? Commands and approvals, verified again from their bytes.
+"""Verifies commands and approvals again from their bytes.
 
-Keys come from governance's access events, which derive from the genesis document that the pinned root key signed; how a
-signature or an assertion is verified is the desk's own `authenticate`. Sources: RFC 8032 (Ed25519), WebAuthn Level 3 section
-7.2, architecture rules 9 and 10. Counters are the desk's business: a replayed approval is one of the same subject by the same
-person, and people are counted once.
+Keys come from governance's access events, which derive from the genesis document that the pinned root key signed; signatures
+and assertions are verified by the desk's own `authenticate`. Sources: RFC 8032 (Ed25519), WebAuthn Level 3 section 7.2,
+architecture rules 9 and 10. Left out: counters, which the desk checks. A replayed approval is of the same subject by the same
+person, and a person counts once.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ COUNTERS_UNKNOWN: Final[dict[str, int]] = {}
 
 
 class Unproven(Exception):
-    """What the log claims could not be derived again. Nothing is signed."""
+    """The log's claim could not be derived again. Nothing is signed."""
 
 
 class Overtaken(Unproven):
-    """What was decided rightly no longer holds. Nothing is signed."""
+    """A correct decision no longer holds. Nothing is signed."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         """`remedy`: what would change the outcome."""
@@ -65,12 +65,12 @@ def check_initiation(
 
 
 def given_of(given: ApprovalGiven) -> Given:
-    """What an approval counts as, once it has been checked."""
+    """Return a checked approval as it counts."""
     return Given(given.approver, given.assertion.credential_id, given.roles)
 
 
 def is_same_touch(one: ApprovalGiven, other: ApprovalGiven) -> bool:
-    """Whether two approvals come from one touch of one key, though the desk says them twice.
+    """Return True if two approvals come from one touch of one key, though the desk recorded them twice.
 
     Anybody can turn an ECDSA signature (r, s) into another good one, (r, n - s); nobody but the key makes another r. What has
     no r is compared without: an Ed25519 key, asked the same again, says the same.

@@ -1,9 +1,9 @@
-"""One order's evidence, each link by its role, and each decision with the firm as it was when it was made. Pure.
+"""Names the links of one order's chain by role, and puts the firm as of each decision beside it. Pure.
 
 Decides that a chain goes from one initiation over a reservation and an evaluation that allows to one approval and one
-simulation, all of one order and one desk; that a decision names a position of governance that exists and does not go back
-behind the one before; and that it was reserved and approved under one policy. A desk that names an old position gains
-nothing: the order has to hold under today's governance, too.
+simulation, all of one order and one desk; that a decision names an existing position of governance, no earlier than the
+decision before it; and that the order was reserved and approved under one policy. A desk that names an old position gains
+nothing: the order must hold under today's governance, too.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Moment:
     """The effect that was asked for last: many checks ask for the same one."""
 
     def effect(self, order: Order) -> Effect:
-        """What the order would do, by our own reckoning. Raises Refused."""
+        """Return the order's effect, derived here. Raises Refused."""
         if self._reckoned and self._reckoned[0][0] is order:
             return self._reckoned[0][1]
         effect = effect_of(order, self.governance)
@@ -63,7 +63,7 @@ class Moment:
         return effect
 
     def valued(self, order: Order, decision: PolicyEvaluated) -> Valued:
-        """What the order was worth at the price that a decision names. Raises Refused."""
+        """Return the order's value at the price that a decision names. Raises Refused."""
         prices = {price.asset_id: price for price in decision.facts.prices}
         return value(self.effect(order), Circumstances(self.governance, self.policy, prices), decision.decided_at)
 

@@ -1,8 +1,8 @@
-"""Was it decided rightly when it was decided? Every fact and every rule, derived again as of the decision. Pure.
+"""Derives every fact and rule of a decision again, as of that decision. Pure.
 
 The command, the wallet, the effect, the prices, the facts, the approvals, the limits and the reservation, the policy: each by
 the same pure rules as the desk's, on governance as of the position that the decision names (architecture, rules 5, 7, 9, 10).
-Left out: whether it still holds today (`today`), and the bytes to be signed (`payload`).
+Left out: the order's standing today (`today`), and the bytes to be signed (`payload`).
 """
 
 from __future__ import annotations

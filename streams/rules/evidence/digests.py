@@ -53,7 +53,7 @@ def keys_of(wallet: WalletAssigned) -> dict[KeyId, KeyBackend]:
 
 
 def fit_safe(wallet: WalletAssigned) -> SafeAccount:
-    """Who signs for a wallet that is a Safe. Raises NothingToSign: nothing can be signed for it as it is set up."""
+    """Return a Safe's signers. Raises NothingToSign: nothing can be signed for it as it is set up."""
     if wallet.safe is None:
         raise NothingToSign(f"wallet {wallet.wallet_id} is a Safe, and nobody says whose")
     reason = unfit(wallet.safe)

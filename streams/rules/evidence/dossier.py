@@ -1,10 +1,10 @@
-"""Everything the log says about one order, in order and verified as a chain, with the limits reckoned beside it.
+"""Collects every event of one order in sequence, verified as a chain, and counts limit use beside it.
 
 The enclave reads the desks' topics whole, from the first record, and folds each partition in the order in which the desk wrote
-it (`position`, gapless over all its topics), each event after the links that came before it. So it knows what every limit had
-been used for at each decision, by its own reckoning. Nothing is believed of a partition whose log contradicts itself: a place
-claimed twice, time that runs backwards, a reservation released while its transaction may still reach the chain.
-Source: architecture, rules 4, 6, 7 and 10. Leaves out what any of it means (`evidence`).
+it (`position`, gapless over all its topics), each event after the links before it. So it knows the use of every limit at each
+decision by its own count. A partition whose log contradicts itself is not believed at all: two events at one position, time
+that runs backwards, a reservation released while its transaction may still reach the chain.
+Source: architecture, rules 4, 6, 7 and 10. Leaves out the verdict (`evidence`).
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class Dossier:
 
     links: tuple[OrderEvent, ...]
     used: Mapping[AccountKey, Units]
-    """What its rolling limits had been used for before it when it was last evaluated, as the enclave reckons it."""
+    """Use of its rolling limits before its last evaluation, by the enclave's count."""
     ledger: Ledger
-    """What all limits of the desk are used for now, as the enclave reckons it; not to be changed."""
+    """Present use of all limits of the desk, by the enclave's count; not to be changed."""
     position: int
     """The last of the desk's events that was folded."""
     splits: tuple[Split, ...] = ()
@@ -101,7 +101,7 @@ class _Chain:
         return any(isinstance(event, kinds) for event, _ in self.links.values())
 
     def is_out(self) -> bool:
-        """Whether its transaction passed simulation, so that it is signed or may be, and has not failed for certain."""
+        """True once its transaction passed simulation, so may be signed, and has not failed for certain."""
         payloads = {lifecycle.step_of(event).payload for event, _ in self.links.values()}
         return "out" in payloads and "back" not in payloads
 
@@ -124,7 +124,7 @@ class _Writer:
     splits: OrderedDict[OrderId, tuple[Split, ...]] = field(default_factory=OrderedDict)
     ended: OrderedDict[OrderId, Instant] = field(default_factory=OrderedDict)
     broken: str = ""
-    """How its log contradicts itself."""
+    """The contradiction in its log."""
 
 
 class EvidenceFold:
@@ -166,7 +166,7 @@ class EvidenceFold:
         return writer.watched_digest if position == writer.watched else None
 
     def has_ended(self, received: Received, simulated: Simulated) -> bool:
-        """Whether the order is over, so that there is nothing left to answer: it ended, or was forgotten since it did."""
+        """Return True if the order has ended, remembered or not: nothing is left to answer."""
         if simulated.order_id in self._writers[received.partition].ended:
             return True
         chain = self._writers[received.partition].chains.get(simulated.order_id)
@@ -258,12 +258,12 @@ class EvidenceFold:
 
 
 def is_misplaced(received: Received, event: OrderEvent) -> bool:
-    """Whether an event stands where its desk's events do not: there its limits and nonces would be counted from nothing."""
+    """Return True for an event outside its desk's partition: its limits and nonces would be counted from zero there."""
     return received.partition != desk_partition(event.desk_id.encode())
 
 
 def _set_beside(writer: _Writer, event: ApprovalWithdrawn | CancellationRequested) -> None:
-    """What was said of an order while others held its chain; one that has ended needs it no more."""
+    """Keep a withdrawal or cancellation beside an order's chain; an ended order needs none."""
     chain = writer.chains.get(event.order_id)
     if chain is None:
         return
@@ -274,7 +274,7 @@ def _set_beside(writer: _Writer, event: ApprovalWithdrawn | CancellationRequeste
 
 
 def _reaches(chain: _Chain, sequence: int) -> bool:
-    """Whether all links before `sequence` are there."""
+    """Return True if all links before `sequence` are there."""
     return all(number in chain.links for number in range(1, sequence))
 
 

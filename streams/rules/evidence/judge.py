@@ -1,10 +1,9 @@
-"""`judge`: whether the transaction at the end of an order's chain may be signed (architecture, rule 10).
+"""Judges the transaction at the end of an order's chain: it may be signed, or one named check refuses (architecture, rule 10).
 
-Pure: evidence in, verdict out. Every check derives something again and compares; the first that fails refuses, by name. Shared
-by the enclave and by whoever verifies its signatures later. In order: the chain's shape and the positions of governance that
-its decisions name (`case`); whether it was decided rightly then (`decided`); whether the bytes are the order's own
-(`payload`); whether it still holds (`today`).
-Left out: what each signer remembers for itself (`streams.judging`): nonces, the wallet's velocity, older logs.
+Pure: evidence in, verdict out. Each check derives something again and compares; the first that fails refuses. The enclave and
+later verifiers of its signatures share it. In order: the chain's shape and the positions of governance that its decisions name
+(`case`); the decision as it was made (`decided`); the bytes (`payload`); the order's standing today (`today`).
+Left out: each signer's own memory (`streams.judging`): nonces, the wallet's velocity, older logs.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ INVESTIGATE: Final = "nothing was signed; find out who wrote what the enclave co
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `judge` found: the names of all checks passed, and the refusal of the one that failed, if one did."""
+    """A verdict: the names of all checks passed, and the refusal of the one that failed, if one did."""
 
     passed: tuple[str, ...]
     refusal: Refusal | None = None
@@ -48,13 +47,13 @@ class Verdict:
     governance_position: int = 0
     """Of the governance that it was judged on last."""
     approved: Approved | None = None
-    """What was found to be as it should; None when something refused."""
+    """The case, once every check passed; None if one refused."""
     amount_usd: Decimal = Decimal(0)
-    """What the order was worth when it was approved."""
+    """The order's value when it was approved."""
 
 
 def judge(dossier: Dossier, history: GovernanceLog, observed: Mapping[int, PriceFact], now: Instant) -> Verdict:
-    """Whether the transaction at the end of `dossier` may be signed at `now`. Never raises for what a log could say.
+    """Judge the transaction at the end of `dossier` at `now`. Never raises, whatever a log holds.
 
     `observed` are observations of prices by their offset on `price-observed`.
     """

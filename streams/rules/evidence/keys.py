@@ -1,9 +1,9 @@
-"""May these keys sign, by what governance says of them today? Pure.
+"""Checks that governance lets an order's keys sign today. Pure.
 
 Decides that a wallet's key signs while it is active, or while it was rotated and its funds are swept; that it is kept where
-the wallet says; and that a key governance has seen made has the wallet's address. Of a Safe, the executor's key must be usable,
-and as many of its owners' as it asks for. A key that stood in genesis may sign until governance says otherwise.
-Leaves out whether whoever keeps the key still has it: that shows when it is asked to sign (`KeyUnusable`).
+the wallet says; and that a key whose generation governance recorded has the wallet's address. Of a Safe, the executor's key
+must be usable, and as many owners' keys as it asks for. A key from genesis may sign until governance says otherwise.
+Leaves out that the key's holder still has it: that shows when it is asked to sign (`KeyUnusable`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Are the bytes to be signed this order's own, simulated lately, for a bounded fee? Pure.
+"""Checks that the bytes to be signed are this order's own, recently simulated, for a bounded fee. Pure.
 
-Source: architecture, rule 10. Left out: nonces (the enclave's own memory, `evidence.signing`), and what the simulation
-saw on the chain, which only a node can tell.
+Source: architecture, rule 10. Left out: nonces (the enclave's own memory, `evidence.signing`), and the chain's state in the
+simulation, which only a node can tell.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Folds the enclave's own events: one payload for one nonce, signed or refused (architecture, rule 10).
 
-State is the fold of what it has said. An order is answered once. A nonce is signed once: the next one of its wallet or, for a
-wallet that it has never signed for, the chain's own count. A refusal is an event, and frees the nonce for the next order;
-what may have been signed for it all the same is in the event, and the next order has to overtake that (ADR 15).
+An order is answered once. A nonce is signed once: the next one of its wallet or, for a wallet without signatures here, the
+chain's own count. A refusal is an event and frees the nonce for the next order; it names the payload that cosigners may have
+signed all the same, and the next order has to overtake that one (ADR 15).
 Left out: recorded replacements of a stuck transaction.
 """
 
@@ -26,7 +26,7 @@ REMEMBERED: Final = ("log-rollback", "nonce", "velocity")
 
 @dataclass(slots=True)
 class SignerState:
-    """What was said on one partition."""
+    """The signer's answers on one partition."""
 
     last_nonces: dict[str, int] = field(default_factory=dict)
     """Per wallet and chain (`wallet|chain`), the last nonce that was signed."""
@@ -47,7 +47,7 @@ class SignerState:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What the key gave: the raw transaction, its hash, and by what it was made."""
+    """A key's result: the raw transaction, its hash, and how it was signed."""
 
     raw_transaction: str
     transaction_hash: str
@@ -62,11 +62,11 @@ class Judged:
     verdict: Verdict
     signed: Signed | None
     claimed: Claim | None = None
-    """What others may have signed although it is refused."""
+    """The payload that cosigners may have signed although it is refused."""
 
 
 def nonce_key(wallet_id: str, chain_id: int) -> str:
-    """Where a wallet's nonce on a chain is kept."""
+    """Return the key under which a wallet's nonce on a chain is kept."""
     return f"{wallet_id}|{chain_id}"
 
 
@@ -112,7 +112,7 @@ _UNSIGNED = Refusal(check="key", message="the key gave no signature", remedy="lo
 
 
 def signed_of(simulated: Simulated, verdict: Verdict, signature: Signature) -> Signed:
-    """What is said of a signature."""
+    """Return the event of a signature."""
     return Signed.model_validate(
         {
             "desk_id": simulated.desk_id,

@@ -1,12 +1,11 @@
-"""Does it still hold? The order asked about once more, under the newest governance, now that the simulation is known. Pure.
+"""Checks that an order still holds at the time of signing, under the newest governance and after its simulation. Pure.
 
-Decides that between the decision and the signature nobody cancelled the order, that it was asked for lately by the time its
-initiator signed (all times after that are the desk's word), that its initiator kept their rights and their key,
-no breaker was tripped that stops it, the keys that are to sign may (`keys`), and that today's limits and policy allow it with
-the approvals that still stand: one that was taken back, or whose giver lost the role or the key since, no longer counts
-(mission, approvals; architecture, rule 15).
-The order keeps its reservation, and its worth is what it was when it was approved.
-A cancellation or a withdrawal is believed without its signature: all it can do is keep something from being signed.
+Decides that nobody cancelled the order between decision and signature; that its command is recent by the time its initiator
+signed (the desk states all later times); that its initiator still has the rights and the key; that no tripped breaker stops
+it; that the signing keys may sign (`keys`); and that today's limits and policy allow it with the remaining approvals. An
+approval no longer counts if it was withdrawn, or if its approver lost the role or the key since (mission, approvals;
+architecture, rule 15). The order keeps its reservation, and its value at approval.
+A cancellation or a withdrawal is believed without its signature: it can only prevent a signature.
 """
 
 from __future__ import annotations

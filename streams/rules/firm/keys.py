@@ -52,30 +52,30 @@ class KeyStanding:
     epoch: int = 0
     """Of its shares; 0 for a key that one place holds."""
     cosigners: tuple[Slug, ...] = ()
-    """Who holds its shares, in the order of their places: 1, 2, 3 …"""
+    """Holders of its shares, in the order of their places: 1, 2, 3 …"""
     renewed_at: Instant = 0
-    """When it, or its present shares, were made."""
+    """The time at which it, or its present shares, were made."""
     successor: str = ""
     open_order: KeyOrdered | None = None
-    """What was ordered and has not been reported on."""
+    """The order that has no report yet."""
     is_due: bool = False
-    """Whether it was warned of that the key should be rotated."""
+    """True once governance warned that the key should be rotated."""
     history: tuple[FirmEvent, ...] = ()
     """All that was said of it, in order."""
 
     @property
     def may_sign(self) -> bool:
-        """Whether anything may be signed with it."""
+        """Return True if the key may sign."""
         return self.status in MAY_SIGN
 
 
 def shares_named(key_id: KeyId) -> str:
-    """How a cosigner's proof of destruction begins to say what it destroyed: all that it had of the key."""
+    """Return the prefix by which a cosigner's proof of destruction names all that it had of the key."""
     return f"sealed shares of key {key_id},"
 
 
 def key_named(key_id: KeyId) -> str:
-    """How the custodian's proof of destruction begins to say what it destroyed."""
+    """Return the prefix by which the custodian's proof of destruction names the key."""
     return f"key {key_id},"
 
 

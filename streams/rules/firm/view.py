@@ -105,7 +105,7 @@ class Governance:
 
 
 class Tables:
-    """What is in force, changed in place by one event after another. A view taken of it never changes."""
+    """The firm in force, changed in place by one event after another. A view that was taken never changes."""
 
     def __init__(self, beginning: Governance) -> None:
         """Begin where a view ends."""

@@ -1,13 +1,11 @@
-"""Governance decided again: which events follow from the genesis that the root key signed and from the commands in the log.
+"""Decides governance again from the genesis that the root key signed and the commands in the log, and compares each event.
 
-A reader that trusts only the pinned root key (the enclave, an auditor) believes an event when the same pure decider gives
-exactly that event in that place: genesis from the signed document, every later decision from the command that its first event
-holds whole, with its sender's own signature or FIDO2 assertions; a proposal's expiry, and that a key has become old, from
-time alone. Time never runs backwards, and a command's age is held against the time its answer claims, so that no old word is
-used again.
-Left out: commands that were left unanswered, and refusals, which change nothing that is in force and name their command by
-its hash only: whoever can write governance's topics can keep the firm from changing, and can change nothing.
-Pure. Source: architecture, rules 8 to 10.
+A reader that trusts only the pinned root key (the enclave, an auditor) believes an event if the same pure decider gives
+exactly that event at that position: genesis from the signed document, every later decision from the command that its first
+event holds, with its sender's signature or FIDO2 assertion, and expiries and rotation warnings from time alone. Time never runs
+backwards. A command's age is measured at the time of its answer, so an old command gives no new answer.
+Left out: unanswered commands, and refusals, which change nothing in force and name their command by its hash only. An attacker
+with write access to governance's topics can block changes but cannot forge one. Pure. Source: architecture, rules 8 to 10.
 """
 
 from __future__ import annotations
@@ -69,7 +67,7 @@ class Derivation:
         self._pinned = pinned_root_key
         self._state = GovernanceState()
         self._expected: deque[FirmEvent] = deque()
-        """What must come next: the rest of a decision whose beginning was believed."""
+        """The events that must come next: the rest of a decision whose beginning was believed."""
         self._position = 0
         self._now: Instant = 0
 

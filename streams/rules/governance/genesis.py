@@ -1,9 +1,9 @@
-"""The genesis document: the firm's first people, systems, assets, wallets, contracts and policy, signed by its root key.
+"""Verifies the genesis document, signed by the root key, and derives governance's first events from it.
 
-Decides what the first governance events are. The root key is pinned at installation, so that nobody who can write to Kafka
-or change a file can give themselves rights. What is signed is `GENESIS_DOMAIN` and the document's RFC 8785 bytes, by Ed25519
-(RFC 8032); the document goes into the log whole, so that the signer and any auditor can verify and derive it all again.
-Pure. Leaves out whether the document makes sense: `streams.rules.governance.consistency` and `streams.rules.policy.review`.
+It names the first people, systems, assets, wallets, contracts and the policy. The root key is pinned at installation, so write
+access to Kafka or to a file gives nobody rights. The signature (Ed25519, RFC 8032) is over `GENESIS_DOMAIN` and the document's
+RFC 8785 bytes. The log holds the whole document, so the signer and any auditor can verify it and derive the events again.
+Pure. Leaves out the document's consistency: `streams.rules.governance.consistency` and `streams.rules.policy.review`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Governance as the enclave believes it: derived from the genesis document that the pinned root key signed, event by event.
+"""Folds governance for the enclave, event by event, from the genesis document that the pinned root key signed.
 
-A desk, a broker's administrator or whoever can write governance topics cannot give anybody rights here: every governance
-event must be exactly the one that the signed document gives at its position or, after genesis, the one that the same pure
-decider gives for the signed commands in the log (`streams.rules.governance.derivation`). Source: architecture, rule 10.
+Write access to governance's topics gives nobody rights here: each event must be the one that the signed document gives at its
+position or, after genesis, the one that the pure decider gives for the signed commands in the log
+(`streams.rules.governance.derivation`). Source: architecture, rule 10.
 """
 
 from __future__ import annotations

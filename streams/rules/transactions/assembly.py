@@ -1,8 +1,8 @@
-"""From a call to the unsigned EIP-1559 transaction: nonce, gas limit and fees, within named bounds. Pure.
+"""Builds the unsigned EIP-1559 transaction of a call: nonce, gas limit and fees, within named bounds. Pure.
 
-Decides the gas limit as what the trace used plus a margin: gas is refunded at the end (EIP-3529: at most a fifth), kept back
-at each call (EIP-150: a 64th), and the state moves before inclusion. Fees are the node's suggestion up to our caps.
-What overtakes a claim of the same nonce (ADR 15) offers as much more as nodes ask for, up to what the signer allows at all.
+The gas limit is the gas of the trace plus a margin: gas is refunded at the end (EIP-3529: at most a fifth), kept back at each
+call (EIP-150: a 64th), and the state moves before inclusion. Fees are the node's suggestion up to our caps. A transaction that
+overtakes a claim of its nonce (ADR 15) offers as much more as nodes require, up to the signer's own bound.
 Leaves out the bytes themselves (`infra.ethereum.transaction`) and raising the fees of a stuck transaction.
 """
 
@@ -80,6 +80,6 @@ def assemble(  # noqa: PLR0913 - what a transaction is made of, each by name
 
 
 def overtakes(transaction: Transaction, claimed: Claim) -> bool:
-    """Whether nodes would let the transaction take the place of what may have been signed."""
+    """Return True if nodes would let the transaction replace what may have been signed."""
     tip, fee = outbidding(claimed.max_priority_fee_per_gas), outbidding(claimed.max_fee_per_gas)
     return transaction.max_priority_fee_per_gas >= tip and transaction.max_fee_per_gas >= fee

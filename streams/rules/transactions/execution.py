@@ -25,7 +25,7 @@ Input = Simulation | Approved | Signed | SigningRefused
 
 
 def standing(state: Wallets, approved: Approved) -> Outcome | None:
-    """What state alone answers: nothing again, or not yet. None: go and simulate."""
+    """Return the answer from state alone: nothing again, or not yet. None: simulate."""
     if approved.order_id in state.simulated:
         return ()
     account = state.account(approved.effect.chain_id, approved.order.wallet_id)
@@ -35,7 +35,7 @@ def standing(state: Wallets, approved: Approved) -> Outcome | None:
 
 
 def claimed(state: Wallets, approved: Approved) -> Claim | None:
-    """What may have been signed for the wallet's next nonce, and has to be overtaken; None: nothing that anybody knows of."""
+    """Return the payload that may have been signed for the wallet's next nonce and must be overtaken; None: none is known."""
     account = state.account(approved.effect.chain_id, approved.order.wallet_id)
     return None if account is None else account.claimed
 

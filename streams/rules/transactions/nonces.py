@@ -25,7 +25,7 @@ class Account:
     """The nonce on offer, or the one to be offered next."""
     offered_to: OrderId | None = None
     claimed: Claim | None = None
-    """What may have been signed for this nonce, though its order was refused."""
+    """The payload that cosigners may have signed for this nonce, though its order was refused."""
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ def resolve(wallets: Wallets, resolved: NonceResolved) -> None:
 
 
 def resolution(wallets: Wallets, outcome: Signed | SigningRefused) -> tuple[NonceResolved, ...]:
-    """What the signer's answer makes of the nonce on offer; nothing when this offer does not stand (any more)."""
+    """Return the fate of the offered nonce after the signer's answer; nothing if the offer no longer stands."""
     account = wallets.account(outcome.chain_id, outcome.wallet_id)
     if account is None or (account.offered_to, account.next_nonce) != (outcome.order_id, outcome.nonce):
         return ()

@@ -21,7 +21,7 @@ WATCHED_AFTER_SECONDS: Final = 120
 
 @dataclass(slots=True)
 class Flight:
-    """What is known of one order's transaction so far."""
+    """The known facts of one order's transaction."""
 
     signed: Signed | None = None
     sent: bool = False
@@ -47,7 +47,7 @@ class PendingTransactions:
         self._drop_if_landed(event.order_id, flight, now)
 
     def under_way(self, now: Instant) -> Iterator[Signed]:
-        """What was sent and is to be watched still."""
+        """Return sent transactions that are still watched."""
         for order_id, flight in list(self._flights.items()):
             if flight.signed is not None and flight.sent and not self._drop_if_landed(order_id, flight, now):
                 yield flight.signed

@@ -152,7 +152,7 @@ def _balances(simulation: Simulation) -> Iterator[SimulationFinding]:
 
 
 def _breakers(simulation: Simulation) -> Iterator[SimulationFinding]:
-    """What was tripped since the order was approved."""
+    """Yield breakers tripped since the order was approved."""
     for stop in stops_now(simulation.approved.order, simulation.effect, simulation.governance):
         yield _finding("breaker", f"{stop}; {stop.record().remedy}")
 

@@ -15,7 +15,7 @@ from streams.rules.actions.compiled import CompiledCall, NotCompilable
 
 
 def safe_of(wallet: WalletAssigned) -> SafeAccount | None:
-    """Who signs for a wallet that is a Safe; None for one that has a key of its own.
+    """Return a Safe's signers; None for a wallet with a key of its own.
 
     Raises:
         NotCompilable: governance calls it a Safe and names no owners.
@@ -28,13 +28,13 @@ def safe_of(wallet: WalletAssigned) -> SafeAccount | None:
 
 
 def wallet_sender(wallet: WalletAssigned) -> Address:
-    """Whose transactions carry a wallet's calls: the wallet itself, or its Safe's executor. Raises NotCompilable."""
+    """Return the sender of a wallet's calls: the wallet itself, or its Safe's executor. Raises NotCompilable."""
     safe = safe_of(wallet)
     return wallet.address if safe is None else safe.executor.address
 
 
 def carried(call: CompiledCall, wallet: WalletAssigned, nonce: int) -> CompiledCall:
-    """What the transaction with this nonce of the wallet's sender has to be for `call` to happen.
+    """Return the call that the sender's transaction with this nonce must make so that `call` happens.
 
     Raises:
         NotCompilable: governance calls it a Safe and names no owners.

@@ -39,7 +39,7 @@ class Simulation:
 
     @property
     def effect(self) -> Effect:
-        """What the order is meant to do."""
+        """Return the order's intended effect."""
         return self.approved.effect
 
     @property
@@ -49,7 +49,7 @@ class Simulation:
 
     @property
     def exchange(self) -> Exchange | None:
-        """What is given for what; None for an order that exchanges nothing, and for one that did not get that far."""
+        """Return the exchange; None for an order that exchanges nothing, and for one that did not get that far."""
         action = self.approved.order.action
         if not isinstance(action, Swap) or not self.shown.ok:
             return None

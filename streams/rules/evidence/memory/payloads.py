@@ -1,13 +1,13 @@
-"""One payload for one nonce, whatever anybody says (architecture, rule 10). Pure, but that it is a fold in place.
+"""Allows one payload for one nonce, whatever the log says (architecture, rule 10). Pure, but that it is a fold in place.
 
 Decides that a wallet's nonce on a chain has one payload for ever, but for two:
  - a recorded replacement: `Simulated.replaces` names the transaction that was signed for it, and the new one is the same
    order's same call, or an empty transfer to the wallet itself for an order that was cancelled;
- - an overtaking (ADR 15): nobody knows of a signature for the nonce, the log says of every order that claimed it that it was
-   refused, and `Simulated.overtakes` names the newest of these claims.
-Both only with both fees a tenth higher than those of all before: whichever gets to the chain first, there is one at the end.
-And that an order has one nonce, and none once it was refused. Leaves out which nonce is next (`evidence.signing`), and
-who wants replacements.
+ - an overtaking (ADR 15): no signature for the nonce is known, the log records a refusal of every order that claimed it, and
+   `Simulated.overtakes` names the newest of these claims.
+For both, max fee and tip must be at least 110 % of every earlier payload of this nonce; at most one of them can be mined.
+An order has one nonce, and none once it was refused. Leaves out the choice of the next nonce (`evidence.signing`) and
+requests for replacements.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Account = tuple[WalletId, int]
 
 
 class Payload(Record):
-    """What is to be signed for a nonce, as far as it must be known again."""
+    """A payload for a nonce, as far as it must be recognised."""
 
     wallet_id: WalletId
     chain_id: Annotated[int, Field(ge=1)]
@@ -46,7 +46,7 @@ class Payload(Record):
     call: Sha256
     """SHA-256 of receiver, value and input: what it does."""
     is_empty: bool
-    """Whether it sends nothing to the wallet itself."""
+    """True for a transfer of nothing to the wallet itself."""
     max_fee_per_gas: BaseUnits
     max_priority_fee_per_gas: BaseUnits
     backend: KeyBackend
@@ -57,12 +57,12 @@ class Payload(Record):
 
     @property
     def account(self) -> Account:
-        """Whose nonce it is."""
+        """Return the account of its nonce."""
         return self.wallet_id, self.chain_id
 
     @property
     def claim(self) -> Claim:
-        """What others need to know of it to overtake it."""
+        """Return the claim that others need to overtake it."""
         return Claim(
             digest=self.digest,
             max_fee_per_gas=self.max_fee_per_gas,
@@ -73,7 +73,7 @@ class Payload(Record):
 
 
 def payload_of(simulated: Simulated, backend: KeyBackend, amount_usd: Usd, now: Instant) -> Payload:
-    """What a simulation asks to be signed."""
+    """Return the payload that a simulation offers for signing."""
     return _payload(simulated, simulated.transaction, backend, amount_usd, now)
 
 
@@ -113,7 +113,7 @@ def _payload(
 
 
 def payload_refused(refused: SigningRefused, claim: Claim) -> Payload:
-    """What an order left behind when it was refused, as far as its refusal tells."""
+    """Return the payload that a refused order left behind, as far as its refusal tells."""
     return Payload(
         wallet_id=refused.wallet_id,
         chain_id=refused.chain_id,
@@ -148,12 +148,12 @@ class ClaimedPayload(Record):
     answer: str = ""
     """The `Signed` that says so, as JSON, until it is seen on the log."""
     refused: bool = False
-    """Whether the log says that its order was refused: it is not signed any more, and may be overtaken."""
+    """True if the log records its order's refusal: it is never signed again, and may be overtaken."""
 
 
 @dataclass(slots=True)
 class AccountBook:
-    """What was claimed for one wallet on one chain."""
+    """The claims for one wallet on one chain."""
 
     by_nonce: dict[int, list[ClaimedPayload]] = field(default_factory=dict)
     """Each nonce's payloads, the newest last; more than one only by replacement or overtaking."""
@@ -173,7 +173,7 @@ class PayloadBook:
         self.accounts: dict[Account, AccountBook] = {}
 
     def found(self, payload: Payload) -> ClaimedPayload | None:
-        """What is remembered of exactly this payload of this order."""
+        """Return the memory of exactly this payload of this order."""
         for spoken in self.of(payload.account, payload.nonce):
             if (spoken.payload.digest, spoken.payload.order_id) == (payload.digest, payload.order_id):
                 return spoken
@@ -238,7 +238,7 @@ class PayloadBook:
             book.by_nonce[payload.nonce] = left
 
     def knows(self, account: Account, nonce: int) -> bool:
-        """Whether anything is remembered for a nonce, if only that it was used long ago."""
+        """Return True if a nonce is known, if only as used long ago."""
         book = self.accounts.get(account)
         return book is not None and (nonce < book.floor or nonce in book.by_nonce)
 

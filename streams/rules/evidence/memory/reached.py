@@ -37,7 +37,7 @@ class Reading(Protocol):
 
 
 class Reached(Record):
-    """How far a log had come."""
+    """The end of a log."""
 
     governance_position: Annotated[int, Field(ge=0)] = 0
     governance_digest: str = ""

@@ -1,7 +1,7 @@
-"""Signatures that stand on the log and that a memory does not know: it was lost, or another signer made them.
+"""Holds signatures on the log that a memory does not know: the memory was lost, or another signer made them.
 
-They are kept as they are until their wallet comes up, because taking bytes apart costs more than reading them, and most
-wallets' past is never asked for. Only the newest of each wallet are kept; older nonces are refused unseen.
+They stay undecoded until their wallet comes up, because decoding costs more than reading, and most wallets' past is never
+needed. Only the newest of each wallet are kept; older nonces are refused unseen.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from streams.rules.evidence.memory.payloads import (
 
 
 class SignaturesOnLog:
-    """What is to be put into the book before it is asked about an account."""
+    """Signatures to enter into the book before it is asked about an account."""
 
     def __init__(self, book: PayloadBook) -> None:
         self._book = book
         self._waiting: defaultdict[Account, dict[int, Signed]] = defaultdict(dict)
 
     def knows(self, account: Account, nonce: int) -> bool:
-        """Whether the book has the nonce, or will have it."""
+        """Return True if the book has the nonce, or will have it."""
         return nonce in self._waiting.get(account, ()) or self._book.knows(account, nonce)
 
     def hear(self, signed: Signed) -> None:
@@ -59,7 +59,7 @@ class SignaturesOnLog:
 
 
 def _payload(signed: Signed) -> Payload:
-    """What was signed. Bytes that are no transaction use their nonce up all the same, for a payload that nobody can offer."""
+    """Return the signed payload. Bytes that are no transaction use up their nonce for a payload that nobody can offer."""
     try:
         found = payload_signed(signed)
     except (TransactionInvalid, CalldataRefused):

@@ -34,7 +34,7 @@ class VelocityCaps(Record):
 
 
 class Velocity:
-    """What left each wallet within a day, as far as it was told."""
+    """Each wallet's known outflow within a day."""
 
     def __init__(self) -> None:
         self.by_minute: defaultdict[WalletId, dict[int, Decimal]] = defaultdict(dict)

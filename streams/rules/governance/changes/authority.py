@@ -63,7 +63,7 @@ def required(accepted: Accepted, body: Change, excluded: Collection[PrincipalId]
 def asked(
     firm: Governance, actor: AccessChanged, body: TripBreaker | Change, approvals: Sequence[ApprovalFact], now: Instant
 ) -> Evaluation:
-    """What the policy in force says of `actor` doing this with these approvals."""
+    """Evaluate the policy in force on `actor` doing this with these approvals."""
     assert firm.policy is not None  # noqa: S101 - narrows: no command is accepted before there is a policy
     action, about = _about(firm, body)
     request = AdministrativeRequest(
@@ -83,7 +83,7 @@ def asked(
 
 
 def may_count(firm: Governance, body: Change, requires: Collection[str], access: AccessChanged) -> bool:
-    """Whether a quorum that policy asks for, or that it would take instead, has a place for a role of theirs."""
+    """Return True if one of their roles counts in a quorum that policy asks for or would accept instead."""
     assert firm.policy is not None  # noqa: S101 - as above
     action, _ = _about(firm, body)
     taken = ready(firm.policy.cedar).by_action[action].quorums | set(requires)
@@ -91,7 +91,7 @@ def may_count(firm: Governance, body: Change, requires: Collection[str], access:
 
 
 class _About(NamedTuple):
-    """What a change is about, as rules see it."""
+    """The attributes of a change that policy sees."""
 
     scope: str = ""
     subject: str = ""

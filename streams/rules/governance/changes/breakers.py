@@ -57,7 +57,7 @@ def trip(accepted: Accepted, body: TripBreaker) -> BreakerTripped:
 
 
 def goes_further(present: BreakerTripped | None, state: BreakerState) -> bool:
-    """Whether tripping a breaker into `state` stops more than it does at present."""
+    """Return True if tripping a breaker into `state` stops more than it does at present."""
     return present is None or _SEVERITY[state] > _SEVERITY[present.state]
 
 

@@ -1,8 +1,8 @@
-"""Governance: decide, evolve, initial, and nothing else (architecture, rules 1, 2 and 14).
+"""Decides governance: decide, evolve, initial, and nothing else (architecture, rules 1, 2 and 14).
 
-One writer for the firm, on the fold of its own events, of which genesis is the beginning. All that a decision rests on is in
-that fold and in the signed command, and the first event of each decision holds the command: whoever has the log can decide it
-again (`derivation`), byte for byte.
+One writer for the firm, on the fold of its own events, beginning with genesis. A decision rests on that fold and on the signed
+command alone, and the first event of each decision holds the command: anyone with the log can decide it again (`derivation`),
+byte for byte.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class GovernanceDecider:
         return GovernanceState()
 
     def decide(self, state: GovernanceState, message: Received, now: Instant) -> tuple[FirmEvent, ...]:
-        """What happens because of a record on `firm-commands`.
+        """Decide a record on `firm-commands`.
 
         Raises:
             NotAnInput: it is on another topic.
@@ -87,7 +87,7 @@ class GovernanceDecider:
         return evolved(state, recorded.event)
 
     def due(self, state: GovernanceState, now: Instant) -> tuple[FirmEvent, ...]:
-        """What time alone brings."""
+        """Return events that time alone causes."""
         return due(state, now)
 
     def tail(self, state: GovernanceState, order_id: OrderId) -> Link | None:  # noqa: ARG002 - part of the protocol
@@ -96,7 +96,7 @@ class GovernanceDecider:
 
 
 def carried_out(state: GovernanceState, accepted: Accepted) -> tuple[FirmEvent, ...]:
-    """What a command leads to that was accepted.
+    """Return the events of an accepted command.
 
     Raises:
         Refused: to nothing.

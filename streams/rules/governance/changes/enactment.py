@@ -33,7 +33,7 @@ _UNHASHED = "0" * 64
 
 
 def change_of(proposed: Proposed) -> Change:
-    """What was proposed, as its proposer signed it."""
+    """Return the proposed change, as its proposer signed it."""
     body = proposed.command.body
     assert isinstance(body, (ProposeReset, ProposePolicy, ProposeAccess, ProposeKey))  # noqa: S101 - narrows: no other command proposes
     return body
@@ -78,7 +78,7 @@ def enacted(firm: Governance, proposed: Proposed) -> tuple[FirmEvent, ...]:
 
 
 def _of_key(firm: Governance, body: ProposeKey, identity: ProposalId) -> tuple[FirmEvent, ...]:
-    """What governance does about a key itself, or orders those to do who hold it."""
+    """Return governance's own events about a key, or its order to the key's holders."""
     change, reason = body.change, body.reason
     match change:
         case ActivateKey():

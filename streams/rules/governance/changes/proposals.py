@@ -86,7 +86,7 @@ def propose(state: GovernanceState, accepted: Accepted, body: authority.Change) 
 
 
 def approve(state: GovernanceState, accepted: Accepted, body: ApproveProposal) -> tuple[FirmEvent, ...]:
-    """What an approval leads to: one more, or the change itself.
+    """Return an approval's events: the approval and, with a quorum, the change itself.
 
     Raises:
         Refused: it does not count.
@@ -177,7 +177,7 @@ def closed(
 
 
 def _agreed(state: GovernanceState, found: OpenProposal, approvals: list[ApprovalFact]) -> tuple[FirmEvent, ...]:
-    """What was agreed to, or that it can no longer be."""
+    """Return the approved change's events, or the end of a proposal that no longer makes sense."""
     proposed = found.proposed
     end = {"proposal_id": proposed.proposal_id, "approvals": approvals}
     try:

@@ -62,7 +62,7 @@ _IN_FORCE: Final = {
 
 
 def _to_events(tables: Tables) -> dict[str, Any]:
-    """What is in force as the events that put it there: all that a snapshot has to hold."""
+    """Return the events that put in force the present firm: all that a snapshot has to hold."""
     view = tables.view
     single = [event for event in (view.genesis, view.policy) if event is not None]
     many = (view.principals, view.assets, view.wallets, view.contracts, view.breakers, view.cosigners)
@@ -99,14 +99,14 @@ class OpenProposal:
 
     @property
     def excluded(self) -> frozenset[PrincipalId]:
-        """Who has no say in it: who proposed it, and whom it is about."""
+        """Return the principals who may not decide it: its proposer and its subject."""
         about = {self.proposed.principal} if isinstance(self.proposed, AccessProposed) else set()
         return frozenset(about | {self.proposed.proposer})
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What an id of a command was used for, and when."""
+    """The use of a command's id, and its time."""
 
     content: Sha256
     at: Instant
@@ -128,7 +128,7 @@ class GovernanceState:
 
     @property
     def firm(self) -> Governance:
-        """What is in force. A view that was taken never changes."""
+        """Return the firm in force. A view that was taken never changes."""
         return self.in_force.view
 
     def remember(self, command_id: CommandId, content: Sha256, now: Instant) -> None:

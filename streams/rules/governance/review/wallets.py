@@ -20,7 +20,7 @@ ZERO_ADDRESS: Final = "0x" + 40 * "0"
 
 
 class WalletSaid(Protocol):
-    """What genesis, a proposal and an event say alike of a wallet."""
+    """The fields of a wallet that genesis, a proposal and an event share."""
 
     @property
     def wallet_id(self) -> WalletId:
@@ -29,7 +29,7 @@ class WalletSaid(Protocol):
 
     @property
     def desk_id(self) -> DeskId:
-        """Whose it is."""
+        """Return its desk."""
         ...
 
     @property
@@ -44,23 +44,23 @@ class WalletSaid(Protocol):
 
     @property
     def key_backend(self) -> KeyBackend:
-        """Where its key is."""
+        """Return its key's backend."""
         ...
 
     @property
     def holding(self) -> Address | None:
-        """Where it is evacuated to."""
+        """Return its holding address."""
         ...
 
     @property
     def safe(self) -> SafeAccount | None:
-        """Who signs for it, if it is a Safe."""
+        """Return its Safe, if it is one."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What there is beside a wallet."""
+    """The firm around a wallet."""
 
     desks: Collection[DeskId]
     chains: Collection[int]

@@ -22,7 +22,7 @@ def rotations_due(firm: Governance, now: Instant) -> Iterator[RotationDue]:
 
 
 def due_at(known: KeyStanding) -> Instant | None:
-    """When a key should be rotated; None of one that is not used any more, or of which nobody agreed how old it may be."""
+    """Return the time to rotate a key; None for one out of use, or without an agreed maximum age."""
     if known.generated is None or known.status not in ("active", "suspended"):
         return None
     return known.renewed_at + known.generated.rotate_after_days * DAY_MICROS

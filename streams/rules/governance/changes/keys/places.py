@@ -16,14 +16,14 @@ from streams.rules.firm.view import Governance
 
 
 class KeyPlace(NamedTuple):
-    """Where a key is, and the account that it signs for."""
+    """A key's backend and place, and the account that it signs for."""
 
     backend: KeyBackend
     address: Address
 
 
 def place_of(firm: Governance, key_id: KeyId) -> KeyPlace | None:
-    """Where a key is; None when nobody has said that there is one."""
+    """Return a key's place; None for a key that nobody has reported."""
     known = firm.keys.get(key_id)
     if known is not None and known.generated is not None:
         return KeyPlace(known.generated.backend, known.generated.address)
@@ -32,12 +32,12 @@ def place_of(firm: Governance, key_id: KeyId) -> KeyPlace | None:
 
 
 def standing_of(firm: Governance, key_id: KeyId) -> KeyStanding:
-    """What is known of a key that exists, or that is to be made."""
+    """Return the facts about a key that exists, or that is to be made."""
     return firm.keys.get(key_id) or KeyStanding(key_id)
 
 
 def is_taken(firm: Governance, key_id: KeyId) -> bool:
-    """Whether a new key could not have this id: there is such a key, there was, or it is being made."""
+    """Return True if a key has or had this id, or is being made under it."""
     known = firm.keys.get(key_id)
     if place_of(firm, key_id) is not None or (known is not None and known.status != "ordered"):
         return True

@@ -41,7 +41,7 @@ class Account(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What a cosigner vouches for."""
+    """A cosigner's statement about its share."""
 
     key_id: KeyId
     epoch: int
@@ -102,7 +102,7 @@ def check_destroyed(firm: Governance, known: KeyStanding, proofs: Sequence[Destr
 
 
 def digest_of_key(public_key: HexBytes) -> str:
-    """What a proof names a token's key by: SHA-256 of its public half, uncompressed."""
+    """Return a token key's name in a proof: SHA-256 of its public half, uncompressed."""
     return hashlib.sha256(bytes.fromhex(public_key[2:])).hexdigest()
 
 

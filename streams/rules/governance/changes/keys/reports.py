@@ -34,7 +34,7 @@ _OUTCOMES: Final = MappingProxyType(
 
 
 def report(accepted: Accepted, body: ReportKey) -> tuple[FirmEvent, ...]:
-    """What became of an order.
+    """Return the events of a report about an order.
 
     Raises:
         NotTheCustodian, OrderNotOpen, ReportOfOther, KeyUnproven: this is not to be believed.
