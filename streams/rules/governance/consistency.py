@@ -66,7 +66,7 @@ def _assets(document: GenesisDocument) -> Iterator[str]:
 
 def _wallets(document: GenesisDocument) -> Iterator[str]:
     for place, wallet in enumerate(document.wallets):
-        there = wallets.Surroundings(
+        there = wallets.FirmParts(
             desks=document.desks,
             chains={asset.chain_id for asset in document.assets},
             accounts=[(each.chain_id, each.address) for each in document.contracts if each.kind == "account"],

@@ -19,7 +19,7 @@ from streams.rules.governance.review.access import repeated
 ZERO_ADDRESS: Final = "0x" + 40 * "0"
 
 
-class WalletSaid(Protocol):
+class WalletFields(Protocol):
     """The fields of a wallet that genesis, a proposal and an event share."""
 
     @property
@@ -29,7 +29,7 @@ class WalletSaid(Protocol):
 
     @property
     def desk_id(self) -> DeskId:
-        """Return its desk."""
+        """Its desk."""
         ...
 
     @property
@@ -44,22 +44,22 @@ class WalletSaid(Protocol):
 
     @property
     def key_backend(self) -> KeyBackend:
-        """Return its key's backend."""
+        """Its key's backend."""
         ...
 
     @property
     def holding(self) -> Address | None:
-        """Return its holding address."""
+        """Its holding address; none: it has none."""
         ...
 
     @property
     def safe(self) -> SafeAccount | None:
-        """Return its Safe, if it is one."""
+        """Its Safe; none: the wallet has a key of its own."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class FirmParts:
     """The firm around a wallet."""
 
     desks: Collection[DeskId]
@@ -67,11 +67,11 @@ class Surroundings:
     """Those with a listed asset."""
     accounts: Collection[tuple[int, Address]]
     """Listed accounts, by chain id and address."""
-    wallets: Collection[WalletSaid]
+    wallets: Collection[WalletFields]
     """All others."""
 
 
-def problems(wallet: WalletSaid, there: Surroundings) -> Iterator[str]:
+def problems(wallet: WalletFields, there: FirmParts) -> Iterator[str]:
     """Yield what speaks against `wallet`, a sentence each."""
     if wallet.desk_id not in there.desks:
         yield f"there is no desk {wallet.desk_id}"
@@ -87,7 +87,7 @@ def problems(wallet: WalletSaid, there: Surroundings) -> Iterator[str]:
         yield from _safe(wallet.address, wallet.safe)
 
 
-def _holding(wallet: WalletSaid, there: Surroundings) -> Iterator[str]:
+def _holding(wallet: WalletFields, there: FirmParts) -> Iterator[str]:
     """Yield what speaks against where a wallet is evacuated to: no breaker would stop funds from going there."""
     if wallet.holding is None:
         return
@@ -98,13 +98,13 @@ def _holding(wallet: WalletSaid, there: Surroundings) -> Iterator[str]:
         yield f"its holding address {wallet.holding} is neither a listed account nor another wallet on its chain"
 
 
-def _nonces(wallet: WalletSaid, there: Surroundings) -> Iterator[str]:
+def _nonces(wallet: WalletFields, there: FirmParts) -> Iterator[str]:
     taken = {_sender(each): each.wallet_id for each in there.wallets if each.chain_id == wallet.chain_id}
     if (other := taken.get(_sender(wallet))) is not None:
         yield f"the account {_sender(wallet)} sends the transactions of wallet {other}: they would take each other's nonces"
 
 
-def _sender(wallet: WalletSaid) -> Address:
+def _sender(wallet: WalletFields) -> Address:
     return wallet.address if wallet.safe is None else wallet.safe.executor.address
 
 

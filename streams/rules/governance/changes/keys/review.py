@@ -94,13 +94,13 @@ def _activate(firm: Governance, change: ActivateKey) -> Iterator[str]:
         yield from _usable(firm, change.key_id, change.key_backend, change.address)
     if firm.wallets.get(change.wallet_id) is not None:
         yield f"wallet {change.wallet_id} is there already, and stays with the key that it has: name another"
-    yield from wallets.problems(change, _surroundings(firm))
+    yield from wallets.problems(change, _firm_parts(firm))
     if any((each.chain_id, each.address) == (change.chain_id, change.address) for each in firm.wallets.values()):
         yield f"there is a wallet at {change.address} already"
 
 
-def _surroundings(firm: Governance) -> wallets.Surroundings:
-    return wallets.Surroundings(
+def _firm_parts(firm: Governance) -> wallets.FirmParts:
+    return wallets.FirmParts(
         desks=firm.desks,
         chains={asset.chain_id for asset in firm.assets.values()},
         accounts=[place for place, listed in firm.contracts.items() if listed.kind == "account"],
