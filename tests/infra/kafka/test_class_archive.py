@@ -11,6 +11,8 @@ from infra.kafka import class_archive
 from infra.kafka.properties import Seat
 from infra.kafka.server import Broker, archive_of, java, new_cluster_id
 
+pytestmark = pytest.mark.cluster
+
 PASSWORDS = dict.fromkeys(class_archive.PRINCIPALS, "sesame")
 
 
