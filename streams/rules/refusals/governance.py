@@ -11,7 +11,7 @@ from streams.rules.refusals.base import Refused
 
 
 class BreakerSubjectUnknown(Refused):
-    """A breaker that would stop nothing: somebody would believe that it does."""
+    """A breaker that stops nothing is refused, since somebody would rely on it."""
 
     check = "breaker-subject-unknown"
     says = "there is no {scope} {subject} that a breaker could stop"
@@ -19,19 +19,19 @@ class BreakerSubjectUnknown(Refused):
 
 
 class BreakerTrippedAlready(Refused):
-    """Only a further step is worth an event; a step back is a reset."""
+    """Tripping only goes further, from reducing to open; going back is a reset."""
 
     check = "breaker-tripped-already"
     says = "the breaker of {scope} {subject} is {present} already"
-    remedy = "nothing to stop what is stopped; to let anything pass again, propose to reset it"
+    remedy = "nothing needs to be done to stop it; to let anything pass again, propose to reset it"
 
 
 class BreakerNotTripped(Refused):
-    """There is nothing to reset."""
+    """A breaker that is not tripped cannot be reset."""
 
     check = "breaker-not-tripped"
     says = "the breaker of {scope} {subject} is not tripped"
-    remedy = "look at the breakers that are tripped, and name one of them"
+    remedy = "list the tripped breakers (`proofdesk breaker list`), and name one of them"
 
 
 # What policy and people must agree to ---------------------------------------------------------------------------
@@ -46,68 +46,68 @@ class PolicyRefuses(Refused):
 
     @classmethod
     def of(cls, found: Iterable[Refusal]) -> PolicyRefuses:
-        """All that policy refused with, named by rule."""
+        """Return one refusal with all of policy's refusals, named by rule."""
         each = list(found)
         remedies = dict.fromkeys(refusal.remedy for refusal in each)
         return cls(reasons="; ".join(f"{r.check}: {r.message}" for r in each), remedies="; ".join(remedies))
 
 
 class NotAtOnce(Refused):
-    """Tripping cannot wait for a quorum."""
+    """Tripping never waits for a quorum."""
 
     check = "not-at-once"
     says = "policy asks for {requires} before {principal} may trip this breaker, and tripping does not wait"
-    remedy = "let somebody trip it whom policy permits to do so alone"
+    remedy = "have a person or system trip it whom policy lets do so alone"
 
 
 class QuorumMissing(Refused):
-    """Whatever policy says, nobody changes the firm alone."""
+    """Nobody changes the firm alone, whatever policy allows."""
 
     check = "quorum-missing"
-    says = "policy would let {principal} do this without any quorum, and nothing is changed on one person's word"
-    remedy = "have the policy ask for a quorum (@requires) for this change"
+    says = "policy would let {principal} make this change alone, and every change needs a quorum"
+    remedy = "propose a policy that asks for a quorum (@requires) for this change"
 
 
 class QuorumUnmeetable(Refused):
-    """A proposal that can only expire."""
+    """A proposal whose quorum does not exist could only expire."""
 
     check = "quorum-unmeetable"
-    says = "it requires {requires}, which nobody could meet: {excluded} never count, and the rest do not fill it"
-    remedy = "let somebody else propose it, or first have more people given the roles that are asked for"
+    says = "it requires {requires}: {excluded} never count, and too few other people have these roles"
+    remedy = "have another person propose it, or first have the roles granted to more people"
 
 
 # What is proposed -----------------------------------------------------------------------------------------------
 
 
 class ProposalUnusable(Refused):
-    """In force, it would stop the firm or open it."""
+    """The change, once in force, would stop the firm or open it."""
 
     check = "proposal-unusable"
-    says = "what is proposed cannot be put in force: {problems}"
-    remedy = "correct what is named, and propose it again"
+    says = "the change cannot be put in force: {problems}"
+    remedy = "correct each of these, and propose it again"
 
 
 class NothingChanges(Refused):
-    """People would be asked to agree to what is so already."""
+    """A quorum is not asked to agree to the present state."""
 
     check = "nothing-changes"
-    says = "what is proposed is in force already"
-    remedy = "propose something else, or nothing"
+    says = "the change is in force already"
+    remedy = "nothing needs to be done; to change anything, propose other values"
 
 
 class ProposalsTooMany(Refused):
-    """More than people can look at."""
+    """More open proposals than people can review."""
 
     check = "proposals-too-many"
     says = "{most} proposals are open already"
-    remedy = "have some of them decided, declined or withdrawn first"
+    remedy = "have some of them approved, declined or withdrawn first"
 
 
 # Proposals that are there ---------------------------------------------------------------------------------------
 
 
 class ProposalUnknown(Refused):
-    """Nothing by that id."""
+    """No open or recent proposal has this id."""
 
     check = "proposal-unknown"
     says = "there is no open proposal {proposal_id}"
@@ -115,7 +115,7 @@ class ProposalUnknown(Refused):
 
 
 class ProposalEnded(Refused):
-    """It is over."""
+    """The proposal has closed."""
 
     check = "proposal-closed"
     says = "proposal {proposal_id} is closed: {reason}"
@@ -123,7 +123,7 @@ class ProposalEnded(Refused):
 
 
 class ProposalExpired(Refused):
-    """Too late by the proposal's own clock."""
+    """The decision came after the proposal's time limit."""
 
     check = "proposal-expired"
     says = "proposal {proposal_id} expired"
@@ -131,48 +131,48 @@ class ProposalExpired(Refused):
 
 
 class ApprovalOfOther(Refused):
-    """Agreed to something, but not to this."""
+    """The approval names the hash of something else."""
 
     check = "approval-of-other"
-    says = "the approval is of {given}, proposal {proposal_id} has the hash {asked}"
-    remedy = "look at the proposal as it stands, and approve that"
+    says = "the approval names the hash {given}, and proposal {proposal_id} has {asked}"
+    remedy = "read the proposal as it is now, then approve it again"
 
 
 class ProposerDecides(Refused):
-    """Separation of duties."""
+    """Proposers never decide their own proposals (separation of duties)."""
 
     check = "proposer-decides"
-    says = "{principal} made proposal {proposal_id} and has no say in it"
-    remedy = "let somebody else decide; its proposer may withdraw it"
+    says = "{principal} made proposal {proposal_id} and may not decide it"
+    remedy = "have another person decide; its proposer may withdraw it"
 
 
 class SubjectDecides(Refused):
-    """Nobody has a say in their own rights."""
+    """Nobody decides their own rights."""
 
     check = "subject-decides"
-    says = "proposal {proposal_id} is about the rights of {principal}, who has no say in it"
-    remedy = "let somebody else decide"
+    says = "proposal {proposal_id} is about the rights of {principal}, who may not decide it"
+    remedy = "have another person decide"
 
 
 class RoleNotAsked(Refused):
-    """A word that counts for nothing."""
+    """The person has no role that counts in this proposal's quorum."""
 
     check = "role-not-asked"
     says = "proposal {proposal_id} needs {requires}, and {principal} has no such role"
-    remedy = "let somebody with that role decide"
+    remedy = "have a person with that role decide"
 
 
 class ApprovedAlready(Refused):
-    """A quorum is of distinct people."""
+    """Each person counts once in a quorum."""
 
     check = "approved-already"
     says = "{principal} has approved proposal {proposal_id} already"
-    remedy = "let another person approve"
+    remedy = "have another person approve"
 
 
 class NotYourProposal(Refused):
-    """Only who proposed may take it back."""
+    """Only the proposer withdraws a proposal."""
 
     check = "not-your-proposal"
     says = "proposal {proposal_id} was made by {proposer}, and {principal} may not withdraw it"
-    remedy = "let {proposer} withdraw it, or decline it"
+    remedy = "ask {proposer} to withdraw it, or decline it"

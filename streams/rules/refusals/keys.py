@@ -6,23 +6,23 @@ from streams.rules.refusals.base import Refused
 
 
 class NotTheCustodian(Refused):
-    """Somebody else's word about a key."""
+    """Only the custodian reports on keys."""
 
     check = "not-the-custodian"
-    says = "{principal} reported on a key, which only the system {custodian} does"
-    remedy = "find out who uses the credentials of {principal} for this, and have governance revoke them"
+    says = "{principal} reported on a key, and only the system {custodian} may"
+    remedy = "find the process or person that used the credentials of {principal}, and have governance revoke them"
 
 
 class OrderNotOpen(Refused):
-    """An answer to nothing."""
+    """The report answers no open order."""
 
     check = "order-not-open"
-    says = "nothing that was ordered about a key at position {position} is still to be answered"
-    remedy = "nothing needs to be done if it was answered already; else look at the key's history"
+    says = "no order about a key at position {position} is open"
+    remedy = "nothing needs to be done if it was answered already; otherwise read the key's history"
 
 
 class ReportOfOther(Refused):
-    """An answer to another question."""
+    """The report's outcome does not fit its order."""
 
     check = "report-of-other"
     says = "the report says {outcome} of key {key_id}, for which it was ordered to {operation} it: {problem}"
@@ -30,7 +30,7 @@ class ReportOfOther(Refused):
 
 
 class KeyUnproven(Refused):
-    """A key that those who are to hold it do not vouch for."""
+    """The key lacks the proofs of its holders."""
 
     check = "key-unproven"
     says = "the report about key {key_id} does not hold: {problem}"

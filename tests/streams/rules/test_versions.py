@@ -33,7 +33,7 @@ from tests.streams.rules.governance.changes.specification import (
 
 TTL_SECONDS: Final = 86_400
 OLD: Final = "no quorum agreed to it in time"
-NEW: Final = "No quorum agreed to it within 86400 s. Propose it again if it is still wanted."
+NEW: Final = "no quorum agreed to it within 86400 s; propose it again if it is still wanted"
 POLICY_HASH: Final = "7d877b755412f536dd9e638e9e7010b40710628343fc6fb906d7d22e8910ed3e"
 """Of the tests' policy, from before settings could name rules."""
 

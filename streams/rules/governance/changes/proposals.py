@@ -146,12 +146,11 @@ def expired(state: GovernanceState, now: Instant) -> tuple[ProposalClosed, ...]:
 
 
 def _expiry(firm: Governance) -> str:
-    """Why a proposal expired, by the rules in force."""
+    """Return why a proposal expired, by the rules in force."""
     if firm.policy is None or firm.rules < Rules.EXPIRY_NAMES_REMEDY:
         return "no quorum agreed to it in time"
-    return (
-        f"No quorum agreed to it within {firm.policy.settings.proposal_ttl_seconds} s. Propose it again if it is still wanted."
-    )
+    ttl_seconds = firm.policy.settings.proposal_ttl_seconds
+    return f"no quorum agreed to it within {ttl_seconds} s; propose it again if it is still wanted"
 
 
 def outdated(state: GovernanceState, *changes: FirmEvent, but: OpenProposal | None = None) -> tuple[ProposalClosed, ...]:

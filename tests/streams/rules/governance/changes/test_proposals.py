@@ -367,7 +367,7 @@ permit (principal, action == Action::"reset-breaker", resource);
     stops = '@id("stops")\n@reason("Anybody stops.")\npermit (principal, action == Action::"trip-breaker", resource);\n'
     policy = firm.policy(alone + stops)
     spec = given(TRIPPED, policy=policy)
-    spec.when(propose_reset("rita")).then_rejected(refusals.QuorumMissing, "one person's word")
+    spec.when(propose_reset("rita")).then_rejected(refusals.QuorumMissing, "rita", "every change needs a quorum")
 
 
 def test_an_approval_that_policy_refuses_at_this_hour_leaves_the_proposal_as_it_was() -> None:
