@@ -11,9 +11,9 @@ harmless, also when several workers do it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -27,7 +27,7 @@ from schemas.values import MICROS_PER_MS, Instant
 from streams.engine.backoff import Backoff, Intervals
 from streams.rules.answered_orders import AnsweredOrders
 from streams.rules.breakers.holding import Holding
-from streams.rules.decider import Later, Received
+from streams.rules.decider import Later, Received, References
 from streams.rules.transactions.broadcast import SentTransaction
 from streams.rules.transactions.pending import PendingTransactions
 
@@ -45,14 +45,6 @@ WATCHED_MAX: Final = 100
 """Receipts asked for, and so transactions sent again, in one round."""
 
 log = structlog.get_logger(__name__)
-
-
-class References(Protocol):
-    """Where reference records come from: `streams.engine.references.References`."""
-
-    def poll(self) -> Iterable[Received]:
-        """What has arrived since."""
-        ...
 
 
 class BroadcastObserver:

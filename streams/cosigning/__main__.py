@@ -8,14 +8,11 @@ nothing in between.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
-from threading import Event
 from typing import Final
 
 import structlog
-from confluent_kafka import KafkaException
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -23,13 +20,11 @@ import infra
 import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
-from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.keys.sealing import FileSealer, TokenSealer
 from infra.keys.vault import ShareVault
-from infra.telemetry import logging
 from schemas.sessions import CosignerMessage, SessionOpened
 from streams.cosigning.installation import SEALING_KEY, CosignerFolder, load_identity, make_sealing_key
 from streams.cosigning.sessions.ceremonies import Sharing
@@ -37,10 +32,11 @@ from streams.cosigning.sessions.evidence import FIRM_TOPICS, ORDER_TOPICS, Evide
 from streams.cosigning.sessions.notes import Notes
 from streams.cosigning.sessions.participant import Participant
 from streams.cosigning.sessions.shares import Backups, Shares
-from streams.engine.outage import Outage
-from streams.engine.process import EXIT_RESTART, wall_clock
+from streams.engine import shell
+from streams.engine.process import wall_clock
 from streams.engine.references import References
-from streams.judging.installation import TOKEN_AGAIN_SECONDS, UNFIT, pinned_caps, pinned_root_key, token_paths
+from streams.engine.shell import Ends, Stop
+from streams.judging.installation import UNFIT, pinned_caps, pinned_root_key, token_paths
 from streams.judging.journal import SealedJournal
 from streams.judging.memory import SealedMemory
 from streams.rules.governance.root import RootedGovernance
@@ -106,37 +102,31 @@ def participant_of(
 def main() -> int:
     """Cosign until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
     settings = CosignerSettings()
-    logging.configure(settings.principal)
-    description, stopping, outage = current(), Event(), Outage()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda _number, _frame: stopping.set())
+    ends = Ends(
+        refusals=UNFIT,
+        refused="the cosigner signs nothing",
+        paused=(TokenError,),
+        pausing="restarting: nothing is signed until the token is back",
+    )
+    return shell.run(settings.principal, lambda stop: _cosign(settings, stop), ends)
+
+
+def _cosign(settings: CosignerSettings, stop: Stop) -> None:
+    description = current()
     place = CosignerFolder.of(description, settings.principal)
     place.prepare()
-    try:
-        with Token.open(description.cosigner_token(place.name).settings) as token:
-            make_sealing_key(token)
-            participant = participant_of(description, place, token, settings)
-            _serve(
-                participant, Inbox(description, place.name, outage), Outbox(description, place.name, outage), stopping, outage
-            )
-    except UNFIT as refusal:
-        log.error("the cosigner signs nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
-        return EXIT_REFUSED
-    except TokenError as failure:
-        log.warning("restarting: nothing is signed until the token is back", error=str(failure))
-        stopping.wait(TOKEN_AGAIN_SECONDS)
-        return EXIT_RESTART
-    except (KafkaException, TimeoutError) as failure:
-        log.warning("restarting: the log is the state", error=str(failure))
-        return EXIT_RESTART
-    return EXIT_RESTART if outage.seen else 0
+    with Token.open(description.cosigner_token(place.name).settings) as token:
+        make_sealing_key(token)
+        participant = participant_of(description, place, token, settings)
+        inbox, outbox = Inbox(description, place.name, stop.outage), Outbox(description, place.name, stop.outage)
+        _serve(participant, inbox, outbox, stop)
 
 
-def _serve(participant: Participant, inbox: Inbox, outbox: Outbox, stopping: Event, outage: Outage) -> None:
+def _serve(participant: Participant, inbox: Inbox, outbox: Outbox, stop: Stop) -> None:
     """Read, answer, and between whiles take in what the log says."""
     participant.refresh()
     log.info("ready")
-    while not stopping.is_set() and not outage.seen:
+    while not stop.is_due():
         records = inbox.take(WAITING_SECONDS if participant.is_waiting else IDLE_SECONDS)
         if not records or participant.is_waiting or any(isinstance(record, SessionOpened) for record in records):
             participant.refresh()

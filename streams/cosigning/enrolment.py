@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from infra.cluster.description import ClusterDescription, current
+from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.identity import keyfile
@@ -38,7 +39,6 @@ from streams.cosigning.installation import (
 RECOVERY_KEY_FILE: Final = "recovery.pem"
 """Reads every back-up of every share: in production it is made and kept offline, and only its public half comes here."""
 AGREEMENT_KEY_BYTES: Final = 32
-EXIT_REFUSED: Final = 3
 REFUSALS: Final = (PrivateFileRefused, TokenError, ValueError, OSError)
 
 

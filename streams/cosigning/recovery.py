@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from infra.cluster.description import current
+from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.identity.private_file import PrivateFileRefused, read_private
@@ -26,7 +27,6 @@ from infra.keys.vault import ShareExists, ShareVault
 from infra.proofs.envelope import EnvelopeRefused
 from streams.cosigning.installation import SEALING_KEY, CosignerFolder, load_agreement_key, make_sealing_key, number_of
 
-EXIT_REFUSED: Final = 3
 REFUSALS: Final = (EnvelopeRefused, ShareUnfit, ShareExists, PrivateFileRefused, TokenError, ValueError)
 
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Final
 
 import structlog
@@ -24,14 +22,12 @@ import infra
 import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
-from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.identity.root_key import pinned_root_key
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.kafka import clients
 from infra.keys.software import SoftwareKeys
-from infra.telemetry import logging
 from schemas import wire
 from schemas.firm_commands import FirmCommand
 from schemas.keys import KeyBackend
@@ -40,10 +36,12 @@ from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF, Principal
 from streams.custody.custodian import Belongings, Custodian, Outlets, folder, key_file
 from streams.custody.keeping import Keeper
 from streams.custody.notes import Notes
+from streams.engine import shell
 from streams.engine.outage import Outage
-from streams.engine.process import EXIT_RESTART, wall_clock
+from streams.engine.process import wall_clock
 from streams.engine.references import References
-from streams.judging.installation import KEYS_FOLDER, TOKEN_AGAIN_SECONDS, UNFIT, EnclaveSettings, own_folder
+from streams.engine.shell import Ends, Stop
+from streams.judging.installation import KEYS_FOLDER, UNFIT, EnclaveSettings, own_folder
 from streams.rules.access.system_signer import NotRegistered
 from streams.rules.governance.changes.keys.reports import CUSTODIAN
 from streams.rules.governance.root import RootedGovernance
@@ -63,6 +61,7 @@ class AlreadyRunning(Exception):
 
 
 REFUSALS: Final = (*UNFIT, AlreadyRunning)
+RESTARTING: Final = "restarting: what was ordered is still to be done"
 
 
 class _Writer:
@@ -89,23 +88,18 @@ class _Writer:
 
 def main() -> int:
     """Keep keys until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
-    logging.configure(CUSTODIAN)
-    stopping = Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda _number, _frame: stopping.set())
-    try:
-        return _serve(current(), stopping)
-    except REFUSALS as refusal:
-        log.error("the custodian does nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
-        return EXIT_REFUSED
-    except (KafkaException, TimeoutError, TokenError, NotRegistered) as failure:  # governance may register it at any time
-        log.warning("restarting: what was ordered is still to be done", error=str(failure))
-        stopping.wait(TOKEN_AGAIN_SECONDS)
-        return EXIT_RESTART
+    ends = Ends(
+        refusals=REFUSALS,
+        refused="the custodian does nothing",
+        restarting=RESTARTING,
+        paused=(TokenError, NotRegistered),  # governance may register the key at any time
+        pausing=RESTARTING,
+    )
+    return shell.run(CUSTODIAN, _serve, ends)
 
 
-def _serve(description: ClusterDescription, stopping: Event) -> int:
-    outage, settings = Outage(), EnclaveSettings()
+def _serve(stop: Stop) -> None:
+    description, outage, settings = current(), stop.outage, EnclaveSettings()
     with alone(folder(description)), Token.open(description.token.settings) as token:
         governance = RootedGovernance(pinned_root_key(description))
         own = Belongings(_keepers(description, token, settings), Notes(folder(description)), key_file(description))
@@ -117,13 +111,13 @@ def _serve(description: ClusterDescription, stopping: Event) -> int:
         custodian.refresh()
         _say_if_mute(custodian)
         inbox: Inbox | None = None
-        while not stopping.is_set() and not outage.seen:
+        while not stop.is_due():
             custodian.refresh()
             if inbox is None and custodian.has_orders:
                 inbox = Inbox(description, CUSTODIAN, outage, topics=(MESSAGES,))  # before anything is opened
             custodian.act(wall_clock())
             if inbox is None:
-                stopping.wait(LOOK_SECONDS)
+                stop.wait(LOOK_SECONDS)
                 continue
             for message in inbox.take(LOOK_SECONDS):
                 if isinstance(message, CosignerMessage):
@@ -131,7 +125,6 @@ def _serve(description: ClusterDescription, stopping: Event) -> int:
             if not custodian.has_orders:
                 inbox.close()
                 inbox = None
-    return EXIT_RESTART if outage.seen else 0
 
 
 def shut_in(description: ClusterDescription, settings: EnclaveSettings) -> None:

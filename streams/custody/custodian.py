@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -31,7 +31,7 @@ from streams.custody.ceremonies import ATTEMPTS_MAX, PAUSE_SECONDS, Attempt
 from streams.custody.keeping import Keeper
 from streams.custody.notes import Notes
 from streams.rules.access.system_signer import NotRegistered, SystemSigner
-from streams.rules.decider import Received
+from streams.rules.decider import References
 from streams.rules.firm.keys import IN_SHARES, KeyStanding
 from streams.rules.firm.view import Governance
 from streams.rules.governance.changes.keys.places import backend_said, place_of
@@ -46,14 +46,6 @@ REPORT_SECONDS_MIN: Final = 30
 REPORT_SECONDS_MAX: Final = 3_600
 
 log = structlog.get_logger(__name__)
-
-
-class References(Protocol):
-    """Where governance comes from: `streams.engine.references.References`, or a simulation of it."""
-
-    def poll(self) -> Iterable[Received]:
-        """What has arrived since, in the order of each topic."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

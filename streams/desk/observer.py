@@ -6,14 +6,13 @@ Nothing is asked of anybody at decision time: what has arrived is what is known,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Final
 
 from schemas.events.base import FirmEvent
 from schemas.events.observations import PriceObserved
 from schemas.topics import GOVERNANCE_TOPICS, TOPIC_OF, written_by
 from schemas.values import Instant
-from streams.rules.decider import Later, Processor, Received
+from streams.rules.decider import Later, Processor, Received, References
 from streams.rules.firm.view import GovernanceFold
 from streams.rules.orders.decider import DeskDecider, Message
 from streams.rules.orders.judging.facts import Circumstances
@@ -24,14 +23,6 @@ PRINCIPAL: Final = "desk"
 REFERENCE_TOPICS: Final = (*GOVERNANCE_TOPICS, TOPIC_OF[PriceObserved].name)
 INPUTS: Final = ("commands", "simulated", "signing-refused", "confirmed", "reverted")
 OUTPUTS: Final = tuple(topic.name for topic in written_by(PRINCIPAL))
-
-
-class References(Protocol):
-    """Where reference records come from: `streams.engine.references.References`, or a simulation of it."""
-
-    def poll(self) -> Iterable[Received]:
-        """What has arrived since, in the order of each topic."""
-        ...
 
 
 class DeskObserver:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from threading import Event
 from typing import Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from infra.cluster.description import ClusterDescription, current
-from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
-from infra.telemetry import logging
 from schemas import wire
 from schemas.firm_commands import FirmCommand
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF
 from streams.detectors.process import Detection, key_file
+from streams.engine import shell
 from streams.engine.outage import Outage
-from streams.engine.process import EXIT_RESTART, SESSION_TIMEOUT_MS, wall_clock
+from streams.engine.process import SESSION_TIMEOUT_MS, wall_clock
 from streams.engine.reading import check, received_of
 from streams.engine.references import References
+from streams.engine.shell import Ends, Stop
 from streams.rules.access.system_signer import NotRegistered
 from streams.rules.detectors import DETECTORS, PRINCIPAL
 from streams.rules.versions import RulesUnknown
@@ -58,40 +56,30 @@ class FirmCommands:
 
 def main() -> int:
     """Detect until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
-    logging.configure(PRINCIPAL)
-    stopping = Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda _number, _frame: stopping.set())
-    try:
-        return _detect(current(), stopping)
-    except (KafkaException, TimeoutError) as failure:
-        log.warning("restarting: what was not asked for will be read again", error=str(failure))
-        return EXIT_RESTART
-    except RulesUnknown as refusal:
-        log.error("stopping: this must be looked at, and is not tried again", reason=str(refusal))  # noqa: TRY400 - for people
-        return EXIT_REFUSED
-    except NotRegistered as refusal:
-        # Governance may register the key at any time; until then the event is read again at each start.
-        log.error("a breaker was asked for, and governance does not know the key", reason=str(refusal))  # noqa: TRY400 - it is for people
-        return EXIT_RESTART
+    ends = Ends(
+        refusals=(RulesUnknown,),
+        restarting="restarting: what was not asked for will be read again",
+        paused=(NotRegistered,),  # governance may register the key at any time; until then the event is read again
+        pausing="a breaker was asked for, and governance does not know the key",
+    )
+    return shell.run(PRINCIPAL, _detect, ends)
 
 
-def _detect(description: ClusterDescription, stopping: Event) -> int:
-    outage = Outage()
+def _detect(stop: Stop) -> None:
+    description, outage = current(), stop.outage
     references = References(description, PRINCIPAL, GOVERNANCE_TOPICS)
     detection = Detection(references, key_file(description), FirmCommands(description, outage).publish)
     consumer = _consumer(description, outage)
     consumer.subscribe(sorted(DETECTORS))
     detection.refresh()
     _warn_if_unregistered(detection)
-    while not stopping.is_set() and not outage.seen:
+    while not stop.is_due():
         batch = [received_of(each) for each in consumer.consume(BATCH_RECORDS_MAX, LOOK_SECONDS) if check(each) is not None]
         detection.refresh()
         if batch:
             detection.detect(batch, wall_clock())
             consumer.commit(asynchronous=False)
     consumer.close()
-    return EXIT_RESTART if outage.seen else 0
 
 
 def _consumer(description: ClusterDescription, outage: Outage) -> Consumer:

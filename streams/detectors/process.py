@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -19,7 +19,7 @@ from schemas.events.base import Event, FirmEvent
 from schemas.firm_commands import FirmCommand
 from schemas.values import Instant
 from streams.rules.access.system_signer import NotRegistered, SystemSigner
-from streams.rules.decider import Received
+from streams.rules.decider import Received, References
 from streams.rules.detectors import DETECTORS, PRINCIPAL, command_id, proposal
 from streams.rules.firm.view import GovernanceFold
 
@@ -27,14 +27,6 @@ KEY_FILE: Final = "detectors.pem"
 """Among the cluster's secrets. Made with the genesis that registers it."""
 
 log = structlog.get_logger(__name__)
-
-
-class References(Protocol):
-    """Delivers governance's events: `streams.engine.references.References`, or a simulation of it."""
-
-    def poll(self) -> Iterable[Received]:
-        """Return what has arrived since, in the order of each topic."""
-        ...
 
 
 class Detection:

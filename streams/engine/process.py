@@ -1,32 +1,27 @@
-"""A processor as a process: wiring, signals, exit status. Each `streams/<processor>/__main__.py` calls `run`."""
+"""Wires a processor to Kafka and runs one worker of it. Each processor's `__main__.py` calls `run`."""
 
 from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 import time
 from typing import Final, NoReturn
 
-import structlog
-from confluent_kafka import KafkaException
-
 from infra.cluster.description import ClusterDescription
-from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
-from infra.telemetry import logging, metrics, tracing
+from infra.telemetry import metrics, tracing
 from schemas.values import Instant
+from streams.engine import shell
 from streams.engine.loop import Loop
 from streams.engine.outage import Outage
 from streams.engine.restore import Restorer
+from streams.engine.shell import EXIT_RESTART, Ends, Stop
 from streams.engine.snapshots import SnapshotCodec
 from streams.engine.watchdog import Watchdog, exit_at_once
 from streams.rules.decider import I, Processor, S
 from streams.rules.versions import RulesUnknown
 
-EXIT_RESTART: Final = 3
-"""Something failed that a fresh start mends: fencing, a time-out, a broker gone."""
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 """After which the broker aborts what a stopped worker left open, so that its successor can go on."""
 TRANSACTION_SECONDS_MAX: Final = 15
@@ -36,8 +31,6 @@ COLLECTED_OBJECTS: Final = 200_000
 """Python looks for cycles after so many new objects: a batch holds as many, none of them in a cycle, and looking through them
 again and again took a quarter of an engine's time."""
 HEARTBEAT_MS: Final = 1_500
-
-log = structlog.get_logger(__name__)
 
 
 def wall_clock() -> Instant:
@@ -51,27 +44,18 @@ def run(processor: Processor[S, I], description: ClusterDescription, refusals: t
     At one of `refusals`, or at rules that this software does not know, a person has to help, and no other start
     (exit `EXIT_REFUSED`).
     """
-    logging.configure(processor.principal)
-    metrics.configure(processor.principal)
-    tracing.configure(processor.principal)
-    stopping, outage = _stop_on_signal(), Outage()
-    for_people: tuple[type[Exception], ...] = (*refusals, RulesUnknown)
-    try:
+    kept: list[Loop[S, I]] = []  # until the process has ended: a client that is let go of waits for brokers
+
+    def body(stop: Stop) -> None:
+        metrics.configure(processor.principal)
+        tracing.configure(processor.principal)
         processor.observer.refresh()  # reads all references there are, before this worker takes partitions from another
-        loop = loop_of(processor, description, outage)
+        kept.append(loop_of(processor, description, stop.outage))
         gc.set_threshold(COLLECTED_OBJECTS)
         gc.freeze()  # looking through all that was imported holds a decision up by 40 ms whenever cycles are looked for
-        loop.run(lambda: bool(stopping) or outage.seen)
-    except for_people as refusal:
-        log.error("stopping: this must be looked at, and is not tried again", reason=str(refusal))  # noqa: TRY400 - for people
-        _exit(EXIT_REFUSED)
-    except KafkaException as error:
-        log.warning("restarting: the log is the state", error=str(error.args[0]))
-        _exit(EXIT_RESTART)
-    except Exception:
-        log.exception("stopping: this must be looked at")
-        _exit(EXIT_RESTART)
-    _exit(EXIT_RESTART if outage.seen else 0)
+        kept[0].run(stop.is_due)
+
+    _exit(shell.run(processor.principal, body, Ends(refusals=(*refusals, RulesUnknown))))
 
 
 def loop_of(
@@ -114,14 +98,6 @@ def loop_of(
         clock=wall_clock,
         watchdog=Watchdog(TRANSACTION_SECONDS_MAX, exit_at_once(EXIT_RESTART)),
     )
-
-
-def _stop_on_signal() -> list[int]:
-    """A list that a stop signal fills."""
-    received: list[int] = []
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda number, _frame: received.append(number))
-    return received
 
 
 def _exit(status: int) -> NoReturn:

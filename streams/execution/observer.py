@@ -8,8 +8,8 @@ and its loss, then the exact bytes that would be signed. Leaves out every judgem
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Final
 
 import structlog
 
@@ -28,7 +28,7 @@ from streams.engine.backoff import Backoff, Intervals
 from streams.execution.tracing import ground
 from streams.rules.actions.compilation import compile_call
 from streams.rules.actions.compiled import NotCompilable, unprotected
-from streams.rules.decider import Later, Received
+from streams.rules.decider import Later, Received, References
 from streams.rules.firm.view import Governance, GovernanceFold
 from streams.rules.prices.latest import Prices
 from streams.rules.transactions import assembly
@@ -49,14 +49,6 @@ log = structlog.get_logger(__name__)
 
 class NotYet(Exception):
     """Something that a simulation needs is still to come."""
-
-
-class References(Protocol):
-    """Where reference records come from: `streams.engine.references.References`."""
-
-    def poll(self) -> Iterable[Received]:
-        """What has arrived since."""
-        ...
 
 
 class ExecutionObserver:

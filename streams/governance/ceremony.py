@@ -3,7 +3,7 @@
     python -m streams.governance.ceremony sign document.json --key root.pem --output genesis.json
     python -m streams.governance.ceremony verify genesis.json --root-key 9f86d0…
 
-A document is looked at before it is signed: what governance would refuse later is refused here. Exit status 3: refused.
+A document is looked at before it is signed: what governance would refuse later is refused here. Exit status 4: refused.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from infra.cluster.processes import EXIT_REFUSED
 from infra.identity import keyfile
 from infra.identity.private_file import PrivateFileRefused
 from infra.proofs import ed25519
@@ -21,8 +22,6 @@ from schemas import wire
 from streams.rules.governance import consistency
 from streams.rules.governance.genesis import GenesisDocument, GenesisRefused, digest, verify
 from streams.rules.governance.genesis import sign as signed
-
-EXIT_REFUSED = 3
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sign or check a genesis document.")
 

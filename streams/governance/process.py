@@ -6,22 +6,20 @@ with a message that says what differs. Both under one transactional id: a second
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from typing import Final, NoReturn
 
 import structlog
-from confluent_kafka import KafkaException
 
 from infra.cluster.description import ClusterDescription
-from infra.cluster.processes import EXIT_REFUSED
 from infra.identity.root_key import genesis_content, pinned_root_key
-from infra.telemetry import logging
 from schemas import wire
 from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import Instant
 from streams.engine import process as engine
+from streams.engine import shell
+from streams.engine.shell import Ends
 from streams.governance.log import PRINCIPAL, GovernanceLog
 from streams.rules.decider import Later, Processor, Received
 from streams.rules.governance import consistency
@@ -53,18 +51,15 @@ def processor() -> Processor[GovernanceState, Received]:
 
 def run(description: ClusterDescription) -> NoReturn:
     """Establish governance, then decide until told to stop (exit 0) or to be started again."""
-    logging.configure(PRINCIPAL)
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda _number, _frame: sys.exit(0))
-    try:
-        position = establish(description)
-    except (KafkaException, TimeoutError) as failure:
-        log.warning("restarting: the log is the state", error=str(failure))
-        sys.exit(engine.EXIT_RESTART)
-    except (GenesisRefused, GenesisMismatch, wire.Unreadable, ValueError, OSError) as refusal:
-        log.error("governance refused: nothing may start on this log", reason=str(refusal))  # noqa: TRY400 - it is for people
-        sys.exit(EXIT_REFUSED)
-    log.info("ready", position=position)
+    ends = Ends(
+        refusals=(GenesisRefused, GenesisMismatch, wire.Unreadable, ValueError, OSError),
+        refused="governance refused: nothing may start on this log",
+    )
+    sys.exit(shell.run(PRINCIPAL, lambda _stop: _decide(description), ends))
+
+
+def _decide(description: ClusterDescription) -> NoReturn:
+    log.info("ready", position=establish(description))
     engine.run(processor(), description)
 
 

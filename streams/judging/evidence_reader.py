@@ -8,8 +8,7 @@ out signing, and asking the memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Final
 
 from schemas.events.base import FirmEvent
 from schemas.events.lifecycle import PolicyEvaluated, Signed, SigningRefused, Simulated
@@ -18,7 +17,7 @@ from schemas.hash_chain import ChainBroken
 from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import MICROS_PER_SECOND, Instant
 from streams.judging.memory import SealedMemory
-from streams.rules.decider import Later, Received
+from streams.rules.decider import Later, Received, References
 from streams.rules.evidence.dossier import EVIDENCE_TOPICS, Dossier, EvidenceBroken, EvidenceFold, is_misplaced
 from streams.rules.evidence.judge import Verdict, judge, refusal_of
 from streams.rules.firm.view import Governance
@@ -27,14 +26,6 @@ from streams.rules.prices.latest import SKEW_SECONDS_MAX
 from streams.rules.prices.observed import Observations
 
 REFERENCE_TOPICS: Final = (*EVIDENCE_TOPICS, *GOVERNANCE_TOPICS, "price-observed")
-
-
-class References(Protocol):
-    """Where reference records come from: `streams.engine.references.References`."""
-
-    def poll(self) -> Iterable[Received]:
-        """What has arrived since, in the order of each topic's partitions."""
-        ...
 
 
 class EvidenceReader:

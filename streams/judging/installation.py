@@ -102,8 +102,6 @@ UNFIT: Final = (
 """What a signer ends at with `EXIT_REFUSED`: a person has to look at its installation, or at the log that it was given.
 
 Not a token that is away, or does not answer: it may be back before anybody has looked."""
-TOKEN_AGAIN_SECONDS: Final = 1.0
-"""How long a process waits with its end then, so that it does not start again and again at full speed."""
 
 
 def token_paths(place: TokenPlace) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from threading import Event
 from typing import Final
@@ -15,11 +14,12 @@ from infra.chain.world.description import World
 from infra.chain.world.description import load as load_world
 from infra.cluster.description import current
 from infra.kafka import clients
-from infra.telemetry import logging
 from schemas import wire
 from schemas.events.observations import PriceObserved
 from schemas.topics import TOPIC_OF
-from streams.engine.process import EXIT_RESTART, wall_clock
+from streams.engine import shell
+from streams.engine.process import wall_clock
+from streams.engine.shell import Ends, Stop
 from streams.prices.publisher import PricePublisher, PriceSource
 
 PRINCIPAL: Final = "prices"
@@ -61,20 +61,21 @@ def sources(world: World) -> tuple[PriceSource, ...]:
 
 
 def main() -> int:
-    """Observe until told to stop (0), or until a price could not be written (`EXIT_RESTART`)."""
-    logging.configure(PRINCIPAL)
-    stopping = Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda _number, _frame: stopping.set())
+    """Publish prices until told to stop (`EXIT_STOPPED`), or until a price could not be written (`EXIT_RESTART`)."""
+    return shell.run(PRINCIPAL, _publish, Ends())
+
+
+def _publish(stop: Stop) -> None:
     description = current()
     producer = clients.producer(description, PRINCIPAL, {"delivery.timeout.ms": DELIVERY_TIMEOUT_MS})
     delivery = Delivery(producer)
     with Node(description.node) as node:
         publisher = PricePublisher(node, sources(load_world(description.world_file)), delivery.publish)
-        while not delivery.lost.is_set() and not stopping.wait(LOOK_MS / 1_000):
+        while not delivery.lost.is_set() and not stop.wait(LOOK_MS / 1_000):
             publisher.step(wall_clock())
             producer.poll(0)
-    return EXIT_RESTART if delivery.lost.is_set() else 0
+    if delivery.lost.is_set():
+        stop.restart()
 
 
 if __name__ == "__main__":

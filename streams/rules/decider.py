@@ -8,7 +8,7 @@ done outside (signing, sending) is done by a `Performer` between reading and dec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -94,6 +94,14 @@ class Decider(Protocol[S, I_contra]):
 
     def tail(self, state: S, order_id: OrderId) -> Link | None:
         """The last link of an order that this decider may append to without being given the link before; else None."""
+        ...
+
+
+class References(Protocol):
+    """Delivers records that a processor reads and does not answer: `streams.engine.references`, or a simulation of it."""
+
+    def poll(self) -> Iterable[Received]:
+        """Return what has arrived since, in the order of each topic."""
         ...
 
 

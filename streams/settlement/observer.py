@@ -6,10 +6,10 @@ between two questions), and that the head is read after the receipts. Leaves out
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -22,7 +22,7 @@ from schemas.events.lifecycle import Broadcast
 from schemas.values import MICROS_PER_MS, Hash32, Instant
 from streams.engine.backoff import Backoff, Intervals
 from streams.rules.answered_orders import AnsweredOrders
-from streams.rules.decider import Later, Received
+from streams.rules.decider import Later, Received, References
 from streams.rules.firm.view import GovernanceFold
 from streams.rules.transactions.settlement import Included, Input
 
@@ -39,14 +39,6 @@ Waiting = dict[int, dict[Hash32, Instant]]
 """Per chain, the transactions that are waited for, and since when."""
 
 log = structlog.get_logger(__name__)
-
-
-class References(Protocol):
-    """Where reference records come from: `streams.engine.references.References`."""
-
-    def poll(self) -> Iterable[Received]:
-        """What has arrived since."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

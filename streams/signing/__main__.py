@@ -9,34 +9,31 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
-
-import structlog
 
 import infra
 import schemas
 import streams
 from infra.cluster.description import ClusterDescription, current
-from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.errors import KeyExists, TokenError
 from infra.hsm.token import Token
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.keys.sealing import TokenSealer
 from infra.keys.software import SoftwareKeys
-from infra.telemetry import logging, metrics
+from infra.telemetry import metrics
 from schemas.keys import KeyBackend
 from schemas.topics import Principal
-from streams.engine.process import EXIT_RESTART, run, wall_clock
+from streams.engine import shell
+from streams.engine.process import run, wall_clock
 from streams.engine.references import References
+from streams.engine.shell import Ends, Stop
 from streams.judging.evidence_reader import REFERENCE_TOPICS
 from streams.judging.installation import (
     CAPS_FILE,
     KEYS_FOLDER,
     MEMORY_FOLDER,
-    TOKEN_AGAIN_SECONDS,
     UNFIT,
     EnclaveSettings,
     own_folder,
@@ -60,8 +57,6 @@ from streams.signing.enclave import Enclave
 PRINCIPAL: Final[Principal] = "signer"
 MEMORY_KEY: Final = "signer-memory"
 """The id of the token's key that seals the memory."""
-
-log = structlog.get_logger(__name__)
 
 
 def broker_ports(bootstrap: str) -> tuple[int, ...]:
@@ -96,22 +91,20 @@ def opened_memory(folder: Path, token: Token) -> SealedJournal:
     return SealedJournal(folder, TokenSealer(token, MEMORY_KEY))
 
 
-def main() -> NoReturn:
+def main() -> int:
     """Run the enclave until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
-    logging.configure(PRINCIPAL)
-    try:
-        _serve(current(), EnclaveSettings())
-    except UNFIT as refusal:
-        log.error("the enclave signs nothing", reason=str(refusal))  # noqa: TRY400 - it is for people
-        sys.exit(EXIT_REFUSED)
-    except TokenError as failure:
-        log.warning("restarting: nothing is signed until the token is back", error=str(failure))
-        time.sleep(TOKEN_AGAIN_SECONDS)
-        sys.exit(EXIT_RESTART)
+    ends = Ends(
+        refusals=UNFIT,
+        refused="the enclave signs nothing",
+        paused=(TokenError,),
+        pausing="restarting: nothing is signed until the token is back",
+    )
+    return shell.run(PRINCIPAL, _serve, ends)
 
 
-def _serve(description: ClusterDescription, settings: EnclaveSettings) -> NoReturn:
+def _serve(_stop: Stop) -> NoReturn:
     """Wire the enclave and run it."""
+    description, settings = current(), EnclaveSettings()
     governance = RootedGovernance(pinned_root_key(description.root_key_file))
     own = own_folder(description, PRINCIPAL)
     caps = pinned_caps(own / CAPS_FILE, production=settings.production)
@@ -139,4 +132,4 @@ def _serve(description: ClusterDescription, settings: EnclaveSettings) -> NoRetu
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,9 +19,9 @@ from schemas.events.lifecycle import Signed, Simulated
 from schemas.keys import Attestation, KeyBackend
 from schemas.values import MICROS_PER_SECOND, Instant, Sha256
 from streams.judging.attestation import CODE
-from streams.judging.evidence_reader import EvidenceReader, References
+from streams.judging.evidence_reader import EvidenceReader
 from streams.judging.memory import SealedMemory
-from streams.rules.decider import Later, Received
+from streams.rules.decider import Later, Received, References
 from streams.rules.evidence.digests import keys_of
 from streams.rules.evidence.judge import Verdict, refusal_of
 from streams.rules.evidence.memory.payloads import ClaimedPayload, payload_of

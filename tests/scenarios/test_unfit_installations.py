@@ -23,7 +23,7 @@ from streams.cosigning.enrolment import enrol
 from streams.cosigning.installation import SEALING_KEY, CosignerFolder, make_sealing_key
 from streams.custody import __main__ as custody
 from streams.engine import process as engine
-from streams.engine.process import EXIT_RESTART
+from streams.engine.shell import EXIT_RESTART
 from streams.judging.installation import CAPS_FILE, MEMORY_FOLDER, SOFTHSM_STORE, UNFIT, own_folder
 from streams.judging.journal import FILE, SealedJournal
 from streams.rules.decider import Processor

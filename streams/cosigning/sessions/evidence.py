@@ -14,9 +14,9 @@ from typing import Final
 from schemas.events.lifecycle import Simulated
 from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import Instant, Sha256, Slug
-from streams.judging.evidence_reader import EvidenceReader, References
+from streams.judging.evidence_reader import EvidenceReader
 from streams.judging.memory import SealedMemory
-from streams.rules.decider import Later, Received
+from streams.rules.decider import Later, Received, References
 from streams.rules.evidence.dossier import EVIDENCE_TOPICS
 from streams.rules.evidence.judge import Verdict
 from streams.rules.firm.view import Governance

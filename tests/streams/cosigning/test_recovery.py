@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from infra.cluster.description import RUNTIME_VARIABLE, current
+from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from infra.identity.private_file import create_private, read_private
@@ -57,11 +58,11 @@ def test_a_second_time_or_for_another_epoch_or_without_the_key_it_is_refused(
     machine: CosignerFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     generate_agreement_key(machine.folder.parent / "another.pem")
-    assert restores(machine, monkeypatch, epoch=2) == recovery.EXIT_REFUSED
-    assert restores(machine, monkeypatch, key="another.pem") == recovery.EXIT_REFUSED
+    assert restores(machine, monkeypatch, epoch=2) == EXIT_REFUSED
+    assert restores(machine, monkeypatch, key="another.pem") == EXIT_REFUSED
     assert recovery.vault_of(machine, None).epochs(KEY) == ()
     assert restores(machine, monkeypatch) == 0
-    assert restores(machine, monkeypatch) == recovery.EXIT_REFUSED
+    assert restores(machine, monkeypatch) == EXIT_REFUSED
     assert "refused: " in capsys.readouterr().err
 
 
@@ -69,7 +70,7 @@ def test_a_share_in_anothers_place_is_refused_and_not_kept(
     machine: CosignerFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = replace(machine, name="cosigner-4", folder=machine.folder.with_name("cosigner-4"))
-    assert restores(machine, monkeypatch, to="cosigner-4") == recovery.EXIT_REFUSED
+    assert restores(machine, monkeypatch, to="cosigner-4") == EXIT_REFUSED
     assert "of the share in place 3, not 4" in capsys.readouterr().err
     assert recovery.vault_of(other, None).epochs(KEY) == ()
 
@@ -101,10 +102,10 @@ def test_a_new_cosigner_without_a_token_or_without_back_ups_is_refused(
 ) -> None:
     public = machine.folder.parent / "recovery.pub"
     public.write_text("ab" * 31)
-    assert enrols(monkeypatch) == enrolment.EXIT_REFUSED
-    assert enrols(monkeypatch, "--recovery-public", str(public)) == enrolment.EXIT_REFUSED
+    assert enrols(monkeypatch) == EXIT_REFUSED
+    assert enrols(monkeypatch, "--recovery-public", str(public)) == EXIT_REFUSED
     public.write_text("ab" * 32)
-    assert enrols(monkeypatch, "--recovery-public", str(public)) == enrolment.EXIT_REFUSED
+    assert enrols(monkeypatch, "--recovery-public", str(public)) == EXIT_REFUSED
     no_backup, short, no_token = capsys.readouterr().err.splitlines()
     assert "no back-up: name the recovery key's public half" in no_backup
     assert "a recovery key has 32 bytes" in short

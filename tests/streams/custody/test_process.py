@@ -12,7 +12,7 @@ from infra.cluster.processes import EXIT_REFUSED
 from infra.identity.private_file import write_private
 from streams.custody.__main__ import alone, main
 from streams.custody.custodian import folder
-from streams.engine.process import EXIT_RESTART
+from streams.engine.shell import EXIT_RESTART
 from tests.infra.cluster.unreached import unreached
 from tests.streams.rules.governance import firm
 

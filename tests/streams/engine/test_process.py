@@ -37,7 +37,7 @@ def test_unknown_rules_end_any_worker_for_good(tmp_path: Path, monkeypatch: pyte
     for each in ("logging", "metrics", "tracing"):
         monkeypatch.setattr(f"infra.telemetry.{each}.configure", lambda _: None)
     monkeypatch.setattr(engine, "_exit", ended)
-    monkeypatch.setattr(engine, "_stop_on_signal", list)
+    monkeypatch.setattr("streams.engine.shell.Stop.listen", lambda _: None)
     with capture_logs() as logged, pytest.raises(SystemExit) as end:
         engine.run(replace(processor(), observer=Reading()), unreached(tmp_path))
     assert end.value.code == EXIT_REFUSED

@@ -15,6 +15,7 @@ from infra.cluster.processes import EXIT_REFUSED
 from schemas import wire
 from schemas.events.base import FirmEvent
 from streams.engine import process as engine
+from streams.engine.shell import EXIT_RESTART
 from streams.governance import process
 from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Processor
@@ -155,4 +156,4 @@ def test_kafka_that_does_not_answer_means_a_fresh_start(
         raise failure
 
     monkeypatch.setattr(process, "GovernanceLog", unanswered)
-    assert status_of(installation) == engine.EXIT_RESTART
+    assert status_of(installation) == EXIT_RESTART

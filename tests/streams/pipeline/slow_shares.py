@@ -13,7 +13,7 @@ from typing import Final
 
 from schemas.events.lifecycle import Signed, SigningRefused
 from schemas.values import Instant
-from streams.judging.evidence_reader import References
+from streams.rules.decider import References
 from streams.rules.evidence.memory.payloads import payload_of
 from streams.rules.evidence.memory.reached import Reached
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task

@@ -34,10 +34,9 @@ from streams.desk import observer as desk_observer
 from streams.engine.partition import Partition
 from streams.execution.observer import ExecutionObserver
 from streams.governance import process as governing
-from streams.judging.evidence_reader import References
 from streams.judging.memory import SealedMemory
 from streams.rules.chaining import ChainedEvent
-from streams.rules.decider import Processor, Received, Recorded
+from streams.rules.decider import Processor, Received, Recorded, References
 from streams.rules.evidence.memory.velocity import VelocityCaps
 from streams.rules.evidence.signing import SigningDecider
 from streams.rules.governance import founding
