@@ -109,5 +109,5 @@ def test_a_new_cosigner_without_a_token_or_without_back_ups_is_refused(
     no_backup, short, no_token = capsys.readouterr().err.splitlines()
     assert "no back-up: name the recovery key's public half" in no_backup
     assert "a recovery key has 32 bytes" in short
-    assert "softhsm2.conf are not there" in no_token
+    assert "softhsm2.conf is missing" in no_token
     assert not machine.signing_key_file.exists()
