@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from commands.gateway.app import build
-from commands.gateway.parts import PRINCIPAL, wired
+from commands.gateway.composition import server
+from commands.gateway.parts import PRINCIPAL
 from commands.gateway.server import ProblemProtocol
-from commands.gateway.settings import GatewaySettings
 from infra.cluster import description
 from infra.telemetry import logging, metrics, tracing
 
@@ -28,7 +27,7 @@ def main() -> None:
     cluster = description.current()
     place = urlsplit(cluster.http)
     uvicorn.run(
-        build(wired(cluster), GatewaySettings(), cluster.http),
+        server(cluster),
         host=place.hostname or "localhost",
         port=place.port or 80,
         http=ProblemProtocol,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,21 +20,13 @@ from commands.gateway.settings import GatewaySettings
 SUMMARY: Final = "Commands in, answers out. Every command is signed by its sender; every problem says what to do."
 
 
-class NotMountable(TypeError):
-    """PROOFDESK_MOUNT names something that is no router."""
+def build(parts: Parts, settings: GatewaySettings, read_api: APIRouter, http: str) -> Protection:
+    """Return the gateway that is reached at the URL `http`, over `parts`, which serves `read_api` beside its own routes."""
+    return Protection(application(parts, settings, read_api), settings.host_names(urlsplit(http).hostname or ""))
 
 
-def build(parts: Parts, settings: GatewaySettings, http: str) -> Protection:
-    """The gateway that is reached at the URL `http`, over `parts`. Raises as `application`."""
-    return Protection(application(parts, settings), settings.host_names(urlsplit(http).hostname or ""))
-
-
-def application(parts: Parts, settings: GatewaySettings) -> FastAPI:
-    """The routes and problems, without protection. `parts` are first used when it serves.
-
-    Raises:
-        ImportError, AttributeError, NotMountable: the setting `mount` names what is not there.
-    """
+def application(parts: Parts, settings: GatewaySettings, read_api: APIRouter) -> FastAPI:
+    """Return the routes and problems, without protection. `parts` are first used when it serves."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -48,20 +39,12 @@ def application(parts: Parts, settings: GatewaySettings) -> FastAPI:
         firm.router,
         registry.routes(settings.schema_registry_url),
         health.router,
-        *map(_imported, settings.mounted),
+        read_api,
     ):
         app.include_router(router)
     problems.install(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # the framework's own way to change it
     return app
-
-
-def _imported(name: str) -> APIRouter:
-    module, _, attribute = name.partition(":")
-    router = getattr(import_module(module), attribute)
-    if not isinstance(router, APIRouter):
-        raise NotMountable(f"PROOFDESK_MOUNT: {name} is no APIRouter")
-    return router
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

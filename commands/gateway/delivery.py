@@ -17,10 +17,10 @@ from commands.gateway.parts import Parts, parts_of
 from commands.idempotency import KEY_CHARACTERS_MAX, command_id_of
 from commands.intake import earlier
 from commands.intake.authentication import authenticate
-from commands.intake.principals import DatabaseAway
 from commands.intake.refusals import Refused, malformed, rejection
 from commands.log.publishing import LogAway
 from commands.outcomes import Outcome, Question, Rejected, SentFirmCommand, outcome_of, spent_otherwise
+from infra.postgres.reading import DatabaseAway
 from infra.telemetry import tracing
 from schemas.values import INSTANT_MICROS_MAX, Slug
 
@@ -101,10 +101,10 @@ async def carry(question: Question, request: Request, response: Response, locati
 async def _answered_before(question: Question, parts: Parts) -> Outcome | None:
     """The answer that exactly this command was given, once its sender is known. Raises Refused."""
     try:
-        access, events = await asyncio.gather(
-            parts.reading.access(question.command.principal), earlier.events_of(question, parts.reading)
+        holder, events = await asyncio.gather(
+            parts.reading.registered(question.command.principal), earlier.events_of(question, parts.reading)
         )
-        authenticate(question.command, access)
+        authenticate(question.command, holder)
         outcome, spent = parts.stories.known(question)
         if outcome is None and not spent:
             outcome, spent = outcome_of(question, events), spent_otherwise(question, events)

@@ -10,11 +10,9 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from commands.gateway.app import application
-from commands.gateway.parts import Parts
-from commands.gateway.settings import GatewaySettings
+from commands.gateway.composition import undeployed
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "http.md"
 FORMS: Final = "#/components/schemas/"
@@ -158,8 +156,7 @@ def _cell(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or with `--check` say whether it is up to date; exit status 1 if it is not."""
-    parts = cast("Parts", None)  # first used when the application serves, which it does not here
-    wanted = page(application(parts, GatewaySettings()).openapi())
+    wanted = page(undeployed().openapi())
     if "--check" not in arguments:
         PAGE.write_text(wanted, "utf-8")
         return 0

@@ -9,7 +9,7 @@ from typing import cast
 
 from fastapi import FastAPI, Request
 
-from commands.intake.principals import ReadSide, conninfo
+from commands.intake.earlier import ReadSide
 from commands.log import publishing, tail
 from commands.log.publishing import Publisher
 from commands.log.refused import RefusedRequests
@@ -31,7 +31,7 @@ class Parts:
     reading: ReadSide
 
 
-def wired(description: ClusterDescription) -> Parts:
+def wired(description: ClusterDescription, reading: ReadSide) -> Parts:
     """The parts of a cluster's gateway. Connects to nothing yet; secrets are read now, before anything can be asked."""
     stories = Stories()
     publisher = Publisher(clients.producer(description, PRINCIPAL, publishing.SETTINGS))
@@ -40,7 +40,7 @@ def wired(description: ClusterDescription) -> Parts:
         refused_requests=RefusedRequests(publisher),
         stories=stories,
         tail=Tail(lambda: clients.consumer(description, PRINCIPAL, tail.SETTINGS), stories),
-        reading=ReadSide.of(conninfo(description)),
+        reading=reading,
     )
 
 
@@ -49,11 +49,11 @@ async def running(app: FastAPI, parts: Parts) -> AsyncIterator[None]:
     """The parts at work while the application serves. Starts also while Kafka or PostgreSQL is away."""
     app.state.parts = parts
     parts.tail.start()
-    await parts.reading.pool.open(wait=False)
+    await parts.reading.open()
     try:
         yield
     finally:
-        await parts.reading.pool.close()
+        await parts.reading.close()
         parts.tail.close()
         parts.publisher.close()
 

@@ -11,17 +11,10 @@ class GatewaySettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
 
-    mount: str = Field("projections.api:router", alias="PROOFDESK_MOUNT")
-    """Routers to be served beside our own, as import strings with commas between; empty: none."""
     schema_registry_url: str = Field("", alias="SCHEMA_REGISTRY_URL", pattern="^(https?://[^ ]+)?$")
     """A real Schema Registry, which then answers instead of the catalogue."""
     hosts: str = Field("", alias="PROOFDESK_HOSTS")
     """Further names under which the gateway may be asked, with commas between."""
-
-    @property
-    def mounted(self) -> list[str]:
-        """The import strings."""
-        return [each.strip() for each in self.mount.split(",") if each.strip()]
 
     def host_names(self, own: str) -> set[str]:
         """All names under which it may be asked."""

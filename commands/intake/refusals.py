@@ -18,47 +18,60 @@ from schemas.events.answers import CommandRejected
 from schemas.events.base import Refusal
 from schemas.events.governance import FirmCommandRejected
 from schemas.values import TEXT_CHARACTERS_MAX
+from streams.rules.refusals import base as rules
+from streams.rules.refusals import governance, orders
 
 RETRY_AFTER_SECONDS: Final = 2
 CHALLENGE: Final = "Proofdesk-Signature"
 """What WWW-Authenticate asks for (RFC 9110, section 11.6.1): a signature in the body."""
 
-_STATUS_OF_CHECK: Final = MappingProxyType(
+_CLASSES_OF_STATUS: Final[Mapping[int, tuple[type[rules.Refused], ...]]] = MappingProxyType(
     {
-        "principal-unknown": 401,
-        "key-unknown": 401,
-        "signature-wrong": 401,
-        "assertion-wrong": 401,
-        "counter-not-risen": 401,
-        "principal-revoked": 403,
-        "desk-not-entitled": 403,
-        "person-needed": 403,
-        "initiator-approves": 403,
-        "role-not-asked": 403,
-        "not-your-order": 403,
-        "not-your-proposal": 403,
-        "proposer-decides": 403,
-        "subject-decides": 403,
-        "not-at-once": 403,
-        "policy-refuses": 403,
-        "order-unknown": 404,
-        "proposal-unknown": 404,
-        "idempotency-conflict": 409,
-        "order-handed-over": 409,
-        "order-not-waiting": 409,
-        "order-expired": 409,
-        "approved-already": 409,
-        "approval-of-other": 409,
-        "approval-outdated": 409,
-        "approval-not-given": 409,
-        "cancelled-already": 409,
-        "breaker-tripped-already": 409,
-        "breaker-not-tripped": 409,
-        "nothing-changes": 409,
-        "proposal-closed": 409,
-        "proposal-expired": 409,
-        "proposals-too-many": 409,
+        401: (
+            rules.PrincipalUnknown,
+            rules.KeyUnknown,
+            rules.SignatureWrong,
+            rules.AssertionWrong,
+            rules.CounterNotRisen,
+        ),
+        403: (
+            rules.PrincipalRevoked,
+            orders.DeskNotEntitled,
+            rules.PersonNeeded,
+            orders.InitiatorApproves,
+            orders.RoleNotAsked,
+            orders.NotYours,
+            governance.NotYourProposal,
+            governance.ProposerDecides,
+            governance.SubjectDecides,
+            governance.NotAtOnce,
+            governance.PolicyRefuses,
+        ),
+        404: (
+            orders.OrderUnknown,
+            governance.ProposalUnknown,
+        ),
+        409: (
+            rules.IdempotencyConflict,
+            orders.OrderElsewhere,
+            orders.OrderNotWaiting,
+            orders.OrderExpired,
+            orders.ApprovedAlready,
+            orders.ApprovalOfOther,
+            orders.ApprovalOutdated,
+            orders.ApprovalNotGiven,
+            orders.CancelledAlready,
+            governance.BreakerTrippedAlready,
+            governance.BreakerNotTripped,
+            governance.NothingChanges,
+            governance.ProposalEnded,
+            governance.ProposalExpired,
+            governance.ProposalsTooMany,
+        ),
     }
+)
+_STATUS_OF_CHECK: Final = MappingProxyType(
+    {each.check: status for status, refusals in _CLASSES_OF_STATUS.items() for each in refusals}
 )
 MALFORMED: Final = 422
 """Of every other check of theirs: what was asked for cannot be done as it was asked."""
@@ -111,6 +124,12 @@ class Refused(HTTPException):
 def malformed(errors: Sequence[FieldFault]) -> Refused:
     """A request whose fields are wrong."""
     return Refused(MALFORMED, "request-malformed", "the request is malformed", "correct what `errors` names", errors=errors)
+
+
+def refused(refusal: rules.Refused) -> Refused:
+    """Return what one of the rules refused at the door, as a problem."""
+    record = refusal.record()
+    return Refused(_STATUS_OF_CHECK.get(record.check, MALFORMED), record.check, record.message, record.remedy)
 
 
 def rejection(rejected: CommandRejected | FirmCommandRejected) -> Refused:

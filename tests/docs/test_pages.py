@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from commands.gateway import document as http
-from commands.gateway.app import application
-from commands.gateway.parts import Parts
-from commands.gateway.settings import GatewaySettings
+from commands.gateway.composition import undeployed
 from infra.cluster.processes import PROCESSES
 from infra.cluster.runtime import ROOT
 from schemas import document as events
@@ -20,7 +18,7 @@ from schemas.topics import COSIGNERS, TOPICS
 
 @pytest.fixture(scope="module")
 def api() -> dict[str, Any]:
-    return application(cast("Parts", None), GatewaySettings()).openapi()
+    return undeployed().openapi()
 
 
 def headings(page: str) -> list[str]:

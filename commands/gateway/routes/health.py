@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from commands.gateway.parts import Parts, parts_of
-from commands.intake.principals import DatabaseAway
+from infra.postgres.reading import DatabaseAway
 from infra.telemetry import metrics
 from schemas.values import Record
 
@@ -84,7 +84,7 @@ async def _look(parts: Parts) -> Readiness:
 
 async def _postgres(parts: Parts) -> str:
     try:
-        await parts.reading.fetch("SELECT 1 FROM projection.principals LIMIT 1")
+        await parts.reading.ready()
     except DatabaseAway as error:
         return str(error)
     return "ok"

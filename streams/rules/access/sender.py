@@ -7,14 +7,14 @@ Left out: what it is that was signed, and what the sender may do (a desk's entit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from infra.proofs import base64url, ed25519, webauthn
 from schemas.commands import Authorization, Ed25519Signature, WebAuthnAssertion
 from schemas.events.governance import AccessChanged
-from schemas.firm import Settings
+from schemas.firm import Settings, SigningKey, WebAuthnCredential
 from schemas.values import PrincipalId, Role
 from streams.rules.firm.view import Governance
 from streams.rules.refusals import base as refusals
@@ -57,6 +57,33 @@ class Sender:
         return self.access.kind == "person" and self.shown is not None
 
 
+class KeyHolder(Protocol):
+    """A registered principal with keys, as governance's events or the read side's tables give it."""
+
+    @property
+    def principal(self) -> PrincipalId:
+        """The principal's name."""
+        ...
+
+    @property
+    def signing_keys(self) -> Sequence[SigningKey]:
+        """A system's Ed25519 keys."""
+        ...
+
+    @property
+    def credentials(self) -> Sequence[WebAuthnCredential]:
+        """A person's FIDO2 credentials."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProof:
+    """The registered key that signed, and its verified assertion if it is a FIDO2 key."""
+
+    key_id: str
+    assertion: VerifiedAssertion | None = None
+
+
 def registered(principal: PrincipalId, governance: Governance) -> AccessChanged:
     """The rights of a principal who has any.
 
@@ -74,14 +101,28 @@ def registered(principal: PrincipalId, governance: Governance) -> AccessChanged:
 def proven(
     access: AccessChanged, given: Authorization, signed: bytes, settings: Settings, counters: Mapping[str, int]
 ) -> Sender:
-    """The sender, when a key of theirs signed the 32 bytes `signed`. `counters`: the last of each credential.
+    """Return the sender, when a key of theirs signed the 32 bytes `signed`. `counters`: the last of each credential.
+
+    Raises:
+        KeyUnknown, SignatureWrong, AssertionWrong, CounterNotRisen: none did.
+    """
+    proof = key_proof(access, given, signed, settings, counters)
+    return Sender(access, proof.key_id, proof.assertion)
+
+
+def key_proof(
+    holder: KeyHolder, given: Authorization, signed: bytes, settings: Settings | None, counters: Mapping[str, int]
+) -> KeyProof:
+    """Return the holder's key that signed the 32 bytes `signed`. A credential that `counters` lacks may show any counter.
+
+    Without `settings`, which name the relying party, no FIDO2 key counts.
 
     Raises:
         KeyUnknown, SignatureWrong, AssertionWrong, CounterNotRisen: none did.
     """
     if isinstance(given, Ed25519Signature):
-        return _by_signature(access, given, signed)
-    return _by_assertion(access, given, signed, settings, counters)
+        return _by_signature(holder, given, signed)
+    return _by_assertion(holder, given, signed, settings, counters)
 
 
 def counter_shown(assertion: WebAuthnAssertion) -> int:
@@ -90,23 +131,23 @@ def counter_shown(assertion: WebAuthnAssertion) -> int:
     return int.from_bytes(data[COUNTER_AT : COUNTER_AT + COUNTER_BYTES], "big")
 
 
-def _by_signature(access: AccessChanged, given: Ed25519Signature, signed: bytes) -> Sender:
-    key = next((key for key in access.signing_keys if key.key_id == given.key_id), None)
+def _by_signature(holder: KeyHolder, given: Ed25519Signature, signed: bytes) -> KeyProof:
+    key = next((key for key in holder.signing_keys if key.key_id == given.key_id), None)
     if key is None:
-        raise refusals.KeyUnknown(principal=access.principal, key_id=given.key_id)
+        raise refusals.KeyUnknown(principal=holder.principal, key_id=given.key_id)
     try:
         ed25519.verify(bytes.fromhex(key.public_key[2:]), signed, base64url.decode(given.signature))
     except (ed25519.Ed25519Refused, ValueError) as error:
         raise refusals.SignatureWrong(key_id=given.key_id, reason=error) from error
-    return Sender(access, given.key_id)
+    return KeyProof(given.key_id)
 
 
 def _by_assertion(
-    access: AccessChanged, given: WebAuthnAssertion, challenge: bytes, settings: Settings, counters: Mapping[str, int]
-) -> Sender:
-    credential = next((each for each in access.credentials if each.credential_id == given.credential_id), None)
-    if credential is None:
-        raise refusals.KeyUnknown(principal=access.principal, key_id=given.credential_id)
+    holder: KeyHolder, given: WebAuthnAssertion, challenge: bytes, settings: Settings | None, counters: Mapping[str, int]
+) -> KeyProof:
+    credential = next((each for each in holder.credentials if each.credential_id == given.credential_id), None)
+    if credential is None or settings is None:
+        raise refusals.KeyUnknown(principal=holder.principal, key_id=given.credential_id)
     assertion = webauthn.Assertion(given.credential_id, given.authenticator_data, given.client_data_json, given.signature)
     try:
         verified = webauthn.verify_assertion(
@@ -121,4 +162,4 @@ def _by_assertion(
         raise refusals.CounterNotRisen(reason=error.reason) from error
     except webauthn.AssertionRefused as error:
         raise refusals.AssertionWrong(rule=error.check, reason=error.reason) from error
-    return Sender(access, given.credential_id, VerifiedAssertion(given, verified.counter))
+    return KeyProof(given.credential_id, VerifiedAssertion(given, verified.counter))
