@@ -54,10 +54,10 @@ class BroadcastObserver:
         self._references = references
         self._nodes = nodes
         self._clock = clock
-        self._flights = PendingTransactions()
+        self._pending = PendingTransactions()
         self._holding = Holding()
-        self._told = Backoff()
-        self._patience = Backoff()
+        self._held_logged = Backoff()
+        self._backoff = Backoff()
         self._watching = Backoff()
         self._round_due: Instant = 0
 
@@ -67,7 +67,7 @@ class BroadcastObserver:
             case FirmEvent() as event:
                 self._holding.accept(event)
             case OrderEvent() as event:
-                self._flights.accept(event, self._clock())
+                self._pending.accept(event, self._clock())
 
     def refresh(self) -> None:
         """Take in how transactions fared."""
@@ -89,7 +89,7 @@ class BroadcastObserver:
             return SentTransaction(signed, ())
         if (held := self._held_back(signed, now)) is not None:
             return Later(held)
-        if not self._patience.due(signed.order_id, now):
+        if not self._backoff.due(signed.order_id, now):
             return Later("tried a moment ago")
         return SentTransaction(signed, ())
 
@@ -106,18 +106,18 @@ class BroadcastObserver:
             return message
         took, refusals = self._send(signed, now)
         if took:
-            self._patience.settled(signed.order_id)
+            self._backoff.settled(signed.order_id)
             return SentTransaction(signed, took)
-        self._patience.asked(signed.order_id, now, REFUSED if refusals else AWAY)
+        self._backoff.asked(signed.order_id, now, REFUSED if refusals else AWAY)
         return Later("; ".join(refusals) or f"no node of chain {signed.chain_id} is there")
 
     def _held_back(self, signed: Signed, now: Instant) -> str | None:
         """Why it is not sent now, told once in a while; as soon as nothing holds it, it goes."""
         reason = self._holding.reason(signed)
         if reason is None:
-            self._told.settled(signed.order_id)
-        elif self._told.due(signed.order_id, now):
-            self._told.asked(signed.order_id, now, HELD)
+            self._held_logged.settled(signed.order_id)
+        elif self._held_logged.due(signed.order_id, now):
+            self._held_logged.asked(signed.order_id, now, HELD)
             log.warning(
                 "a signed transaction is held back",
                 order_id=signed.order_id,
@@ -134,7 +134,7 @@ class BroadcastObserver:
         took: list[str] = []
         refusals: list[str] = []
         for node in self._nodes.get(signed.chain_id, ()):
-            if not self._patience.due(node.name, now):
+            if not self._backoff.due(node.name, now):
                 continue
             try:
                 node.send_raw(raw)
@@ -143,7 +143,7 @@ class BroadcastObserver:
             except NodeRefused as fault:
                 refusals.append(f"{node.name}: {fault}")
             else:
-                self._patience.settled(node.name)
+                self._backoff.settled(node.name)
                 took.append(node.name)
         if refusals and not took:
             log.error(
@@ -163,7 +163,7 @@ class BroadcastObserver:
             by_chain.setdefault(signed.chain_id, []).append(signed)
         for chain_id, flights in by_chain.items():
             node = next(iter(self._nodes.get(chain_id, ())), None)
-            if node is not None and self._patience.due(node.name, now):
+            if node is not None and self._backoff.due(node.name, now):
                 for signed in self._lost(node, flights, now):
                     if self._held_back(signed, now) is None:
                         log.warning("sending again what is not on the chain", transaction_hash=signed.transaction_hash)
@@ -171,7 +171,7 @@ class BroadcastObserver:
 
     def _due(self, now: Instant) -> Iterator[Signed]:
         """What is to be looked for now; a transaction that was only just sent is given time first."""
-        for signed in self._flights.under_way(now):
+        for signed in self._pending.under_way(now):
             if not self._watching.knows(signed.order_id):
                 self._watching.asked(signed.order_id, now, WATCHING)
             elif self._watching.due(signed.order_id, now):
@@ -189,5 +189,5 @@ class BroadcastObserver:
 
     def _away(self, node: Node, now: Instant, fault: Exception) -> None:
         """One time-out an interval, however many orders wait: the loop must go on."""
-        self._patience.asked(node.name, now, AWAY)
+        self._backoff.asked(node.name, now, AWAY)
         log.warning("a node is away", node=node.name, reason=str(fault))

@@ -33,7 +33,7 @@ from schemas.firm_commands import FirmCommand
 from schemas.keys import KeyBackend
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF, Principal
-from streams.custody.custodian import Belongings, Custodian, Outlets, folder, key_file
+from streams.custody.custodian import Custodian, CustodianOutputs, CustodianStore, folder, key_file
 from streams.custody.keeping import Keeper
 from streams.custody.notes import Notes
 from streams.engine import shell
@@ -102,11 +102,11 @@ def _serve(stop: Stop) -> None:
     description, outage, settings = current(), stop.outage, EnclaveSettings()
     with alone(folder(description)), Token.open(description.token.settings) as token:
         governance = RootedGovernance(pinned_root_key(description))
-        own = Belongings(_keepers(description, token, settings), Notes(folder(description)), key_file(description))
+        own = CustodianStore(_keepers(description, token, settings), Notes(folder(description)), key_file(description))
         shut_in(description, settings)
         writer = _Writer(description, outage)
         custodian = Custodian(
-            governance, References(description, CUSTODIAN, GOVERNANCE_TOPICS), own, Outlets(writer.write, writer.write)
+            governance, References(description, CUSTODIAN, GOVERNANCE_TOPICS), own, CustodianOutputs(writer.write, writer.write)
         )
         custodian.refresh()
         _say_if_mute(custodian)

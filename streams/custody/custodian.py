@@ -49,8 +49,8 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Belongings:
-    """What is the custodian's own."""
+class CustodianStore:
+    """The keepers, notes and key file of the custodian."""
 
     keepers: Mapping[KeyBackend, Keeper]
     """By backend, where keys are that one place holds."""
@@ -59,8 +59,8 @@ class Belongings:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlets:
-    """Where the custodian says something. Both return once Kafka has it, or raise."""
+class CustodianOutputs:
+    """Writes reports and session openings. Both return once Kafka has the record, or raise."""
 
     report: Callable[[FirmCommand], None]
     open: Callable[[SessionOpened], None]
@@ -85,15 +85,15 @@ class Custodian:
         self,
         governance: RootedGovernance,
         references: References,
-        belongings: Belongings,
-        outlets: Outlets,
+        store: CustodianStore,
+        outputs: CustodianOutputs,
     ) -> None:
         self._governance = governance
         self._references = references
-        self._keepers = belongings.keepers
-        self._notes = belongings.notes
-        self._key_file = belongings.key_file
-        self._outlets = outlets
+        self._keepers = store.keepers
+        self._notes = store.notes
+        self._key_file = store.key_file
+        self._outputs = outputs
         self._under_way: dict[int, _UnderWay] = {}
         """By the order's position."""
 
@@ -153,7 +153,7 @@ class Custodian:
         backend = _backend_of(self._governance.view, order)
         if backend in IN_SHARES:
             attempt = Attempt(ceremonies.opening(order, known, self._notes.next_attempt(order.position), now))
-            self._outlets.open(attempt.opened)
+            self._outputs.open(attempt.opened)
             under_way.attempt, under_way.tried = attempt, under_way.tried + 1
             log.info("ceremony opened", key=order.key_id, kind=attempt.opened.kind, attempt=attempt.opened.attempt)
         elif (keeper := self._keepers.get(backend)) is None:
@@ -174,7 +174,7 @@ class Custodian:
                 self._report(keeping.failed(order, refusal), under_way, now)
 
     def _report(self, body: ReportKey, under_way: _UnderWay, now: Instant) -> None:
-        self._outlets.report(self.voice().signed(body, command_id(body), now))
+        self._outputs.report(self.voice().signed(body, command_id(body), now))
         log.info("reported", position=body.ordered_position, outcome=body.outcome)
         under_way.attempt, under_way.tried = None, 0
         under_way.resume_at = now + under_way.wait_seconds * MICROS_PER_SECOND

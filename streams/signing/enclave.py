@@ -45,7 +45,7 @@ class Enclave:
     """Observer and performer of the signer. It knows what it read from the log and what it answered, and nothing else."""
 
     def __init__(self, references: References, signer: Signer, governance: RootedGovernance, memory: SealedMemory) -> None:
-        self._witness = EvidenceReader(references, governance, memory)
+        self._evidence = EvidenceReader(references, governance, memory)
         self._signer = signer
         self._memory = memory
         self._at_work: dict[Place, tuple[Verdict, Instant]] = {}
@@ -57,20 +57,20 @@ class Enclave:
         Raises:
             NotRooted, GenesisRefused, GovernanceBroken: governance that does not derive from the pinned root key.
         """
-        self._witness.accept(received)
+        self._evidence.accept(received)
 
     def refresh(self) -> None:
         """Take in what has come since."""
-        self._witness.refresh()
+        self._evidence.refresh()
 
     def read(self, state: SignerState, received: Received, now: Instant) -> Judged | Later | None:
         """Return the verdict on a simulation that passed; None for what is not the enclave's to answer. Signs nothing."""
         simulated = received.record
         if not isinstance(simulated, Simulated) or simulated.verdict != "passed" or simulated.order_id in state.answered:
             return None
-        older = self._memory.reached.refusal(self._witness, received.partition)
+        older = self._memory.reached.refusal(self._evidence, received.partition)
         if older is not None:
-            return Judged(simulated, self._witness.refused(ROLLBACK, older), None)
+            return Judged(simulated, self._evidence.refused(ROLLBACK, older), None)
         verdict = self._verdict(received, simulated, now)
         return Judged(simulated, verdict, None) if isinstance(verdict, Verdict) else verdict
 
@@ -93,15 +93,15 @@ class Enclave:
         simulated, verdict = judged.simulated, judged.verdict
         if verdict.refusal is not None and verdict.refusal.check == ROLLBACK:
             return judged
-        spoken = self._memory.found(simulated)
-        if spoken is not None and spoken.transaction_hash:
-            return _answered_before(simulated, verdict, spoken)
+        claimed = self._memory.found(simulated)
+        if claimed is not None and claimed.transaction_hash:
+            return _answered_before(simulated, verdict, claimed)
         refusal = verdict.refusal or state.nonce_refusal(simulated)
         if refusal is None:
             return self._signed(received, simulated, verdict, now)
         self._at_work.pop(_place(received), None)
-        if spoken is not None and spoken.payload.backend in IN_ONE_PLACE:
-            self._memory.release(spoken.payload)
+        if claimed is not None and claimed.payload.backend in IN_ONE_PLACE:
+            self._memory.release(claimed.payload)
         return _refused(simulated, verdict, refusal)
 
     def _verdict(self, received: Received, simulated: Simulated, now: Instant) -> Verdict | Later | None:
@@ -109,17 +109,17 @@ class Enclave:
         verdict, judged_at = self._at_work.get(_place(received), (None, now))
         if verdict is not None and now - judged_at < JUDGED_AGAIN_MICROS:
             return verdict
-        return self._witness.judged(received, simulated, now)
+        return self._evidence.judged(received, simulated, now)
 
     def _signed(self, received: Received, simulated: Simulated, verdict: Verdict, now: Instant) -> Judged | Later:
         """Remember, then sign; or refuse by what is remembered."""
-        wallet = self._witness.firm.wallets[simulated.wallet_id]
+        wallet = self._evidence.firm.wallets[simulated.wallet_id]
         payload = payload_of(simulated, wallet.key_backend, verdict.amount_usd, now)
         refusal = self._memory.refusal(payload, now)
         if refusal is not None:
             return _refused(simulated, verdict, refusal)
         is_new = self._memory.found(simulated) is None
-        self._memory.claim(payload, self._memory.reached.moved_to(self._witness, received.partition))
+        self._memory.claim(payload, self._memory.reached.moved_to(self._evidence, received.partition))
         try:
             signature = self._sign(received, simulated)
         except KeyUnusable as unusable:
@@ -139,7 +139,7 @@ class Enclave:
 
     def _sign(self, received: Received, simulated: Simulated) -> Signature | Pending:
         """Sign the bytes that were judged, and see whose signature it is before it leaves."""
-        wallet = self._witness.firm.wallets[simulated.wallet_id]
+        wallet = self._evidence.firm.wallets[simulated.wallet_id]
         unsigned = transaction.from_record(simulated.transaction)
         digest = transaction.digest(unsigned)
         task = Task(simulated, received.digest, digest, wallet.key_backend, wallet.key_id)
@@ -184,11 +184,11 @@ def _refused(simulated: Simulated, verdict: Verdict, refusal: Refusal) -> Judged
     return Judged(simulated, replace(verdict, refusal=refusal), None)
 
 
-def _answered_before(simulated: Simulated, verdict: Verdict, spoken: ClaimedPayload) -> Judged:
+def _answered_before(simulated: Simulated, verdict: Verdict, claimed: ClaimedPayload) -> Judged:
     """The same answer, byte for byte; none for what the log has already: this is another enclave's order, or a forgery."""
-    if spoken.answer:
-        return Judged(simulated, verdict, Signed.model_validate_json(spoken.answer))
+    if claimed.answer:
+        return Judged(simulated, verdict, Signed.model_validate_json(claimed.answer))
     if verdict.refusal is not None:
         return Judged(simulated, verdict, None)
-    reason = f"the log has transaction {spoken.transaction_hash} of this order already"
+    reason = f"the log has transaction {claimed.transaction_hash} of this order already"
     return _refused(simulated, verdict, refusal_of("nonce", reason))

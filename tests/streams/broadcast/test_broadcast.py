@@ -203,7 +203,7 @@ def test_what_was_not_sent_yet_or_was_settled_long_ago_is_not_sent_again(scene: 
         for _ in range(3):
             each.hear(after_ms=WATCHING.first_ms)
     assert scene.node.receipt(transaction.transaction_hash) is None
-    assert landed.observer._flights._flights == late.observer._flights._flights == {}
+    assert landed.observer._pending._flights == late.observer._pending._flights == {}
 
 
 def test_a_node_that_is_away_is_looked_at_again_when_it_is_back(scene: ChainScene) -> None:
@@ -213,7 +213,7 @@ def test_a_node_that_is_away_is_looked_at_again_when_it_is_back(scene: ChainScen
         at_work.hear(transaction, of_order(Broadcast, transaction))
         with capture_logs() as lines:
             at_work.hear(after_ms=WATCHING.first_ms)
-            at_work.observer._patience.asked(away.name, at_work.now + WATCH_ROUND_MS * MS, AWAY)
+            at_work.observer._backoff.asked(away.name, at_work.now + WATCH_ROUND_MS * MS, AWAY)
             at_work.hear(after_ms=WATCH_ROUND_MS)
         assert [line["event"] for line in lines] == ["a node is away"]
     at_work.observer._nodes = {}
@@ -226,7 +226,7 @@ def test_a_node_that_is_away_is_looked_at_again_when_it_is_back(scene: ChainScen
 def test_records_that_are_no_links_are_passed_over() -> None:
     at_work = sender()
     at_work.hear(*firm_events()[:1], example(PriceObserved), of_order(Approved, example(Signed)))
-    assert list(at_work.observer._flights.under_way(NOW)) == []
+    assert list(at_work.observer._pending.under_way(NOW)) == []
 
 
 def test_the_decider_answers_an_order_once() -> None:

@@ -23,7 +23,7 @@ from schemas.hash_chain import digest_of
 from schemas.keys import KeyVouched
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.values import Record, Slug
-from streams.custody.custodian import Belongings, Custodian, Outlets
+from streams.custody.custodian import Custodian, CustodianOutputs, CustodianStore
 from streams.custody.notes import Notes
 from streams.rules.decider import Received
 from streams.rules.governance.root import RootedGovernance
@@ -119,8 +119,8 @@ class Scene:
         self.custodian = Custodian(
             RootedGovernance(firm.PINNED),
             self,
-            Belongings({"hsm": self.token}, Notes(self.folder / "notes"), self.folder / "custodian.pem"),
-            Outlets(report=self._report, open=self.opened.append),
+            CustodianStore({"hsm": self.token}, Notes(self.folder / "notes"), self.folder / "custodian.pem"),
+            CustodianOutputs(report=self._report, open=self.opened.append),
         )
 
     def _report(self, command: FirmCommand) -> None:

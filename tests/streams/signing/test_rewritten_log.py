@@ -55,4 +55,4 @@ def test_a_memory_from_before_there_were_digests_asks_for_positions_only() -> No
     memory: SealedMemory = memory_on(journal)
     assert memory.reached.desk_digests[NUMBER]
     older = memory.reached.model_copy(update={"desk_digests": {}})
-    assert older.refusal(Life(line.records, journal).enclave._witness, NUMBER) is None
+    assert older.refusal(Life(line.records, journal).enclave._evidence, NUMBER) is None
