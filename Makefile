@@ -88,13 +88,13 @@ lock: $(TOOLCHAIN) ## pin every download by its checksum (ARGS=--upgrade: take t
 	@$(PYTHON) -m infra.setup.lock $(ARGS)
 
 up: setup ## start the whole system
-	@$(PY) -m infra.cluster up --found tests.scenarios.newswap.institution:establish $(ARGS)
+	@$(PY) -m infra.local_cluster up --found streams.samples.institution:establish $(ARGS)
 
 down: ## stop it and keep its data (ARGS=--delete deletes the data)
-	@if test -x $(PY); then $(PY) -m infra.cluster down $(ARGS); fi
+	@if test -x $(PY); then $(PY) -m infra.local_cluster down $(ARGS); fi
 
 status: setup ## processes, ports, URLs, lag (ARGS=--json for machines)
-	@$(PY) -m infra.cluster status $(ARGS)
+	@$(PY) -m infra.local_cluster status $(ARGS)
 
 demo: setup ## the NewSwap scenario on the whole system, which stays up
 	@$(PY) -m tests.scenarios.newswap.demo

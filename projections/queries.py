@@ -11,8 +11,8 @@ from typing import Final, LiteralString, TypeVar
 
 from pydantic import ValidationError
 
-from infra.cluster.description import ClusterDescription
 from infra.postgres.reading import DatabaseAway, Reader, Row
+from infra.settings.description import ClusterDescription
 from projections.storage.roles import READER, conninfo
 from schemas.events.answers import CommandRejected
 from schemas.events.base import Event

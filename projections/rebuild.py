@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.cluster import description
+from infra.settings import description
 from projections.projector.process import run
 from projections.projector.projecting import rebuild
 

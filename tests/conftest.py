@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-from infra.cluster.local import Cluster
+from infra.local_cluster.local import Cluster
 from tests.purity import Guard
 from tests.world.systems import own_folder
 

@@ -14,8 +14,8 @@ import typer
 from pydantic import ValidationError
 
 from commands.client import AuthenticatorFile, Ed25519KeyFile, ProofdeskClient, Signer
-from infra.cluster import description
 from infra.identity.private_file import PrivateFileRefused, read_private
+from infra.settings import description
 
 RUNTIME: Final = Path(".runtime/default")
 PEM: Final = b"-----BEGIN"

@@ -19,10 +19,10 @@ status_app = typer.Typer(add_completion=False)
 @status_app.command()
 def status(runtime: profile.Runtime = profile.RUNTIME, *, as_json: profile.Json = False) -> None:
     """Show the local cluster: URLs, processes, lag, and whether it would take a command. Exit status 1 when it is down."""
-    from infra.cluster import report  # noqa: PLC0415 - the chain's libraries take a second that no other command needs
-    from infra.cluster.errors import ClusterError  # noqa: PLC0415 - as above
-    from infra.cluster.local import Cluster  # noqa: PLC0415 - as above
-    from infra.cluster.runtime import Runtime  # noqa: PLC0415 - as above
+    from infra.local_cluster import report  # noqa: PLC0415 - the chain's libraries take a second that no other command needs
+    from infra.local_cluster.errors import ClusterError  # noqa: PLC0415 - as above
+    from infra.local_cluster.local import Cluster  # noqa: PLC0415 - as above
+    from infra.local_cluster.runtime import Runtime  # noqa: PLC0415 - as above
 
     place = Runtime(runtime.resolve())
     if not (place.folder / "cluster.json").exists():

@@ -24,8 +24,8 @@ from commands.log import publishing, tail
 from commands.log.publishing import LogAway, Publisher
 from commands.log.tail import Stories, Tail
 from commands.outcomes import Rejected, sent_command
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas.commands import Body, Command
 from schemas.values import DeskId, PrincipalId
 

@@ -10,7 +10,7 @@ import uvicorn
 from commands.gateway.composition import server
 from commands.gateway.parts import PRINCIPAL
 from commands.gateway.server import ProblemProtocol
-from infra.cluster import description
+from infra.settings import description
 from infra.telemetry import logging, metrics, tracing
 
 HEADER_BYTES_MAX: Final = 16_384

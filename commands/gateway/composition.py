@@ -14,7 +14,7 @@ from commands.gateway.app import application, build
 from commands.gateway.parts import Parts, wired
 from commands.gateway.protection import Protection
 from commands.gateway.settings import GatewaySettings
-from infra.cluster.description import ClusterDescription
+from infra.settings.description import ClusterDescription
 from projections.api import router as read_api
 from projections.queries import GatewayQueries
 

@@ -14,8 +14,8 @@ from commands.log import publishing, tail
 from commands.log.publishing import Publisher
 from commands.log.refused import RefusedRequests
 from commands.log.tail import Stories, Tail
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 
 PRINCIPAL = "gateway"
 

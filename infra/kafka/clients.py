@@ -15,9 +15,9 @@ from typing import Any, Final
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
-from infra.cluster.description import ClusterDescription
 from infra.identity.private_file import read_private
 from infra.kafka.troubles import LOG_CRITICAL, Troubles
+from infra.settings.description import ClusterDescription
 
 PARTITIONER: Final = "murmur2_random"
 """Java's: librdkafka's default would put a key on another partition than other clients do."""

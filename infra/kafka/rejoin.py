@@ -19,8 +19,8 @@ from typing import Final
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
-from infra.cluster.description import current
 from infra.kafka import clients
+from infra.settings.description import current
 
 NOBODY_ANSWERS_SECONDS_MAX: Final = 8.0
 REPLACED_SECONDS_MAX: Final = 60.0

@@ -17,7 +17,7 @@ from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from starlette.exceptions import HTTPException
 
-from infra.cluster import description
+from infra.settings import description
 from projections.storage.roles import READER, conninfo
 from schemas.values import Record
 

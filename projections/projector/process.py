@@ -13,9 +13,9 @@ from typing import Final, NoReturn
 import psycopg
 import structlog
 
-from infra.cluster.description import ClusterDescription
-from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
+from infra.local_cluster.processes import EXIT_REFUSED
+from infra.settings.description import ClusterDescription
 from infra.telemetry import logging
 from projections.folds.arrivals import UnreadableEvent
 from projections.projector.log import Log, LogLost

@@ -7,8 +7,8 @@ from typing import Final
 
 from psycopg.conninfo import make_conninfo
 
-from infra.cluster.description import ClusterDescription
 from infra.identity.private_file import read_private
+from infra.settings.description import ClusterDescription
 
 PROJECTOR: Final = "projector"
 READER: Final = "reader"

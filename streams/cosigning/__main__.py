@@ -19,12 +19,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 import infra
 import schemas
 import streams
-from infra.cluster.description import ClusterDescription, current
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.keys.sealing import FileSealer, TokenSealer
 from infra.keys.vault import ShareVault
+from infra.settings.description import ClusterDescription, current
 from schemas.sessions import CosignerMessage, SessionOpened
 from streams.cosigning.installation import SEALING_KEY, CosignerFolder, load_identity, make_sealing_key
 from streams.cosigning.sessions.ceremonies import Sharing

@@ -16,13 +16,13 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from infra.cluster.description import ClusterDescription, current
-from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.identity import keyfile
 from infra.identity.private_file import PrivateFileRefused, write_private
+from infra.local_cluster.processes import EXIT_REFUSED
 from infra.proofs import ed25519
+from infra.settings.description import ClusterDescription, current
 from schemas.keys import Cosigner
 from schemas.topics import COSIGNERS
 from schemas.values import Slug

@@ -15,11 +15,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from infra.cluster.description import ClusterDescription
 from infra.hsm.errors import KeyExists
 from infra.hsm.token import Token
 from infra.identity import keyfile
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, PrivateFileRefused, create_private, read_private
+from infra.settings.description import ClusterDescription
 from schemas.topics import COSIGNERS
 from schemas.values import Slug
 from streams.sessions.signed_messages import Identity

@@ -16,15 +16,15 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
-from infra.cluster.description import current
-from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
 from infra.identity.private_file import PrivateFileRefused, read_private
 from infra.keys.sealing import FileSealer, TokenSealer
 from infra.keys.threshold import ShareUnfit
 from infra.keys.vault import ShareExists, ShareVault
+from infra.local_cluster.processes import EXIT_REFUSED
 from infra.proofs.envelope import EnvelopeRefused
+from infra.settings.description import current
 from streams.cosigning.installation import SEALING_KEY, CosignerFolder, load_agreement_key, make_sealing_key, number_of
 
 REFUSALS: Final = (EnvelopeRefused, ShareUnfit, ShareExists, PrivateFileRefused, TokenError, ValueError)

@@ -21,13 +21,13 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 import infra
 import schemas
 import streams
-from infra.cluster.description import ClusterDescription, current
 from infra.hsm.errors import TokenError
 from infra.hsm.token import Token
-from infra.identity.root_key import pinned_root_key
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.kafka import clients
 from infra.keys.software import SoftwareKeys
+from infra.settings.description import ClusterDescription, current
+from infra.settings.root_key import pinned_root_key
 from schemas import wire
 from schemas.firm_commands import FirmCommand
 from schemas.keys import KeyBackend

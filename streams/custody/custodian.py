@@ -16,9 +16,9 @@ from typing import Final
 
 import structlog
 
-from infra.cluster.description import ClusterDescription
 from infra.identity import keyfile
 from infra.identity.private_file import PrivateFileRefused
+from infra.settings.description import ClusterDescription
 from schemas.canonical import ORDER_NAMESPACE, canonical_bytes
 from schemas.events.base import FirmEvent
 from schemas.events.keys import KeyOrdered

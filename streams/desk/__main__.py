@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from infra.cluster.description import current
+from infra.settings.description import current
 from infra.telemetry import logging
 from streams.desk.observer import PRINCIPAL, REFERENCE_TOPICS, DeskObserver, processor
 from streams.engine.process import run

@@ -8,8 +8,8 @@ from typing import Final
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
-from infra.cluster.description import ClusterDescription, current
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription, current
 from schemas import wire
 from schemas.firm_commands import FirmCommand
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS, TOPIC_OF

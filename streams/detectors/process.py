@@ -12,9 +12,9 @@ from typing import Final
 
 import structlog
 
-from infra.cluster.description import ClusterDescription
 from infra.identity import keyfile
 from infra.identity.private_file import PrivateFileRefused
+from infra.settings.description import ClusterDescription
 from schemas.events.base import Event, FirmEvent
 from schemas.firm_commands import FirmCommand
 from schemas.values import Instant

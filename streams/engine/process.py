@@ -8,8 +8,8 @@ import sys
 import time
 from typing import Final, NoReturn
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from infra.telemetry import metrics, tracing
 from schemas.values import Instant
 from streams.engine import shell

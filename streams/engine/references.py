@@ -14,8 +14,8 @@ import structlog
 from confluent_kafka import KafkaException, TopicPartition
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas.topics import TOPICS
 from streams.engine.reading import check, received_of
 from streams.rules.decider import Received

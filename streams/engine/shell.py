@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 from confluent_kafka import KafkaException
 
-from infra.cluster.processes import EXIT_REFUSED
+from infra.local_cluster.processes import EXIT_REFUSED
 from infra.telemetry import logging
 from streams.engine.outage import Outage
 

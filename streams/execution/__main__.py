@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 from infra.chain.chains import nodes_by_chain
-from infra.cluster.description import current
+from infra.settings.description import current
 from infra.telemetry import logging
 from schemas.topics import Principal
 from streams.engine.process import run

@@ -1,6 +1,6 @@
 """The governance processor as a process: `python -m streams.governance`."""
 
-from infra.cluster import description
+from infra.settings import description
 from streams.governance.process import run
 
 if __name__ == "__main__":

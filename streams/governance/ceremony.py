@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from infra.cluster.processes import EXIT_REFUSED
 from infra.identity import keyfile
 from infra.identity.private_file import PrivateFileRefused
+from infra.local_cluster.processes import EXIT_REFUSED
 from infra.proofs import ed25519
 from schemas import wire
 from streams.rules.governance import consistency

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas.events.base import FirmEvent
 from schemas.topics import GOVERNANCE_TOPICS
 from streams.engine.references import References

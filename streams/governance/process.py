@@ -12,8 +12,8 @@ from typing import Final, NoReturn
 
 import structlog
 
-from infra.cluster.description import ClusterDescription
-from infra.identity.root_key import genesis_content, pinned_root_key
+from infra.settings.description import ClusterDescription
+from infra.settings.root_key import genesis_content, pinned_root_key
 from schemas import wire
 from schemas.topics import GOVERNANCE_TOPICS
 from schemas.values import Instant

@@ -38,8 +38,8 @@ JUDGING: Final = (
     "streams/rules",
     "streams/sessions",
     "streams/signing",
-    "infra/cluster/description.py",
-    "infra/cluster/processes.py",
+    "infra/settings/description.py",
+    "infra/local_cluster/processes.py",
 )
 """Files and folders, relative to the folder that holds `streams`."""
 

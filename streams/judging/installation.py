@@ -12,11 +12,11 @@ from typing import Final
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from infra.cluster.description import ClusterDescription, TokenPlace
 from infra.hsm.errors import ModuleMissing, WrongPin
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, PrivateFileRefused, read_private
 from infra.isolation.sandbox import ConfinementRefused
 from infra.keys.sealing import SealRefused
+from infra.settings.description import ClusterDescription, TokenPlace
 from streams.judging.journal import MemoryRefused
 from streams.rules.evidence.memory.velocity import VelocityCaps
 from streams.rules.firm.view import GovernanceBroken

@@ -12,8 +12,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from infra.chain.node import Node
 from infra.chain.world.description import World
 from infra.chain.world.description import load as load_world
-from infra.cluster.description import current
 from infra.kafka import clients
+from infra.settings.description import current
 from schemas import wire
 from schemas.events.observations import PriceObserved
 from schemas.topics import TOPIC_OF

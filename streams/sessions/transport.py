@@ -12,8 +12,8 @@ from typing import Final
 import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.topics import TOPIC_OF

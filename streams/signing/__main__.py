@@ -16,12 +16,12 @@ from typing import Final, NoReturn
 import infra
 import schemas
 import streams
-from infra.cluster.description import ClusterDescription, current
 from infra.hsm.errors import KeyExists, TokenError
 from infra.hsm.token import Token
 from infra.isolation.sandbox import confine, runtime_paths
 from infra.keys.sealing import TokenSealer
 from infra.keys.software import SoftwareKeys
+from infra.settings.description import ClusterDescription, current
 from infra.telemetry import metrics
 from schemas.keys import KeyBackend
 from schemas.topics import Principal

@@ -13,14 +13,14 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
-from infra.cluster.description import ClusterDescription
-from infra.cluster.local import Cluster
-from infra.cluster.processes import PROCESSES, Process
-from infra.cluster.services import SERVICES, Service
-from infra.cluster.supervision import alive
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import PROCESSES, Process
+from infra.local_cluster.services import SERVICES, Service
+from infra.local_cluster.supervision import alive
+from infra.settings.description import ClusterDescription
+from streams.samples.institution import establish
 from tests.bench import ROOT
 from tests.bench.report import record
-from tests.scenarios.newswap.institution import establish
 
 CLUSTERS: Final = ROOT / ".runtime"
 CLUSTER_PREFIX: Final = "bench-cluster-"

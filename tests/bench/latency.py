@@ -17,8 +17,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from commands.client import Ed25519KeyFile
 from commands.client.signing import signed
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.commands import InitiateOrder
 from schemas.events.answers import CommandRejected
@@ -26,8 +26,8 @@ from schemas.events.base import Event
 from schemas.events.lifecycle import Confirmed, OrderHeld, PolicyEvaluated, SigningRefused
 from schemas.orders import Transfer
 from schemas.topics import DESK_PARTITIONS, TOPIC_OF
+from streams.samples.institution import DESK, PAYEE, SYSTEM, SYSTEM_KEY, WALLET, institution_of
 from tests.bench.report import Result
-from tests.scenarios.newswap.institution import DESK, PAYEE, SYSTEM, SYSTEM_KEY, WALLET, institution_of
 
 WARM_UP_ORDERS: Final = 20
 ORDERS_A_RUN: Final = 60

@@ -15,7 +15,7 @@ from typing import Final
 
 from psycopg import sql
 
-from infra.cluster.description import ClusterDescription
+from infra.settings.description import ClusterDescription
 from projections.projector.process import COLLECTED_OBJECTS, outside
 from projections.projector.projecting import Outside, rebuild
 from projections.storage import versions
@@ -23,9 +23,9 @@ from projections.storage.tables import Writer
 from projections.storage.versions import Version
 from schemas.topics import DESK_PARTITIONS
 from tests.bench.report import Result
-from tests.projections import story
 from tests.projections.publishing import publish_fast
 from tests.projections.rows import one
+from tests.world.firm import story
 
 NAME: Final = "projection-rebuild"
 UNIT: Final = "events/s"

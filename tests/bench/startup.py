@@ -19,13 +19,13 @@ from typing import Final
 
 import psutil
 
-from infra.cluster.description import ClusterDescription
-from infra.cluster.local import Cluster
-from infra.cluster.processes import PROCESSES, Process
-from infra.cluster.services import SERVICES
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import PROCESSES, Process
+from infra.local_cluster.services import SERVICES
+from infra.settings.description import ClusterDescription
+from streams.samples.institution import establish
 from tests.bench import ROOT
 from tests.bench.report import Result, say
-from tests.scenarios.newswap.institution import establish
 
 IMPORT_RUNS: Final = 5
 SYSTEM_RUNS: Final = 3

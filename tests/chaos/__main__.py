@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from infra.cluster.local import Cluster
-from infra.cluster.runtime import ROOT
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.runtime import ROOT
 from tests.chaos.faults import BROKERS, PROCESSES
 from tests.chaos.findings import findings_of, is_sound
 from tests.chaos.firm import found

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Literal
 
-from infra.cluster.local import Cluster
-from infra.cluster.processes import Process
-from infra.cluster.runtime import broker_names
 from infra.kafka import clients
 from infra.kafka.topics import out_of_sync
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import Process
+from infra.local_cluster.runtime import broker_names
 
 Kind = Literal["kill-worker", "pause-worker", "kill-broker", "pause-broker", "kill-postgres", "kill-projector"]
 BROKERS: Final = 3

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any, Final
 
-from infra.cluster.description import ClusterDescription
+from infra.settings.description import ClusterDescription
 from schemas.topics import DESK_PARTITIONS
 from streams.desk.observer import INPUTS
 from tests.chaos.run import Ran

@@ -11,15 +11,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from infra.cluster.description import ClusterDescription
 from infra.identity import keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private
 from infra.proofs import ed25519
+from infra.settings.description import ClusterDescription
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from streams.rules.governance import genesis
 from streams.rules.policy import starter
-from tests.streams.signing.scenery import address_of
+from tests.world.line.scenery import address_of
 
 DESKS: Final = tuple(f"desk-{number:02}" for number in range(60))
 SYSTEM: Final = "load-bot"

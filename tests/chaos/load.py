@@ -14,10 +14,10 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from infra.cluster.description import ClusterDescription
 from infra.identity import keyfile
 from infra.kafka import clients
 from infra.proofs import base64url, ed25519
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.canonical import command_digest
 from schemas.commands import Command, Ed25519Signature, InitiateOrder

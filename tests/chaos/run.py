@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from infra.cluster.deadline import Deadline
-from infra.cluster.local import Cluster
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.local import Cluster
 from tests.chaos.faults import Faults
 from tests.chaos.load import Load
 from tests.chaos.watch import Watch

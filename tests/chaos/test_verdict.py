@@ -26,9 +26,9 @@ from tests.chaos.verdict.log import OWN_TOPICS, Source, Stored
 from tests.chaos.verdict.replay import Derivation, Replay
 from tests.chaos.verdict.signing import Outside, Signing
 from tests.streams.pipeline.world import Followed
-from tests.streams.rules.governance.firm import PINNED
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import DESK, GENESIS, NUMBER, START, pay
+from tests.world.firm.governance import PINNED
+from tests.world.line.line import Line
+from tests.world.line.scenery import DESK, GENESIS, NUMBER, START, pay
 
 ORDERS = 12
 SEED = 20_261_121

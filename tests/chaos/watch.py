@@ -15,8 +15,8 @@ from typing import Final
 import psycopg
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from projections.storage.roles import READER, conninfo
 from schemas import wire
 from schemas.events.answers import CommandRejected

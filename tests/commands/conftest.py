@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from commands.client import ProofdeskClient
-from infra.cluster.description import ClusterDescription
-from infra.cluster.local import Cluster
-from infra.cluster.processes import PROCESSES
-from tests.commands.firm import SYSTEM, Firm, establish, firm_of
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import PROCESSES
+from infra.settings.description import ClusterDescription
+from tests.world.firm.door import SYSTEM, Firm, establish, firm_of
 from tests.world.systems import own_folder, within
 
 RUNNING: Final = ("governance", "desk", "projector", "gateway")

@@ -17,7 +17,7 @@ from schemas import wire
 from schemas.firm_commands import FirmCommand, ReportKey
 from schemas.topics import FIRM_KEY, TOPIC_OF
 from tests.commands.conftest import Door
-from tests.commands.firm import CUSTODIAN
+from tests.world.firm.door import CUSTODIAN
 
 WRITTEN_SECONDS_MAX: Final = 10
 

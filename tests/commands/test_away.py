@@ -10,10 +10,10 @@ import pytest
 
 from commands.client import ProofdeskClient, SystemFault
 from commands.intake.requests import content_of, path_of
-from infra.cluster.deadline import Deadline
+from infra.local_cluster.deadline import Deadline
 from schemas.commands import Command, InitiateOrder
 from tests.commands.conftest import Door
-from tests.commands.firm import DESK, SYSTEM, WALLET, transfer
+from tests.world.firm.door import DESK, SYSTEM, WALLET, transfer
 
 pytestmark = pytest.mark.cluster
 

@@ -20,13 +20,13 @@ from commands.answers import Problem
 from commands.client.signing import Signer, signed
 from commands.gateway.protection import BODY_BYTES_MAX
 from commands.intake.requests import content_of
-from infra.cluster.deadline import Deadline
 from infra.kafka import clients
+from infra.local_cluster.deadline import Deadline
 from schemas import wire
 from schemas.commands import InitiateOrder
 from schemas.events.answers import RequestRefused
 from tests.commands.conftest import Door
-from tests.commands.firm import DESK, OTHER_DESK, SYSTEM, WALLET, transfer
+from tests.world.firm.door import DESK, OTHER_DESK, SYSTEM, WALLET, transfer
 
 pytestmark = pytest.mark.cluster
 

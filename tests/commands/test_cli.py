@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from infra.cluster.deadline import Deadline
+from infra.local_cluster.deadline import Deadline
 from tests.commands.conftest import Door
-from tests.commands.firm import DESK, PAYEE, WALLET, transfer
+from tests.world.firm.door import DESK, PAYEE, WALLET, transfer
 
 pytestmark = pytest.mark.cluster
 

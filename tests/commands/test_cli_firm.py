@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.commands.conftest import Door
-from tests.commands.firm import OTHER_DESK
 from tests.commands.test_cli import order, run, submitted
 from tests.commands.test_firm import awaited
+from tests.world.firm.door import OTHER_DESK
 
 pytestmark = pytest.mark.cluster
 

@@ -11,10 +11,10 @@ import pytest
 
 from commands.client import ApprovalMismatch, CommandRefused, PolicyDraft, ProofdeskClient, wanted_agreement
 from commands.client.shapes import ShownProposal
-from infra.cluster.deadline import Deadline
+from infra.local_cluster.deadline import Deadline
 from schemas.firm_commands import ProposeReset, TripBreaker
 from tests.commands.conftest import Door
-from tests.commands.firm import DESK, OTHER_DESK, WALLET, transfer
+from tests.world.firm.door import DESK, OTHER_DESK, WALLET, transfer
 
 pytestmark = pytest.mark.cluster
 

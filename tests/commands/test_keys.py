@@ -16,11 +16,11 @@ from commands.client import CommandRefused
 from schemas.keys import ActivateKey, DestroyKey, GenerateKey, KeyChange, ResumeKey, RotateKey, SuspendKey
 from schemas.topics import COSIGNERS
 from tests.commands.conftest import Door
-from tests.commands.firm import CHAIN_ID, DESK, PAYEE, SITES, WALLET
 from tests.commands.reporting import new_key, report
 from tests.commands.test_cli import run
 from tests.commands.test_cli_firm import key, printed
 from tests.commands.test_firm import agree, awaited
+from tests.world.firm.door import CHAIN_ID, DESK, PAYEE, SITES, WALLET
 
 pytestmark = pytest.mark.cluster
 

@@ -16,14 +16,14 @@ from commands.client import ApprovalMismatch, CommandRefused, NotDecidedYet, Pro
 from commands.client.kafka import KafkaCommander
 from commands.idempotency import command_id_of
 from commands.intake.requests import content_of, path_of
-from infra.cluster.deadline import Deadline
 from infra.kafka import clients
+from infra.local_cluster.deadline import Deadline
 from schemas import canonical, wire
 from schemas.commands import Command, InitiateOrder, TryOrder
 from schemas.partitioning import desk_partition
 from schemas.topics import TOPICS
 from tests.commands.conftest import Door
-from tests.commands.firm import DESK, SYSTEM, WALLET, transfer
+from tests.world.firm.door import DESK, SYSTEM, WALLET, transfer
 
 pytestmark = pytest.mark.cluster
 

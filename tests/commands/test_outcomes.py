@@ -34,7 +34,7 @@ from schemas.events.lifecycle import (
 )
 from schemas.examples import example
 from tests.commands import events_of
-from tests.commands.firm import DESK, SYSTEM, WALLET, transfer
+from tests.world.firm.door import DESK, SYSTEM, WALLET, transfer
 
 ORDER = "6d0b0c52-9d1c-5a8e-9a33-2f2f0a3a7c10"
 ID = "0b9f4f0e-5b0c-5d3f-9c7e-2f1f3f0a9d11"

@@ -22,7 +22,7 @@ from infra.kafka import clients
 from schemas import catalogue
 from schemas.topics import TOPICS
 from tests.commands.conftest import Door
-from tests.commands.firm import DESK, WALLET, transfer
+from tests.world.firm.door import DESK, WALLET, transfer
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from infra.ethereum.safe.deployment import PROXY_FACTORY, creation
 from schemas.keys import SafeAccount
 from schemas.orders import Call
 from tests.commands.conftest import Door
-from tests.commands.firm import CHAIN_ID, DESK, WALLET
 from tests.commands.test_cli import run
 from tests.commands.test_cli_firm import key, printed
 from tests.commands.test_keys import made
+from tests.world.firm.door import CHAIN_ID, DESK, WALLET
 
 HELD: dict[str, Any] = {"backend": "hsm", "state": "active", "uses": []}
 SENDS = {"wallet_id": "main", "desk_id": "desk", "chain_id": CHAIN_ID, "role": "wallet"}

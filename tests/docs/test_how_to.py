@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from infra.cluster.runtime import ROOT
+from infra.local_cluster.runtime import ROOT
 
 FOLDER: Final = ROOT / "docs" / "how-to"
 PRODUCT: Final = ("schemas", "infra", "streams", "commands", "projections")
@@ -58,7 +58,7 @@ CHAIN: Final = HowTo(
     "a-chain.md",
     most=3,
     witness=r"description\.node\b",
-    beside=("infra/cluster/report.py", "infra/cluster/services.py"),
+    beside=("infra/local_cluster/report.py", "infra/local_cluster/services.py"),
 )
 DETECTOR: Final = HowTo(
     "a-detector.md", most=1, witness=r"\bBreachedLimits\b", beside=("streams/rules/detectors/breached_limits.py",)

@@ -10,8 +10,8 @@ import pytest
 
 from commands.gateway import document as http
 from commands.gateway.composition import undeployed
-from infra.cluster.processes import PROCESSES
-from infra.cluster.runtime import ROOT
+from infra.local_cluster.processes import PROCESSES
+from infra.local_cluster.runtime import ROOT
 from schemas import document as events
 from schemas.topics import COSIGNERS, TOPICS
 

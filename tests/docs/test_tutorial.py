@@ -13,8 +13,8 @@ from typing import Final
 
 import pytest
 
-from infra.cluster.local import Cluster
-from infra.cluster.runtime import ROOT
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.runtime import ROOT
 from tests.world.systems import own_folder
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from projections.folds.arrivals import Arrived, LogPartition
 from projections.projector.projecting import Outside
 from projections.storage.tables import Writer
-from tests.projections.story import Story, Written
+from tests.world.firm.story import Story, Written
 
 TAKEN_EVENTS_MAX = 7
 

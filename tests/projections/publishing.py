@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from confluent_kafka import Producer
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas.topics import TOPICS
-from tests.projections.story import HEADERS, Written
+from tests.world.firm.story import HEADERS, Written
 
 TRANSACTION_SECONDS_MAX = 30
 TRANSACTION_EVENTS = 500

@@ -16,9 +16,9 @@ from projections.projector.projecting import rebuild
 from projections.storage.tables import Writer
 from schemas.events import answers, governance, lifecycle
 from schemas.examples import example
-from tests.projections import story
 from tests.projections.memory_log import Stage
-from tests.projections.story import Story, life, made, order_id_of
+from tests.world.firm import story
+from tests.world.firm.story import Story, life, made, order_id_of
 
 pytestmark = pytest.mark.cluster
 

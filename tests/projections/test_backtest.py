@@ -14,7 +14,6 @@ from schemas.events.governance import PolicyActivated
 from schemas.events.lifecycle import PolicyEvaluated
 from schemas.firm import Allotment
 from streams.rules.policy import starter
-from tests.streams.rules.orders.firm import FIRM, limit, policy
 from tests.streams.rules.orders.specification import (
     Specification,
     approve,
@@ -28,6 +27,7 @@ from tests.streams.rules.orders.specification import (
     transfer,
     withdraw,
 )
+from tests.world.firm.desk import FIRM, limit, policy
 
 DAY = limit("trader-day", "100000")
 HOURS = 3_600

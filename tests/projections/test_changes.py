@@ -15,8 +15,8 @@ from projections.storage.projection import Projection
 from projections.storage.tables import Writer
 from schemas.events import answers, lifecycle
 from schemas.examples import example
-from tests.projections import story
-from tests.projections.story import Story, life, order_id_of
+from tests.world.firm import story
+from tests.world.firm.story import Story, life, order_id_of
 
 pytestmark = pytest.mark.cluster
 

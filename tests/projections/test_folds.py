@@ -13,8 +13,8 @@ from schemas.events import answers, lifecycle
 from schemas.events.base import FirmEvent, OrderEvent
 from schemas.events.observations import PriceObserved
 from schemas.examples import example
-from tests.projections import story
-from tests.projections.story import life, order_id_of
+from tests.world.firm import story
+from tests.world.firm.story import life, order_id_of
 
 PLACE = LogPartition("signed", 3)
 

@@ -19,8 +19,8 @@ from schemas.orders import ReservedAmount
 from schemas.values import MICROS_PER_SECOND
 from streams.rules.limits.ledger import Ledger, account_key, dollars
 from streams.rules.limits.windows import Window, bucket_end
-from tests.projections import story
-from tests.projections.story import life, order_id_of
+from tests.world.firm import story
+from tests.world.firm.story import life, order_id_of
 
 NOON = 1_760_011_200
 """2025-10-09 12:00:00 UTC, 14:00 in Zurich."""

@@ -14,12 +14,13 @@ from projections.storage.tables import Writer
 from schemas.events import lifecycle
 from schemas.events.keys import KeySuspended
 from schemas.keys import GenerateKey
-from tests.projections import key_story, story
+from tests.projections import key_story
 from tests.projections.conftest import fresh_database
 from tests.projections.key_story import ADDRESS, HOLDERS, SHARED
 from tests.projections.memory_log import Stage
-from tests.projections.story import Story, life, made, order_id_of
 from tests.projections.test_api import HOSTILE, client_of, get
+from tests.world.firm import story
+from tests.world.firm.story import Story, life, made, order_id_of
 
 pytestmark = pytest.mark.cluster
 

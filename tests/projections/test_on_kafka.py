@@ -17,10 +17,10 @@ from confluent_kafka import Consumer, TopicPartition
 from psycopg.conninfo import make_conninfo
 from structlog.testing import capture_logs
 
-from infra.cluster.deadline import Deadline
-from infra.cluster.local import Cluster
-from infra.cluster.processes import EXIT_REFUSED
 from infra.kafka import clients
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import EXIT_REFUSED
 from projections.folds.arrivals import PROJECTED_PARTITIONS, LogPartition, UnreadableEvent
 from projections.projector import process
 from projections.projector.log import Log, LogLost
@@ -30,11 +30,11 @@ from projections.storage.roles import conninfo
 from projections.storage.tables import Writer
 from schemas.events import answers
 from schemas.examples import example
-from tests.projections import story
 from tests.projections.conftest import NUMBERS
 from tests.projections.publishing import abort, publish
 from tests.projections.rows import one, rows_of
-from tests.projections.story import Story, life
+from tests.world.firm import story
+from tests.world.firm.story import Story, life
 
 pytestmark = pytest.mark.cluster
 
@@ -257,7 +257,7 @@ def test_postgresql_away_is_waited_for(beginning: Beginning) -> None:
 )
 def test_the_process_says_why_it_stops(cluster: Cluster, raising: str, status: int, said: str) -> None:
     program = (
-        "from pathlib import Path; from infra.cluster.description import load\n"
+        "from pathlib import Path; from infra.settings.description import load\n"
         "from projections.folds.arrivals import UnreadableEvent; from projections.projector import process\n"
         "from projections.projector.projecting import Stopped\n"
         f"def fail(_): raise {raising}\n"

@@ -10,15 +10,15 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from infra.cluster.deadline import Deadline
+from infra.local_cluster.deadline import Deadline
 from projections.projector.projecting import Stopped, project, rebuild
 from projections.storage import versions
 from projections.storage.tables import Writer
 from projections.storage.versions import BehindServing
-from tests.projections import story
 from tests.projections.memory_log import Stage
 from tests.projections.rows import one, rows_of
-from tests.projections.story import life, order_id_of
+from tests.world.firm import story
+from tests.world.firm.story import life, order_id_of
 
 pytestmark = pytest.mark.cluster
 

@@ -18,10 +18,11 @@ from projections.storage.versions import Version
 from schemas.events import governance, lifecycle
 from schemas.examples import example
 from schemas.orders import Transfer
-from tests.projections import key_story, story
+from tests.projections import key_story
 from tests.projections.conftest import fresh_database
 from tests.projections.rows import Rows, one, rows_of
-from tests.projections.story import Story, life, made, order_id_of
+from tests.world.firm import story
+from tests.world.firm.story import Story, life, made, order_id_of
 
 pytestmark = pytest.mark.cluster
 

@@ -11,7 +11,7 @@ from projections.folds.arrivals import trace_id_of
 from projections.headroom import Freed, LimitUse
 from projections.keys.shapes import Key, ShareHolder
 from schemas.examples import example
-from tests.projections.story import HEADERS, TRACE
+from tests.world.firm.story import HEADERS, TRACE
 
 
 def use(cap: str, posted: str, reserved: str, **changes: Any) -> LimitUse:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.cluster.local import Cluster
+from infra.local_cluster.local import Cluster
+from streams.samples.institution import establish
 from tests.infra.telemetry.collector import collecting
-from tests.scenarios.newswap.institution import establish
-from tests.scenarios.whole_system import WholeSystem
 from tests.world.systems import own_folder
+from tests.world.whole_system import WholeSystem
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ import pytest
 from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
 from infra.chain.world.artefacts import SAFE_PROXY_FACTORY, SAFE_SINGLETON
-from infra.cluster.deadline import Deadline
 from infra.ethereum.answers import Receipt
 from infra.ethereum.safe import transaction as safe_transaction
 from infra.ethereum.safe.signatures import packed
@@ -27,6 +26,7 @@ from infra.keys.sealing import TokenSealer
 from infra.keys.software import SoftwareKeys
 from infra.keys.threshold import Share
 from infra.keys.vault import ShareVault
+from infra.local_cluster.deadline import Deadline
 from schemas.events.lifecycle import Simulated
 from schemas.examples import example
 from schemas.keys import KeyHolder, SafeAccount
@@ -35,9 +35,9 @@ from streams.signing.backends.contract import Made, Signer, Task
 from streams.signing.backends.hsm import HsmSigner
 from streams.signing.backends.software import SoftwareSigner
 from tests.infra.chain.geth import geth, why_not
-from tests.infra.chain.local_chain import anvil
-from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, SafeScene, deployed
 from tests.infra.keys.ring import generated, refreshed, signed
+from tests.world.chain.local_chain import anvil
+from tests.world.chain.safe_scene import ANNA, BRUNO, CLARA, SafeScene, deployed
 
 pytestmark = [pytest.mark.chain, pytest.mark.cluster, pytest.mark.shares, pytest.mark.token]
 

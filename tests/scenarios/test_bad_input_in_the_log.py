@@ -19,9 +19,9 @@ from schemas.events.answers import CommandRejected, Quarantined
 from schemas.hash_chain import digest_of
 from schemas.partitioning import desk_partition
 from schemas.topics import TOPIC_OF
-from tests.scenarios.newswap.institution import DESK, PAYEE, SYSTEM_KEY
-from tests.scenarios.whole_system import PARTITION, WholeSystem, order_of
+from streams.samples.institution import DESK, PAYEE, SYSTEM_KEY
 from tests.world.systems import within
+from tests.world.whole_system import PARTITION, WholeSystem, order_of
 
 pytestmark = pytest.mark.cluster
 

@@ -20,9 +20,9 @@ from infra.keys.sealing import FileSealer, SealRefused
 from infra.keys.threshold import Share, ShareUnfit
 from infra.keys.vault import ShareExists, ShareUnknown, ShareVault
 from tests.infra.keys.ring import generated, refreshed, signed
-from tests.streams.signing.forgery import examined
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import SECOND, pay
+from tests.world.line.forgery import examined
+from tests.world.line.line import Line
+from tests.world.line.scenery import SECOND, pay
 
 pytestmark = [pytest.mark.cluster, pytest.mark.shares]
 

@@ -12,7 +12,7 @@ from schemas.events.lifecycle import Signed, Simulated
 from tests.scenarios.newswap.demo import STEPS, Demo, tell
 from tests.scenarios.newswap.joint import THRESHOLD
 from tests.scenarios.newswap.steps import Script
-from tests.scenarios.whole_system import WholeSystem, verified
+from tests.world.whole_system import WholeSystem, verified
 
 pytestmark = pytest.mark.cluster
 

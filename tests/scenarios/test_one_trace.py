@@ -6,8 +6,8 @@ import secrets
 
 import pytest
 
-from tests.scenarios.whole_system import EVENT_TOPICS, WholeSystem, Written, order_of
 from tests.world.systems import within
+from tests.world.whole_system import EVENT_TOPICS, WholeSystem, Written, order_of
 
 pytestmark = pytest.mark.cluster
 

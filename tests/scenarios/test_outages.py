@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from commands.client.kafka import KafkaCommander
-from infra.cluster.processes import PROCESSES
-from tests.scenarios.newswap.institution import SYSTEM
-from tests.scenarios.whole_system import RECOVERY_SECONDS_MAX, WholeSystem, Written, nonces, order_of, transfer, verified
+from infra.local_cluster.processes import PROCESSES
+from streams.samples.institution import SYSTEM
 from tests.world.systems import within
+from tests.world.whole_system import RECOVERY_SECONDS_MAX, WholeSystem, Written, nonces, order_of, transfer, verified
 
 pytestmark = pytest.mark.cluster
 

@@ -14,8 +14,8 @@ import confluent_kafka
 import pytest
 
 from infra.kafka import clients
-from tests.scenarios.newswap.institution import DESK
-from tests.scenarios.whole_system import WholeSystem, order_of
+from streams.samples.institution import DESK
+from tests.world.whole_system import WholeSystem, order_of
 
 pytestmark = pytest.mark.cluster
 

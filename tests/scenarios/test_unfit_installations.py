@@ -11,13 +11,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.testing import capture_logs
 
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
-from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm import softhsm
 from infra.hsm.token import Token
 from infra.identity.private_file import create_private, write_private
 from infra.keys.sealing import TokenSealer
+from infra.local_cluster.processes import EXIT_REFUSED
 from infra.proofs import ed25519
+from infra.settings.description import RUNTIME_VARIABLE, ClusterDescription, TokenPlace
 from streams.cosigning import __main__ as cosigning
 from streams.cosigning.enrolment import enrol
 from streams.cosigning.installation import SEALING_KEY, CosignerFolder, make_sealing_key
@@ -32,10 +32,10 @@ from streams.rules.governance.root import RootedGovernance
 from streams.signing import __main__ as signing
 from streams.signing.backends.switch import SwitchingSigner
 from streams.signing.enclave import Enclave
-from tests.infra.cluster.unreached import unreached
-from tests.streams.rules.governance import firm
-from tests.streams.signing.line import Feed, Line
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
+from tests.infra.local_cluster.unreached import unreached
+from tests.world.firm import governance as firm
+from tests.world.line.line import Feed, Line
+from tests.world.line.signer_memory import JournalInMemory, memory_on
 
 pytestmark = [pytest.mark.cluster, pytest.mark.shares]
 

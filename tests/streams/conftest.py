@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.infra.chain.local_chain import WETH_FIRST
-from tests.streams.execution.chain_scene import ChainScene, chain_scene
+from tests.world.chain.local_chain import WETH_FIRST
+from tests.world.chain.scene import ChainScene, chain_scene
 
 
 @pytest.fixture(scope="module")

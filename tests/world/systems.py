@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from infra.cluster.deadline import Deadline
-from infra.cluster.local import Cluster
-from infra.cluster.runtime import ROOT
-from infra.cluster.supervision import alive
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.runtime import ROOT
+from infra.local_cluster.supervision import alive
 
 RUNTIME: Final = ROOT / ".runtime"
 LOOK_SECONDS: Final = 0.05

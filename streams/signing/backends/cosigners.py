@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, KafkaException
 
-from infra.cluster.description import ClusterDescription
+from infra.settings.description import ClusterDescription
 from schemas.sessions import SessionOpened
 from schemas.topics import Principal
 from schemas.values import Instant

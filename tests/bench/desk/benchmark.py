@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from infra.cluster.description import ClusterDescription
+from infra.settings.description import ClusterDescription
 from tests.bench import ROOT
 from tests.bench.desk import pace, workload
 from tests.bench.desk.entrants import ENTRANTS, FLOOR, OURS

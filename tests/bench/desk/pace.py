@@ -13,8 +13,8 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.commands import Command
 from schemas.events.base import Event

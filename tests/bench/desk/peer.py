@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import time
 
-from infra.cluster.description import current
 from infra.identity.private_file import read_private
+from infra.settings.description import current
 from schemas import wire
 from schemas.hash_chain import digest_of
 from streams.desk.observer import REFERENCE_TOPICS, DeskObserver, processor

@@ -21,8 +21,8 @@ from eventsourcing.domain import Aggregate, event
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from projections.storage.roles import PROJECTOR, conninfo
 from schemas.topics import DESK_PARTITIONS
 from tests.bench.desk.entrants import TOLD_WARM_UP

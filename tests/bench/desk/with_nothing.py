@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.cluster.description import current
+from infra.settings.description import current
 from schemas.commands import Command
 from schemas.events.base import Event
 from schemas.events.limits import LimitReserved

@@ -26,7 +26,7 @@ from schemas.values import DeskId, Instant
 from streams.rules.policy import starter
 from streams.rules.policy.ruleset import ready
 from tests.bench.racing.keyed import Keyed
-from tests.streams.rules.orders.firm import CHAIN, SETTINGS, TREASURY, USDC, VENUE, WETH, MachineKey, limit, policy, system
+from tests.world.firm.desk import CHAIN, SETTINGS, TREASURY, USDC, VENUE, WETH, MachineKey, limit, policy, system
 
 DESKS_PER_PARTITION: Final = 2
 POLICIES: Final = 20

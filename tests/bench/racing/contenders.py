@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
+from infra.settings.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.setup.environment import make_environment
 from tests.bench import ROOT
 from tests.bench.report import say

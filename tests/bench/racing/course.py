@@ -21,8 +21,8 @@ import psutil
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients, topics
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.events.base import FirmEvent
 from schemas.topics import DESK_PARTITIONS, FIRM_KEY, TOPIC_OF, snapshots, written_by

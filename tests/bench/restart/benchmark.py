@@ -14,8 +14,8 @@ from typing import Final
 import psutil
 from confluent_kafka import Consumer, TopicPartition
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.commands import Command
 from schemas.events.limits import LimitReserved

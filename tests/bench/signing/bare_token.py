@@ -11,10 +11,10 @@ import sys
 import time
 from typing import Final
 
-from infra.cluster.description import current
 from infra.hsm.module import CONFIG_VARIABLE
 from infra.hsm.settings import TokenSettings
 from infra.identity.private_file import read_private
+from infra.settings.description import current
 
 CKF_SERIAL_SESSION: Final = 4
 CKU_USER: Final = 1

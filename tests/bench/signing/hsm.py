@@ -19,9 +19,9 @@ from typing import Final
 import psutil
 from confluent_kafka import Consumer, TopicPartition
 
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.hsm.token import Token
 from infra.kafka import clients
+from infra.settings.description import RUNTIME_VARIABLE, ClusterDescription
 from schemas import wire
 from schemas.topics import DESK_PARTITIONS, TOPICS
 from streams.engine.reading import check
@@ -33,7 +33,7 @@ from tests.bench.racing.contenders import Contender, ContenderFailed, running
 from tests.bench.racing.course import last_of
 from tests.bench.report import Result
 from tests.bench.signing.orders import WALLET, Book
-from tests.streams.rules.governance.firm import PINNED
+from tests.world.firm.governance import PINNED
 
 ENCLAVE: Final = Contender("signer", "streams.signing", records=0, warm_up=0, events=("signed",))
 ORDERS_A_ROUND: Final = 1_200

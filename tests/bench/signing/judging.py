@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final, Self
 
-from infra.cluster.description import ClusterDescription
+from infra.settings.description import ClusterDescription
 from schemas.canonical import command_digest
 from schemas.commands import Command
 from schemas.events.base import FirmEvent
@@ -28,9 +28,9 @@ from streams.rules.governance.root import RootedGovernance
 from streams.rules.prices.observed import Observations
 from tests.bench.report import Result
 from tests.bench.signing.orders import APPROVERS, WALLET, Book
-from tests.streams.rules.governance.firm import PINNED
-from tests.streams.signing.line import KeyInMemory
-from tests.streams.signing.scenery import START, address_of
+from tests.world.firm.governance import PINNED
+from tests.world.line.line import KeyInMemory
+from tests.world.line.scenery import START, address_of
 
 ORDERS_BEFORE: Final = 20
 """An enclave that judges has a past: limits have been used."""

@@ -14,9 +14,9 @@ from schemas.values import Instant
 from streams.rules.decider import Received
 from streams.rules.policy import starter
 from streams.signing.backends.contract import Signer
-from tests.streams.rules.governance import firm
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import genesis, limit, pay, wallet
+from tests.world.firm import governance as firm
+from tests.world.line.line import Line
+from tests.world.line.scenery import genesis, limit, pay, wallet
 
 WALLET: Final = "treasury-1"
 APPROVERS: Final = ("rita", "sven", "carl")

@@ -19,9 +19,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from commands.client import Ed25519KeyFile
 from commands.client.signing import signed
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
 from infra.keys.threshold import Share
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.commands import InitiateOrder
 from schemas.events.answers import CommandRejected
@@ -31,11 +31,11 @@ from schemas.events.lifecycle import OrderHeld, Signed, SigningRefused, Simulate
 from schemas.orders import Transfer
 from schemas.topics import DESK_PARTITIONS, TOPIC_OF
 from streams.engine.reading import check
+from streams.samples.institution import DESK, PAYEE, SYSTEM, SYSTEM_KEY, institution_of
 from tests.bench.latency import OrderFailed
 from tests.bench.report import Result
 from tests.infra.keys import ring
 from tests.scenarios.newswap.ceremony import THRESHOLD, Ceremony
-from tests.scenarios.newswap.institution import DESK, PAYEE, SYSTEM, SYSTEM_KEY, institution_of
 
 KEY: Final = "shared-bench"
 PARTIES: Final = 5

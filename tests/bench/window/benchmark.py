@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from infra.cluster.description import ClusterDescription
+from infra.settings.description import ClusterDescription
 from tests.bench.racing.contenders import Contender, install
 from tests.bench.racing.course import Course
 from tests.bench.report import Result

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import faust
 
-from infra.cluster.description import current
 from infra.identity.private_file import read_private
+from infra.settings.description import current
 from schemas import wire
 from schemas.commands import Command
 from tests.bench.window.work import EVENTS, Window, reservation

@@ -7,8 +7,8 @@ from collections import defaultdict
 
 from confluent_kafka import Message, TopicPartition
 
-from infra.cluster.description import current
 from infra.kafka import clients
+from infra.settings.description import current
 from schemas import wire
 from schemas.commands import Command
 from schemas.values import DeskId

@@ -11,8 +11,8 @@ from typing import Any
 from quixstreams import Application, State
 from quixstreams.kafka import ConnectionConfig
 
-from infra.cluster.description import current
 from infra.identity.private_file import read_private
+from infra.settings.description import current
 from schemas import wire
 from schemas.commands import Command
 from tests.bench.window.work import EVENTS, Window, reservation

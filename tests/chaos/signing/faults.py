@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, Literal
 
-from infra.cluster.local import Cluster
+from infra.local_cluster.local import Cluster
 from schemas.topics import COSIGNERS
 
 Kind = Literal["kill-enclave", "pause-enclave", "kill-cosigner", "pause-cosigner", "take-token"]

@@ -14,14 +14,14 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from commands.client.signing import Ed25519KeyFile, signed
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.canonical import command_digest, order_id
 from schemas.commands import InitiateOrder
 from schemas.orders import Transfer
 from schemas.values import OrderId, WalletId
-from tests.scenarios.newswap.institution import DESK, PAYEE, SYSTEM, SYSTEM_KEY, institution_of
+from streams.samples.institution import DESK, PAYEE, SYSTEM, SYSTEM_KEY, institution_of
 
 ORDERS_A_SECOND: Final = 1.0
 """Little: recovery is to be that of the signers, not of a queue before them."""

@@ -10,11 +10,12 @@ from random import Random
 from typing import Any, Final
 
 from infra.chain.node import Node
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import ClusterDescription
-from infra.cluster.local import Cluster
-from infra.cluster.processes import PROCESSES
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import PROCESSES
+from infra.settings.description import ClusterDescription
 from schemas.events.lifecycle import Signed
+from streams.samples.institution import WALLET, establish
 from tests.chaos.findings import spread
 from tests.chaos.run import NotReady, Plan
 from tests.chaos.signing.faults import Faults
@@ -22,7 +23,6 @@ from tests.chaos.signing.load import Load
 from tests.chaos.signing.verdict import BROKEN, verdict
 from tests.chaos.signing.watch import Watch
 from tests.scenarios.newswap.ceremony import Ceremony
-from tests.scenarios.newswap.institution import WALLET, establish
 
 ASIDE: Final = frozenset({"prices", "detectors", "projector", "gateway"})
 """Nobody between a command and its end waits for these."""

@@ -16,9 +16,9 @@ from schemas.events.lifecycle import Confirmed, OrderInitiated, Signed, SigningR
 from schemas.examples import example
 from tests.chaos.signing.verdict import BROKEN, verdict
 from tests.chaos.signing.watch import FOLLOWED, Stored
-from tests.streams.signing.chain_of_paper import FIRST_NONCE
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import address_of, pay, private_key
+from tests.world.line.line import Line
+from tests.world.line.scenery import address_of, pay, private_key
+from tests.world.line.simulated_chain import FIRST_NONCE
 
 ORDERS = ("o1", "o2", "o3")
 Change = Callable[[Sequence[Stored]], Sequence[Stored]]

@@ -13,8 +13,8 @@ from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.events.base import Event
 from schemas.events.lifecycle import Confirmed, OrderClosed, Signed
@@ -22,9 +22,9 @@ from schemas.partitioning import desk_partition
 from schemas.topics import TOPICS
 from schemas.values import OrderId, WalletId
 from streams.engine.reading import check
+from streams.samples.institution import DESK
 from tests.chaos.signing.faults import Fault
 from tests.chaos.signing.load import SentOrder
-from tests.scenarios.newswap.institution import DESK
 
 FOLLOWED: Final = tuple(
     topic.name for topic in TOPICS.values() if topic.record and issubclass(topic.record, Event) and topic.key == "desk_id"

@@ -9,8 +9,8 @@ from typing import Final
 
 from confluent_kafka import KafkaError, Message, TopicPartition
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas.events.base import Event
 from schemas.events.observations import PriceObserved
 from schemas.topics import GOVERNANCE_TOPICS, TOPIC_OF, written_by

@@ -23,8 +23,8 @@ from streams.rules.governance.root import RootedGovernance
 from streams.rules.transactions.execution import ExecutionDecider
 from tests.chaos.firm import CHAIN_ID
 from tests.chaos.verdict.log import Stored
-from tests.streams.signing.chain_of_paper import ChainInMemory
-from tests.streams.signing.line import Feed, KeyInMemory, signer
+from tests.world.line.line import Feed, KeyInMemory, signer
+from tests.world.line.simulated_chain import ChainInMemory
 
 TOLD_MAX: Final = 3
 

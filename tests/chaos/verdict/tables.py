@@ -9,8 +9,8 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import ClusterDescription
+from infra.local_cluster.deadline import Deadline
+from infra.settings.description import ClusterDescription
 from projections.storage.roles import READER, conninfo
 from schemas.events.answers import CommandRejected
 from schemas.events.base import OrderEvent

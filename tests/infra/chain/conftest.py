@@ -11,7 +11,7 @@ from infra.chain.world.accounts import WorldAccounts
 from infra.chain.world.deploy import deploy
 from infra.chain.world.market import Market
 from infra.ethereum.calldata import Approve, encode
-from tests.infra.chain.local_chain import ETHER, TRADER, USDC, USDC_FIRST, WETH_FIRST, Trader, anvil
+from tests.world.chain.local_chain import ETHER, TRADER, USDC, USDC_FIRST, WETH_FIRST, Trader, anvil
 
 
 @pytest.fixture(scope="session", params=[WETH_FIRST, USDC_FIRST], ids=["weth-first", "usdc-first"])

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
-from infra.cluster.deadline import Deadline
-from tests.infra.chain.local_chain import BOOT_SECONDS_MAX, free_port
+from infra.local_cluster.deadline import Deadline
+from tests.world.chain.local_chain import BOOT_SECONDS_MAX, free_port
 
 BINARY = Path(__file__).parents[3] / ".runtime" / "geth" / "bin" / "geth"
 """Built by `make test` where there is Go, in the version that infra/setup/go-ethereum/go.mod pins."""

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from infra.chain.chains import nodes_by_chain
 from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
-from tests.infra.chain.local_chain import anvil
+from tests.world.chain.local_chain import anvil
 
 
 def test_nodes_are_told_apart_by_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,14 +16,14 @@ from infra.ethereum.calldata import Transfer, encode
 from infra.ethereum.trace import effects
 from infra.ethereum.transaction import signing_payload
 from tests.infra.chain.faulty_node import faulty_node
-from tests.infra.chain.local_chain import ETHER, anvil, free_port
+from tests.world.chain.local_chain import ETHER, anvil, free_port
 
 pytestmark = pytest.mark.chain
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from tests.infra.chain.local_chain import Trader
+    from tests.world.chain.local_chain import Trader
 
 NOBODY = "0x000000000000000000000000000000000000dEaD"
 NO_HASH = "0x" + "ab" * 32

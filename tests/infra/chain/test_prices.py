@@ -17,7 +17,7 @@ from infra.chain.rpc import NodeUnavailable
 pytestmark = pytest.mark.chain
 
 if TYPE_CHECKING:
-    from tests.infra.chain.local_chain import Trader
+    from tests.world.chain.local_chain import Trader
 
 reserves = st.integers(1, 2**112 - 1)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pydantic import JsonValue
 
-    from tests.infra.chain.local_chain import Trader
+    from tests.world.chain.local_chain import Trader
 
 
 def account(number: int) -> str:

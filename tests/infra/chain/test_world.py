@@ -25,14 +25,14 @@ from infra.chain.world.outbox import WorldBroken, send_together, signed
 from infra.chain.world.plan import plan
 from infra.ethereum.calldata import Transfer, encode
 from infra.ethereum.trace import Effects, effects
-from tests.infra.chain.local_chain import USDC_FIRST, WETH_FIRST, free_port
+from tests.world.chain.local_chain import USDC_FIRST, WETH_FIRST, free_port
 
 pytestmark = pytest.mark.chain
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from tests.infra.chain.local_chain import Trader
+    from tests.world.chain.local_chain import Trader
 
 MILLION_USDC = 10**12
 REPOSITORY = Path(__file__).parents[3]

@@ -12,7 +12,7 @@ from eth_abi.abi import encode as abi_encode
 
 from infra.chain.world.accounts import created_address
 from infra.ethereum.transaction import Transaction
-from tests.infra.chain.local_chain import NODE_MODULES, Trader
+from tests.world.chain.local_chain import NODE_MODULES, Trader
 
 SOURCE = Path(__file__).parent / "contracts" / "vault.sol"
 COMPILING_SECONDS_MAX = 120

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from infra.cluster.processes import EXIT_REFUSED
+from infra.local_cluster.processes import EXIT_REFUSED
 
 ROOT: Final = Path(__file__).parents[3]
 DEPLOYMENT: Final = ROOT / "infra" / "deployment"

@@ -8,9 +8,9 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
 
-from infra.cluster.description import ClusterDescription
-from infra.cluster.local import Cluster
 from infra.kafka import clients, topics
+from infra.local_cluster.local import Cluster
+from infra.settings.description import ClusterDescription
 from schemas.topics import TOPICS, Principal
 
 pytestmark = pytest.mark.cluster

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.cluster.services import JARS
 from infra.kafka import class_archive
 from infra.kafka.properties import Seat
 from infra.kafka.server import Broker, archive_of, java, new_cluster_id
+from infra.local_cluster.services import JARS
 
 pytestmark = pytest.mark.cluster
 

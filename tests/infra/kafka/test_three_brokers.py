@@ -8,11 +8,11 @@ import pytest
 from confluent_kafka import KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import ConfigResource
 
-from infra.cluster.errors import ClusterError
-from infra.cluster.local import Cluster
-from infra.cluster.runtime import Runtime
 from infra.kafka import clients, topics
 from infra.kafka.properties import in_sync_min, replicas
+from infra.local_cluster.errors import ClusterError
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.runtime import Runtime
 from schemas.topics import TOPICS
 
 pytestmark = pytest.mark.cluster

@@ -5,7 +5,7 @@ import json
 import psycopg
 import pytest
 
-from infra.cluster.local import Cluster
+from infra.local_cluster.local import Cluster
 
 pytestmark = pytest.mark.cluster
 

@@ -33,7 +33,7 @@ PROCESSES = {
     "commands.gateway.__main__": "gateway",
     "projections.projector.__main__": "projector",
     "commands.cli.__main__": "local",
-    "infra.cluster.__main__": "local",
+    "infra.local_cluster.__main__": "local",
     "infra.chain.world.__main__": "local",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

@@ -19,15 +19,15 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.kafka import clients
+from infra.local_cluster.deadline import Deadline
+from infra.settings.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.telemetry import metrics
 from schemas.events.lifecycle import Signed, SigningRefused
 from schemas.topics import TOPICS
 from streams.engine.references import References
 from streams.rules.decider import Received
-from tests.streams.signing.scenery import orders_named
+from tests.world.line.scenery import orders_named
 
 ROOT: Final = Path(__file__).parents[3]
 ANSWER_SECONDS_MAX: Final = 30

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from infra.cluster.description import ClusterDescription
 from infra.kafka import clients
+from infra.settings.description import ClusterDescription
 from schemas.events.base import Event, OrderEvent
 from schemas.events.lifecycle import PolicyEvaluated
 from schemas.hash_chain import Link

@@ -14,20 +14,20 @@ from typing import Any, Final
 import pytest
 import rlp  # type: ignore[import-untyped]  # ships no types
 
-from infra.cluster.local import Cluster
 from infra.ethereum import calldata
 from infra.ethereum.transaction import decode_raw, recover_sender
 from infra.hsm.token import Token
+from infra.local_cluster.local import Cluster
 from schemas.canonical import approval_digest
 from schemas.commands import GiveApproval
 from schemas.events.base import Event
 from schemas.events.lifecycle import ApprovalGiven, PolicyEvaluated, Signed, SigningRefused, Simulated
 from schemas.orders import ApprovalSubject
 from tests.scenarios.attacks.siege import Answers, enclave, publish, refused_by_signer
-from tests.streams.rules.governance.firm import PINNED
-from tests.streams.signing.forgery import Change, everywhere, rewritten, transaction, where
-from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.scenery import STRANGER, genesis, pay, wallet
+from tests.world.firm.governance import PINNED
+from tests.world.line.forgery import Change, everywhere, rewritten, transaction, where
+from tests.world.line.line import Line, simulated_of
+from tests.world.line.scenery import STRANGER, genesis, pay, wallet
 
 pytestmark = pytest.mark.cluster
 

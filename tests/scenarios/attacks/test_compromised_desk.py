@@ -33,10 +33,10 @@ from schemas.events.lifecycle import (
 from schemas.events.limits import LimitReserved
 from schemas.hash_chain import Link, digest_of
 from schemas.topics import written_by
+from streams.samples.institution import DESK, WALLET
 from tests.scenarios.attacks.stolen_credentials import StolenProcess
-from tests.scenarios.newswap.institution import DESK, WALLET
-from tests.scenarios.whole_system import PARTITION, RECOVERY_SECONDS_MAX, WholeSystem, Written, transfer
 from tests.world.systems import within
+from tests.world.whole_system import PARTITION, RECOVERY_SECONDS_MAX, WholeSystem, Written, transfer
 
 pytestmark = pytest.mark.cluster
 

@@ -13,16 +13,16 @@ from typing import Final
 
 import pytest
 
-from infra.cluster.local import Cluster
 from infra.hsm.token import Token
+from infra.local_cluster.local import Cluster
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.firm_commands import ProposeAccess
 from tests.scenarios.attacks.siege import Answers, enclave, publish
 from tests.streams.rules.governance.changes.specification import access
-from tests.streams.rules.governance.firm import PINNED
-from tests.streams.signing.forgery import examined
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import genesis, pay, wallet
+from tests.world.firm.governance import PINNED
+from tests.world.line.forgery import examined
+from tests.world.line.line import Line
+from tests.world.line.scenery import genesis, pay, wallet
 
 pytestmark = pytest.mark.cluster
 

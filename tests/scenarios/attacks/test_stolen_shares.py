@@ -26,10 +26,10 @@ from schemas.values import Slug
 from streams.rules.decider import Received
 from streams.sessions.signed_messages import MessageSigner
 from tests.infra.keys.ring import generated, play
-from tests.streams.cosigning.table import KEY, Table, identity, of_cosigners
-from tests.streams.signing.forgery import Change, examined, facts, fields, rewritten, where
-from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.scenery import STRANGER, pay
+from tests.world.line.cosigners import KEY, Table, identity, of_cosigners
+from tests.world.line.forgery import Change, examined, facts, fields, rewritten, where
+from tests.world.line.line import Line, simulated_of
+from tests.world.line.scenery import STRANGER, pay
 
 pytestmark = [pytest.mark.cluster, pytest.mark.shares]
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from commands.client import CommandRefused, wanted_agreement
 from schemas.orders import Swap, Transfer
+from streams.samples.institution import DESK, HOLDING, PROTOCOL, WALLET
 from tests.scenarios.newswap.cast import Cast, wait
-from tests.scenarios.newswap.institution import DESK, HOLDING, PROTOCOL, WALLET
 from tests.scenarios.newswap.steps import NotHeld, Script, claim
 
 EVACUATED_USDC: Final = Decimal(100_000)

@@ -19,11 +19,11 @@ from infra.chain.world.accounts import WorldAccounts
 from infra.chain.world.description import World
 from infra.chain.world.description import load as load_world
 from infra.chain.world.market import Market
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import ClusterDescription
 from infra.hsm.token import Token
 from infra.identity.private_file import read_private
-from tests.scenarios.newswap.institution import SYSTEM, SYSTEM_KEY, WALLET, Institution, institution_of
+from infra.local_cluster.deadline import Deadline
+from infra.settings.description import ClusterDescription
+from streams.samples.institution import SYSTEM, SYSTEM_KEY, WALLET, Institution, institution_of
 from tests.scenarios.newswap.steps import NotHeld
 
 WAIT_SECONDS_MAX: Final = 30.0

@@ -20,10 +20,10 @@ from infra.chain.node import Node
 from infra.chain.world.accounts import WorldAccounts
 from infra.chain.world.description import load as load_world
 from infra.chain.world.market import Market
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import ClusterDescription
 from infra.identity.private_file import read_private
 from infra.kafka import clients
+from infra.local_cluster.deadline import Deadline
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.events.base import FirmEvent
 from schemas.events.governance import FirmCommandRejected, ProposalClosed, WalletAssigned
@@ -33,7 +33,7 @@ from schemas.keys import ActivateKey, GenerateKey, KeyChange, RotateKey
 from schemas.topics import COSIGNERS, FIRM_KEY, GOVERNANCE_TOPICS
 from schemas.values import Slug
 from streams.engine.reading import check
-from tests.scenarios.newswap.institution import DESK, FUNDS_USDC, FUNDS_WEI, HOLDING, institution_of
+from streams.samples.institution import DESK, FUNDS_USDC, FUNDS_WEI, HOLDING, institution_of
 
 PROPOSER: Final = "selma"
 AGREEING: Final = ("rosa", "cora")

@@ -14,16 +14,16 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, Message
 
 from commands.client import CommandRefused, ShownOrder, WantedApproval, wanted
-from infra.cluster.errors import ClusterError
-from infra.cluster.local import Cluster
-from infra.cluster.runtime import ROOT
 from infra.kafka import clients
+from infra.local_cluster.errors import ClusterError
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.runtime import ROOT
 from schemas.canonical import approval_digest
 from schemas.commands import InitiateOrder
 from schemas.orders import ApproveToken, Swap, Transfer
+from streams.samples.institution import DESK, PAYEE, WALLET, establish
 from tests.scenarios.newswap import alarm, joint, vault
 from tests.scenarios.newswap.cast import Cast, wait
-from tests.scenarios.newswap.institution import DESK, PAYEE, WALLET, establish
 from tests.scenarios.newswap.steps import NotHeld, Script, claim
 
 DEPOSIT: Final = Decimal(5_000_000)

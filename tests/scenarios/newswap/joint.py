@@ -17,8 +17,8 @@ from infra.ethereum.safe.signatures import SIGNATURE_BYTES
 from schemas.keys import ActivateKey, GenerateKey, SafeAccount, SuspendKey
 from schemas.orders import Transfer
 from schemas.topics import COSIGNERS
+from streams.samples.institution import DESK, PAYEE, WALLET
 from tests.scenarios.newswap.cast import Cast, wait
-from tests.scenarios.newswap.institution import DESK, PAYEE, WALLET
 from tests.scenarios.newswap.quorum import Quorum
 from tests.scenarios.newswap.steps import NotHeld, Script, claim
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from schemas.keys import ActivateKey, DestroyKey, GenerateKey, RotateKey, SuspendKey
 from schemas.orders import Transfer
 from schemas.topics import COSIGNERS
+from streams.samples.institution import DESK, PAYEE
 from tests.scenarios.newswap.cast import Cast, wait
-from tests.scenarios.newswap.institution import DESK, PAYEE
 from tests.scenarios.newswap.quorum import CEREMONY_SECONDS_MAX, Quorum
 from tests.scenarios.newswap.steps import Script, claim
 

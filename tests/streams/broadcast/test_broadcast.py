@@ -21,8 +21,8 @@ from streams.rules.answered_orders import AnsweredOrders
 from streams.rules.decider import Later, Outcome, Processor, Recorded
 from streams.rules.transactions.broadcast import BroadcastDecider, SentTransaction
 from streams.rules.transactions.pending import WATCHED_AFTER_SECONDS
-from tests.streams.execution.chain_scene import ChainScene, References, received
-from tests.streams.execution.scene import CHAIN, NOW, SECOND, firm_events
+from tests.world.chain.firm import CHAIN, NOW, SECOND, firm_events
+from tests.world.chain.scene import ChainScene, References, received
 
 pytestmark = pytest.mark.chain
 

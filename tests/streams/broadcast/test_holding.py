@@ -15,8 +15,7 @@ from streams.rules.decider import Later
 from tests.streams.broadcast.test_broadcast import MS, of_order, sender, sent_and_lost
 from tests.streams.broadcast.test_broadcast import signed as raw
 from tests.streams.execution.breakers import numbered, reset, tripped, with_a_holding
-from tests.streams.execution.chain_scene import ChainScene
-from tests.streams.execution.scene import (
+from tests.world.chain.firm import (
     DESK,
     NOW,
     PLACES,
@@ -31,6 +30,7 @@ from tests.streams.execution.scene import (
     swap,
     withdraw,
 )
+from tests.world.chain.scene import ChainScene
 
 FIRM = [*firm_events(), with_a_holding()]
 

@@ -9,9 +9,9 @@ import pytest
 
 from schemas.events.base import FirmEvent
 from streams.governance import process as governing
-from tests.streams.cosigning.table import Table, of_cosigners
-from tests.streams.signing.chain_of_paper import ChainInMemory
-from tests.streams.signing.line import Line
+from tests.world.line.cosigners import Table, of_cosigners
+from tests.world.line.line import Line
+from tests.world.line.simulated_chain import ChainInMemory
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import ClusterDescription
-from infra.cluster.processes import PROCESSES
 from infra.kafka import clients
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.processes import PROCESSES
+from infra.settings.description import ClusterDescription
 from schemas.sessions import CosignerMessage, SessionOpened
 from schemas.topics import COSIGNERS, TOPICS
 from schemas.values import Slug
@@ -19,7 +19,7 @@ from streams.sessions.transport import Inbox, Outbox
 from streams.signing.backends.contract import Made, Pending, Task
 from streams.signing.backends.cosigners import over_kafka
 from streams.signing.backends.mpc import MpcSigner
-from tests.streams.cosigning.table import SessionRecord, Table
+from tests.world.line.cosigners import SessionRecord, Table
 
 ANSWER_SECONDS_MAX: Final = 60
 LOOK_SECONDS: Final = 0.002

@@ -17,9 +17,9 @@ from schemas.keys import DestroyKey, DestructionProof, RecoverShare, ResumeKey, 
 from schemas.sessions import CosignerMessage
 from schemas.topics import COSIGNERS
 from streams.sessions.signed_messages import require_signed
-from tests.streams.cosigning.table import KEY, RECOVERY_KEY, Table, enrolled, identity
 from tests.streams.cosigning.test_signing import pass_time, signs, simulated, to_sign
-from tests.streams.signing.scenery import pay
+from tests.world.line.cosigners import KEY, RECOVERY_KEY, Table, enrolled, identity
+from tests.world.line.scenery import pay
 
 pytestmark = pytest.mark.shares
 

@@ -10,7 +10,7 @@ from schemas.keys import Cosigner
 from schemas.topics import COSIGNERS
 from streams.cosigning.installation import SITES
 from streams.sessions.coordination import PASSED_OVER_MICROS, CosignerStandings, Quorum, chosen
-from tests.streams.cosigning.table import enrolled
+from tests.world.line.cosigners import enrolled
 
 pytestmark = pytest.mark.shares
 

@@ -22,9 +22,9 @@ from streams.cosigning.sessions.arrivals import EARLY_MESSAGES_MAX, EARLY_SESSIO
 from streams.cosigning.sessions.notes import Notes
 from streams.cosigning.sessions.participant import FRESH_MICROS
 from streams.sessions.refusals import NotTakingPart
-from tests.streams.cosigning.table import KEY, Table, enrolled
 from tests.streams.cosigning.test_ceremonies import all_hold, epochs
 from tests.streams.cosigning.test_signing import SECOND, signs, simulated, to_sign
+from tests.world.line.cosigners import KEY, Table, enrolled
 
 pytestmark = pytest.mark.shares
 

@@ -13,11 +13,11 @@ from schemas.topics import COSIGNERS
 from streams.cosigning.sessions.live import LAST_SIGNING_ROUND
 from streams.rules.governance.root import RootedGovernance
 from streams.signing.enclave import JUDGED_AGAIN_MICROS
-from tests.streams.cosigning.table import KEY, Table
-from tests.streams.rules.governance.firm import PINNED
-from tests.streams.signing.line import Feed, signer, simulated_of
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
-from tests.streams.signing.scenery import pay
+from tests.world.firm.governance import PINNED
+from tests.world.line.cosigners import KEY, Table
+from tests.world.line.line import Feed, signer, simulated_of
+from tests.world.line.scenery import pay
+from tests.world.line.signer_memory import JournalInMemory, memory_on
 
 pytestmark = pytest.mark.shares
 

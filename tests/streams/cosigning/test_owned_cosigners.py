@@ -19,9 +19,9 @@ from schemas.topics import COSIGNERS
 from streams.sessions.refusals import ABORTED, BANNED, UNREADY
 from streams.sessions.signed_messages import UNSIGNED
 from streams.signing.backends import mpc
-from tests.streams.cosigning.table import KEY, Table, enrolled
 from tests.streams.cosigning.test_signing import SECOND, pass_time, simulated, to_sign
-from tests.streams.signing.scenery import pay
+from tests.world.line.cosigners import KEY, Table, enrolled
+from tests.world.line.scenery import pay
 
 pytestmark = pytest.mark.shares
 

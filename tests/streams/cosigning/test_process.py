@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 from coincurve import PrivateKey
 
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
-from infra.cluster.local import Cluster
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from infra.identity.private_file import create_private
@@ -24,6 +22,8 @@ from infra.isolation import landlock, syscall_filter
 from infra.keys.sealing import TokenSealer
 from infra.keys.threshold import Share
 from infra.keys.vault import ShareVault
+from infra.local_cluster.local import Cluster
+from infra.settings.description import RUNTIME_VARIABLE, ClusterDescription
 from schemas.events.lifecycle import Signed
 from schemas.keys import RotateKey
 from schemas.topics import COSIGNERS
@@ -31,11 +31,11 @@ from streams.cosigning.enrolment import enrol
 from streams.cosigning.installation import SEALING_KEY, CosignerFolder
 from tests.infra.keys.reconstruction import reconstructed, remembered, secret_of
 from tests.streams.cosigning.processes import COSIGNING, Processes, WaitingSigner
-from tests.streams.cosigning.table import KEY, of_cosigners
-from tests.streams.rules.governance.firm import PINNED
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import pay
 from tests.streams.signing.test_isolation import installed, listening
+from tests.world.firm.governance import PINNED
+from tests.world.line.cosigners import KEY, of_cosigners
+from tests.world.line.line import Line
+from tests.world.line.scenery import pay
 
 pytestmark = [pytest.mark.cluster, pytest.mark.shares]
 
@@ -44,7 +44,7 @@ ORDERS_DURING_A_LOOK = 3
 
 PROBE = """
 import json, socket, sys
-from infra.cluster.description import current
+from infra.settings.description import current
 from infra.hsm.token import Token
 from streams.cosigning.__main__ import CosignerSettings, shut_in
 from streams.cosigning.installation import CosignerFolder

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from infra.cluster.description import RUNTIME_VARIABLE, current
-from infra.cluster.processes import EXIT_REFUSED
 from infra.hsm.softhsm import initialise
 from infra.hsm.token import Token
 from infra.identity.private_file import create_private, read_private
+from infra.local_cluster.processes import EXIT_REFUSED
+from infra.settings.description import RUNTIME_VARIABLE, current
 from schemas.keys import Cosigner
 from streams.cosigning import enrolment, recovery
 from streams.cosigning.installation import SEALING_KEY, CosignerFolder, generate_agreement_key, load_identity
 from streams.sessions.signed_messages import MessageSigner
-from tests.infra.cluster.unreached import unreached
-from tests.streams.cosigning.table import KEY, RECOVERY_KEY, Table
+from tests.infra.local_cluster.unreached import unreached
+from tests.world.line.cosigners import KEY, RECOVERY_KEY, Table
 
 pytestmark = pytest.mark.shares
 

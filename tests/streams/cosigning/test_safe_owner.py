@@ -21,11 +21,11 @@ from streams.rules.evidence.digests import OWN_PART, SAFE_PART, safe_digest
 from streams.sessions.signed_messages import require_signed
 from streams.signing.backends.safe import with_safes
 from tests.streams.cosigning.conftest import made_again
-from tests.streams.cosigning.table import KEY, Table, enrolled
-from tests.streams.rules.governance.firm import CHAIN
-from tests.streams.signing.line import KeyInMemory, simulated_of
-from tests.streams.signing.paper_safe import SAFE, SafeChainInMemory
-from tests.streams.signing.scenery import DESK, SECOND, address_of, pay, private_key
+from tests.world.firm.governance import CHAIN
+from tests.world.line.cosigners import KEY, Table, enrolled
+from tests.world.line.line import KeyInMemory, simulated_of
+from tests.world.line.scenery import DESK, SECOND, address_of, pay, private_key
+from tests.world.line.simulated_safe import SAFE, SafeChainInMemory
 
 pytestmark = pytest.mark.shares
 

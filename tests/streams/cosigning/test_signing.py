@@ -20,9 +20,9 @@ from schemas.topics import COSIGNERS
 from streams.cosigning.sessions.participant import FRESH_MICROS
 from streams.rules.evidence.memory.velocity import VelocityCaps
 from streams.sessions.signed_messages import NotFromSender, require_signed
-from tests.streams.cosigning.table import KEY, Table, enrolled
-from tests.streams.signing.line import simulated_of
-from tests.streams.signing.scenery import DESK, NEVER_ORDERED, NUMBER, pay
+from tests.world.line.cosigners import KEY, Table, enrolled
+from tests.world.line.line import simulated_of
+from tests.world.line.scenery import DESK, NEVER_ORDERED, NUMBER, pay
 
 pytestmark = pytest.mark.shares
 

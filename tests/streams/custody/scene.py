@@ -27,10 +27,10 @@ from streams.custody.custodian import Custodian, CustodianOutputs, CustodianStor
 from streams.custody.notes import Notes
 from streams.rules.decider import Received
 from streams.rules.governance.root import RootedGovernance
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.keys.ceremonies import for_order, public_key, vouched
 from tests.streams.rules.governance.changes.specification import SECOND, Specification
-from tests.streams.rules.orders.firm import MachineKey
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import MachineKey
 
 UNREADY: Final = Refusal(check="unready", message="governance is still on its way", remedy="open another session")
 

@@ -15,11 +15,6 @@ from typing import Final, TypeVar
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
-from infra.cluster.local import Cluster
-from infra.cluster.processes import Process
-from infra.cluster.runtime import ROOT
 from infra.ethereum.transaction import Signature, signer_of
 from infra.hsm import softhsm
 from infra.hsm.token import Token
@@ -27,6 +22,11 @@ from infra.identity.private_file import create_private
 from infra.keys.sealing import FileSealer, TokenSealer
 from infra.keys.threshold import Share, ShareUnfit
 from infra.keys.vault import ShareVault
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import Process
+from infra.local_cluster.runtime import ROOT
+from infra.settings.description import RUNTIME_VARIABLE, ClusterDescription
 from schemas.events.base import FirmEvent
 from schemas.events.keys import KeyDestroyed, KeyFailed, KeyGenerated, KeyOrdered, KeyRotated
 from schemas.firm_commands import ProposeKey
@@ -39,9 +39,9 @@ from streams.rules.governance.genesis import SignedGenesis
 from tests.infra.keys.ring import signed
 from tests.streams.cosigning.processes import READY
 from tests.streams.governance.test_on_kafka import WAIT_SECONDS_MAX, Running, approval_of
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.keys.ceremonies import generate, in_token
-from tests.streams.rules.orders.firm import MachineKey
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import MachineKey
 
 pytestmark = [pytest.mark.cluster, pytest.mark.shares, pytest.mark.token]
 

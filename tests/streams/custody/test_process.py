@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
-from infra.cluster.processes import EXIT_REFUSED
 from infra.identity.private_file import write_private
+from infra.local_cluster.processes import EXIT_REFUSED
+from infra.settings.description import RUNTIME_VARIABLE, ClusterDescription
 from streams.custody.__main__ import alone, main
 from streams.custody.custodian import folder
 from streams.engine.shell import EXIT_RESTART
-from tests.infra.cluster.unreached import unreached
-from tests.streams.rules.governance import firm
+from tests.infra.local_cluster.unreached import unreached
+from tests.world.firm import governance as firm
 
 pytestmark = pytest.mark.token
 

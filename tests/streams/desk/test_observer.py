@@ -22,8 +22,8 @@ from streams.engine.simulated import Entry, SimulatedLog
 from streams.rules.decider import Later, Received
 from streams.rules.orders.decider import Message
 from streams.rules.orders.state import DeskState
-from tests.streams.rules.orders.firm import ASSETS, CONTRACTS, FIRM, NOW, PRINCIPALS, WALLETS, limit, policy
 from tests.streams.rules.orders.specification import Specification, given, initiate, transfer
+from tests.world.firm.desk import ASSETS, CONTRACTS, FIRM, NOW, PRINCIPALS, WALLETS, limit, policy
 
 
 class Fed:

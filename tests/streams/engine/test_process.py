@@ -12,15 +12,15 @@ from typing import NoReturn
 import pytest
 from structlog.testing import capture_logs
 
-from infra.cluster.processes import EXIT_REFUSED
+from infra.local_cluster.processes import EXIT_REFUSED
 from streams.engine import process as engine
 from streams.engine.shell import EXIT_STOPPED
 from streams.governance.process import CommandObserver, processor
 from streams.rules.firm.view import GovernanceFold
 from streams.rules.governance.founding import decide
 from streams.rules.versions import NEWEST
-from tests.infra.cluster.unreached import unreached
-from tests.streams.rules.governance import firm
+from tests.infra.local_cluster.unreached import unreached
+from tests.world.firm import governance as firm
 
 
 class Reading(CommandObserver):

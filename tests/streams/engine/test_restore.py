@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from infra.cluster.description import ClusterDescription
-from infra.cluster.local import Cluster
-from infra.cluster.runtime import ROOT
 from infra.kafka import clients
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.runtime import ROOT
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.events.base import Event
 from schemas.events.limits import LimitReserved

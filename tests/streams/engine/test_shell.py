@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from structlog.testing import capture_logs
 
-from infra.cluster.processes import EXIT_REFUSED
+from infra.local_cluster.processes import EXIT_REFUSED
 from streams.engine import shell
 from streams.engine.shell import EXIT_RESTART, EXIT_STOPPED, Ends, Stop
 

@@ -9,8 +9,8 @@ from schemas.commands import InitiateOrder
 from streams.engine.snapshots import SnapshotCodec
 from streams.rules.orders.state import DeskState
 from streams.rules.pages import Page
-from tests.streams.rules.orders.firm import FIRM
 from tests.streams.rules.orders.specification import Specification, approve, given, initiate, signed, split, transfer
+from tests.world.firm.desk import FIRM
 
 
 def busy_desk() -> Specification:

@@ -6,7 +6,7 @@ from schemas.events.base import FirmEvent
 from schemas.events.governance import BreakerReset, BreakerTripped, WalletAssigned
 from schemas.examples import example
 from schemas.firm import BreakerScope, BreakerState
-from tests.streams.execution.scene import CHAIN, DESK, NOW, PLACES, WALLET_ID, Places
+from tests.world.chain.firm import CHAIN, DESK, NOW, PLACES, WALLET_ID, Places
 
 
 def tripped(scope: BreakerScope = "desk", subject: str = DESK, state: BreakerState = "open") -> BreakerTripped:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.infra.chain.local_chain import USDC_FIRST, WETH_FIRST
-from tests.streams.execution.chain_scene import ChainScene, chain_scene
+from tests.world.chain.local_chain import USDC_FIRST, WETH_FIRST
+from tests.world.chain.scene import ChainScene, chain_scene
 
 
 @pytest.fixture(scope="session", params=[WETH_FIRST, USDC_FIRST], ids=["weth-first", "usdc-first"])

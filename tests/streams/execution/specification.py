@@ -16,7 +16,7 @@ from streams.rules.transactions import assembly
 from streams.rules.transactions.execution import ExecutionDecider, Input
 from streams.rules.transactions.nonces import Wallets
 from streams.rules.transactions.simulation import Simulation
-from tests.streams.execution.scene import CHAIN, NOW, PLACES, firm, prices
+from tests.world.chain.firm import CHAIN, NOW, PLACES, firm, prices
 
 BLOCK = BlockHeader(
     number=100, hash="0x" + "ab" * 32, parent_hash="0x" + "cd" * 32, timestamp=1, base_fee_per_gas=7, gas_limit=30_000_000

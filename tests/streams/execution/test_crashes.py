@@ -19,8 +19,8 @@ from streams.rules.answered_orders import AnsweredOrders
 from streams.rules.decider import Later, Outcome, Processor, Received, Recorded
 from streams.rules.transactions.execution import ExecutionDecider, Input, next_nonce, standing
 from streams.rules.transactions.nonces import Wallets
-from tests.streams.execution.scene import CHAIN, PLACES, approved, firm, pay
 from tests.streams.execution.specification import FIRST_NONCE, REVERTED, paid, simulation
+from tests.world.chain.firm import CHAIN, PLACES, approved, firm, pay
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from schemas.examples import example
 from schemas.values import AssetId
 from streams.execution.observer import ExecutionObserver
 from streams.rules.decider import Later
-from tests.streams.execution.chain_scene import ChainScene, Execution, References, received
-from tests.streams.execution.scene import CHAIN, NOW, SECOND, approved, firm_events, pay, swap
+from tests.world.chain.firm import CHAIN, NOW, SECOND, approved, firm_events, pay, swap
+from tests.world.chain.scene import ChainScene, Execution, References, received
 
 
 def execution(events: list[FirmEvent], nodes: dict[int, Node] | None = None) -> Execution:

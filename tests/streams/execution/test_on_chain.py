@@ -12,9 +12,9 @@ from infra.ethereum import calldata
 from infra.ethereum.transaction import from_record
 from schemas.events.answers import NonceResolved
 from streams.rules.decider import Later
-from tests.infra.chain.local_chain import USDC
-from tests.streams.execution.chain_scene import ChainScene
-from tests.streams.execution.scene import NOW, PRICE_MAX_AGE_SECONDS, SECOND, allow, approved, pay, swap
+from tests.world.chain.firm import NOW, PRICE_MAX_AGE_SECONDS, SECOND, allow, approved, pay, swap
+from tests.world.chain.local_chain import USDC
+from tests.world.chain.scene import ChainScene
 
 pytestmark = pytest.mark.chain
 

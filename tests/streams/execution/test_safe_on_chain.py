@@ -15,11 +15,11 @@ from infra.ethereum.transaction import assemble, digest, from_record
 from schemas.events.lifecycle import Simulated
 from schemas.keys import SafeAccount
 from streams.rules.decider import Later
-from tests.infra.chain.local_chain import ETHER, USDC
-from tests.infra.chain.safe import safe_scene
-from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, SafeScene, account
-from tests.streams.execution.chain_scene import ChainScene
-from tests.streams.execution.scene import CHAIN, NOW, SECOND, allow, approved, pay, swap
+from tests.world.chain import safe_scene
+from tests.world.chain.firm import CHAIN, NOW, SECOND, allow, approved, pay, swap
+from tests.world.chain.local_chain import ETHER, USDC
+from tests.world.chain.safe_scene import ANNA, BRUNO, CLARA, SafeScene, account
+from tests.world.chain.scene import ChainScene
 
 pytestmark = pytest.mark.chain
 

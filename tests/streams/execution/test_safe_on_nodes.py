@@ -18,8 +18,8 @@ from streams.rules.actions.compiled import CompiledCall
 from streams.rules.transactions import assembly
 from streams.rules.transactions.safe_wrapping import carried
 from tests.infra.chain.geth import geth, why_not
-from tests.infra.chain.local_chain import ETHER, anvil
-from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, Owner, SafeScene, account, founded
+from tests.world.chain.local_chain import ETHER, anvil
+from tests.world.chain.safe_scene import ANNA, BRUNO, CLARA, Owner, SafeScene, account, founded
 
 pytestmark = pytest.mark.chain
 

@@ -10,11 +10,11 @@ from infra.ethereum import calldata
 from infra.ethereum.transaction import from_record
 from schemas.events.lifecycle import Simulated
 from schemas.orders import Action
-from tests.infra.chain.local_chain import USDC
 from tests.infra.chain.vault import deploy_vault
-from tests.streams.execution.chain_scene import ChainScene
-from tests.streams.execution.scene import approved, call, deposit, withdraw
 from tests.streams.execution.test_on_chain import codes
+from tests.world.chain.firm import approved, call, deposit, withdraw
+from tests.world.chain.local_chain import USDC
+from tests.world.chain.scene import ChainScene
 
 pytestmark = pytest.mark.chain
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from infra.cluster.processes import EXIT_REFUSED
 from infra.identity import keyfile
+from infra.local_cluster.processes import EXIT_REFUSED
 from infra.proofs import ed25519
 from streams.governance.ceremony import app
 from streams.rules.governance.genesis import GenesisDocument
-from tests.streams.rules.governance import firm
+from tests.world.firm import governance as firm
 
 
 @pytest.fixture

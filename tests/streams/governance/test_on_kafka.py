@@ -12,12 +12,12 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import ClusterDescription
-from infra.cluster.local import Cluster
-from infra.cluster.processes import Process
 from infra.identity.private_file import create_private
 from infra.kafka import clients
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import Process
+from infra.settings.description import ClusterDescription
 from schemas import wire
 from schemas.canonical import proposal_digest, proposal_id
 from schemas.events.answers import LimitBreached
@@ -30,9 +30,9 @@ from schemas.values import Record
 from streams.detectors.process import key_file
 from streams.rules.firm.view import GovernanceFold
 from streams.rules.governance.root import RootedGovernance
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import Specification
-from tests.streams.rules.orders.firm import MachineKey
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import MachineKey
 
 pytestmark = pytest.mark.cluster
 

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from infra.cluster.description import ClusterDescription, TokenPlace
-from infra.cluster.processes import EXIT_REFUSED
+from infra.local_cluster.processes import EXIT_REFUSED
+from infra.settings.description import ClusterDescription, TokenPlace
 from schemas import wire
 from schemas.events.base import FirmEvent
 from streams.engine import process as engine
@@ -21,7 +21,7 @@ from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Processor
 from streams.rules.governance.founding import GenesisMismatch
 from streams.rules.governance.genesis import GenesisRefused, SignedGenesis
-from tests.streams.rules.governance import firm
+from tests.world.firm import governance as firm
 
 
 class KeptLog:

@@ -10,8 +10,8 @@ from infra.ethereum import transaction
 from schemas.events.lifecycle import Signed
 from schemas.examples import example
 from streams.rules.evidence.memory.payloads import Payload
-from tests.streams.signing.scenery import START, address_of, private_key
-from tests.streams.signing.scenery import named as order_named
+from tests.world.line.scenery import START, address_of, private_key
+from tests.world.line.scenery import named as order_named
 
 CHAIN: Final = 31_337
 GWEI: Final = 10**9

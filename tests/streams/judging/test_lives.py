@@ -13,8 +13,8 @@ from streams.judging.memory import SealedMemory
 from streams.rules.evidence.memory.payloads import Payload
 from streams.rules.evidence.memory.reached import Reached
 from tests.streams.judging.paper import payload, signed
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
-from tests.streams.signing.scenery import START
+from tests.world.line.scenery import START
+from tests.world.line.signer_memory import JournalInMemory, memory_on
 
 Fate = Literal["refused", "unusable", "dies after claiming", "dies after keeping", "says it", "says it and it is on the log"]
 OFFERS: Final = st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.sampled_from("xy"), st.sampled_from(get_args(Fate)))

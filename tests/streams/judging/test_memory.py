@@ -14,8 +14,8 @@ from streams.rules.evidence.memory.payloads import NONCES_REMEMBERED_MAX, Payloa
 from streams.rules.evidence.memory.reached import Reached
 from streams.rules.evidence.memory.velocity import VelocityCaps
 from tests.streams.judging.paper import payload, real_signature, signed
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
-from tests.streams.signing.scenery import START
+from tests.world.line.scenery import START
+from tests.world.line.signer_memory import JournalInMemory, memory_on
 
 CAPS = VelocityCaps(default_usd=Decimal(2_500))
 THERE = Reached(governance_position=3, governance_digest="ab", desk_positions={7: 11}, desk_digests={7: "ef"})

@@ -19,8 +19,8 @@ from streams.rules.evidence.memory.payloads import NONCES_REMEMBERED_MAX, Payloa
 from streams.rules.evidence.memory.reached import Reached
 from streams.rules.evidence.memory.velocity import VelocityCaps
 from tests.streams.judging.paper import CHAIN, GWEI, payload, real_signature, signed, transaction_hash
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
-from tests.streams.signing.scenery import START, named
+from tests.world.line.scenery import START, named
+from tests.world.line.signer_memory import JournalInMemory, memory_on
 
 FIRST: Final = payload(backend="mpc")
 FEES: Final = {"max_fee_per_gas": 110 * GWEI, "max_priority_fee_per_gas": 11 * GWEI}

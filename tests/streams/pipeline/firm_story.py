@@ -31,7 +31,7 @@ from schemas.firm_commands import (
 from schemas.topics import FIRM_KEY, GOVERNANCE_TOPICS
 from streams.rules.firm.view import Governance, GovernanceFold
 from tests.streams.pipeline.world import World
-from tests.streams.rules.orders.firm import Fido2Key
+from tests.world.firm.desk import Fido2Key
 
 BREAKERS: Final[tuple[tuple[BreakerScope, str], ...]] = (
     ("firm", EVERYBODY),

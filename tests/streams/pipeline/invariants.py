@@ -30,7 +30,7 @@ from schemas.topics import TOPICS
 from streams.rules.orders.lifecycle import STEPS, step_of
 from tests.streams.pipeline.story import Story
 from tests.streams.pipeline.world import CAPS_USD, World, read
-from tests.streams.rules.governance.firm import USDC
+from tests.world.firm.governance import USDC
 
 FROM_OUTSIDE = frozenset({"commands", "firm-commands", "price-observed"})
 

@@ -17,8 +17,8 @@ from streams.rules.decider import References
 from streams.rules.evidence.memory.payloads import payload_of
 from streams.rules.evidence.memory.reached import Reached
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
-from tests.streams.signing.line import KeyInMemory
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
+from tests.world.line.line import KeyInMemory
+from tests.world.line.signer_memory import JournalInMemory, memory_on
 
 LEARNED: Final = ("signed", "signing-refused")
 LATENESS_MICROS_MAX: Final = 4_000_000

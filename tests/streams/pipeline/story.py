@@ -21,8 +21,8 @@ from schemas.orders import Order
 from streams.engine.simulated import Entry
 from tests.streams.pipeline.firm_story import FirmStory
 from tests.streams.pipeline.world import World
-from tests.streams.rules.governance.firm import CUSTODIAN
-from tests.streams.signing.scenery import DESK, STRANGER, pay, swap
+from tests.world.firm.governance import CUSTODIAN
+from tests.world.line.scenery import DESK, STRANGER, pay, swap
 
 INITIATORS: Final = ("treasury-bot", "paula")
 APPROVERS: Final = ("rita", "sven", "cora", "carl")

@@ -14,7 +14,7 @@ from infra.chain.rpc import NodeRefused, NodeUnavailable
 from infra.ethereum import calldata
 from infra.ethereum.answers import BlockHeader, Receipt
 from infra.ethereum.transaction import Transaction, decode_raw, recover_sender
-from tests.streams.signing.chain_of_paper import BLOCK, FIRST_NONCE, GAS_USED, ChainInMemory
+from tests.world.line.simulated_chain import BLOCK, FIRST_NONCE, GAS_USED, ChainInMemory
 
 AWAY_RATE: Final = 0.05
 MINING_RATE: Final = 0.3

@@ -30,11 +30,11 @@ from streams.rules.transactions.settlement import SettlementDecider
 from streams.settlement.observer import SettlementObserver
 from tests.streams.pipeline.slow_shares import LEARNED, SlowShares
 from tests.streams.pipeline.uncertain_chain import UncertainChain
-from tests.streams.rules.governance import firm
-from tests.streams.rules.governance.firm import CHAIN, PINNED
-from tests.streams.signing.line import Line, signer
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
-from tests.streams.signing.scenery import START, genesis, limit, wallet
+from tests.world.firm import governance as firm
+from tests.world.firm.governance import CHAIN, PINNED
+from tests.world.line.line import Line, signer
+from tests.world.line.scenery import START, genesis, limit, wallet
+from tests.world.line.signer_memory import JournalInMemory, memory_on
 
 REMEMBERED_MAX: Final = 4_096
 IDLE_STEPS: Final = 40

@@ -14,8 +14,8 @@ from schemas.examples import example
 from streams.prices.__main__ import sources
 from streams.prices.publisher import SILENCE_MS_MAX, PricePublisher, PriceSource
 from streams.rules.prices.latest import SKEW_SECONDS_MAX, Prices, is_stale
-from tests.streams.execution.chain_scene import ChainScene
-from tests.streams.execution.scene import NOW, SECOND, price
+from tests.world.chain.firm import NOW, SECOND, price
+from tests.world.chain.scene import ChainScene
 
 MS = 1_000
 WETH = AssetListed(asset_id="WETH", chain_id=1, token=None, decimals=18, peg_usd=None)

@@ -20,7 +20,6 @@ from streams.rules.governance.genesis import activation as activate
 from streams.rules.governance.root import RootedGovernance
 from streams.rules.refusals import governance as refusals
 from streams.rules.versions import NEWEST, Rules, RulesUnknown, known
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import (
     Specification,
     approve,
@@ -30,6 +29,7 @@ from tests.streams.rules.governance.changes.specification import (
     propose_reset,
     trip,
 )
+from tests.world.firm import governance as firm
 
 TTL_SECONDS: Final = 86_400
 OLD: Final = "no quorum agreed to it in time"

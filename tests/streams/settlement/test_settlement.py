@@ -19,8 +19,8 @@ from streams.rules.decider import Later, Outcome, Recorded
 from streams.rules.transactions.settlement import Included, SettlementDecider
 from streams.settlement import observer as observing
 from streams.settlement.observer import ASKING, AWAY, MISSING_AFTER_MS, SettlementObserver
-from tests.streams.execution.chain_scene import ChainScene, References, received
-from tests.streams.execution.scene import CHAIN, NOW, firm_events
+from tests.world.chain.firm import CHAIN, NOW, firm_events
+from tests.world.chain.scene import ChainScene, References, received
 
 MS = 1_000
 

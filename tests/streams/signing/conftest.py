@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import STRANGER, pay, swap
+from tests.world.line.line import Line
+from tests.world.line.scenery import STRANGER, pay, swap
 
 
 def before_the_enclave(line: Line) -> Line:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from infra.cluster.description import current
 from infra.hsm.token import Token
+from infra.settings.description import current
 from streams.judging.installation import CAPS_FILE, MEMORY_FOLDER, EnclaveSettings, own_folder
 from streams.signing.__main__ import PRINCIPAL, opened_memory, shut_in
 

@@ -12,11 +12,11 @@ from streams.rules.decider import Later, Received
 from streams.rules.evidence.signing import Judged, SignerState
 from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.contract import Made, Pending, Task
-from tests.streams.rules.governance.firm import CHAIN, PINNED
-from tests.streams.signing.chain_of_paper import FIRST_NONCE
-from tests.streams.signing.line import Feed, KeyInMemory, Line, signer, simulated_of
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
-from tests.streams.signing.scenery import NUMBER, STRANGER, address_of, genesis, pay, wallet, with_record
+from tests.world.firm.governance import CHAIN, PINNED
+from tests.world.line.line import Feed, KeyInMemory, Line, signer, simulated_of
+from tests.world.line.scenery import NUMBER, STRANGER, address_of, genesis, pay, wallet, with_record
+from tests.world.line.signer_memory import JournalInMemory, memory_on
+from tests.world.line.simulated_chain import FIRST_NONCE
 
 
 class SlowCosigners:

@@ -9,9 +9,9 @@ from schemas.examples import example
 from schemas.partitioning import desk_partition
 from schemas.values import Record
 from streams.rules.decider import Received
-from tests.streams.signing.forgery import examined, fields, rewritten, where
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import DESK, NUMBER, pay, received_of
+from tests.world.line.forgery import examined, fields, rewritten, where
+from tests.world.line.line import Line
+from tests.world.line.scenery import DESK, NUMBER, pay, received_of
 
 OTHER = "other"
 

@@ -28,9 +28,9 @@ from streams.rules.decider import Received
 from streams.rules.evidence import dossier
 from streams.rules.evidence.dossier import EVIDENCE_TOPICS, EvidenceFold
 from tests.streams.signing.conftest import before_the_enclave
-from tests.streams.signing.forgery import Examined, examined, fields, rewritten, tampered, where
-from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.scenery import DESK, NEVER_ORDERED, NUMBER, STRANGER, orders_named, pay, received_of, swap
+from tests.world.line.forgery import Examined, examined, fields, rewritten, tampered, where
+from tests.world.line.line import Line, simulated_of
+from tests.world.line.scenery import DESK, NEVER_ORDERED, NUMBER, STRANGER, orders_named, pay, received_of, swap
 
 DAY = 86_400_000_000
 KEY = DESK.encode()

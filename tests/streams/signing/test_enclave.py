@@ -31,9 +31,9 @@ from streams.rules.refusals.orders import Refused
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Signer, Task
 from streams.signing.backends.hsm import HsmSigner
 from streams.signing.backends.switch import SwitchingSigner
-from tests.streams.signing.forgery import everywhere, examined, fields, rewritten, tampered, where
-from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.scenery import allow, genesis, pay, swap, wallet
+from tests.world.line.forgery import everywhere, examined, fields, rewritten, tampered, where
+from tests.world.line.line import Line, simulated_of
+from tests.world.line.scenery import allow, genesis, pay, swap, wallet
 
 MINUTE = 60_000_000
 FAR = 10**9

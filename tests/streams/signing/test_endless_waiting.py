@@ -8,9 +8,9 @@ import pytest
 
 from schemas.events.lifecycle import Simulated
 from schemas.values import INSTANT_MICROS_MAX
-from tests.streams.signing.forgery import examined, fields, rewritten, where
-from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.scenery import NEVER_ORDERED, SECOND, with_record
+from tests.world.line.forgery import examined, fields, rewritten, where
+from tests.world.line.line import Line, simulated_of
+from tests.world.line.scenery import NEVER_ORDERED, SECOND, with_record
 
 FRESH = 60 * SECOND
 FAR = 2**62

@@ -11,9 +11,9 @@ from schemas.events.facts import ApprovalFact
 from schemas.events.lifecycle import ApprovalDeclined, ApprovalGiven, Approved, PolicyEvaluated, Simulated
 from schemas.events.limits import LimitReleased, LimitReserved
 from schemas.examples import example
-from tests.streams.signing.forgery import Change, approval_of, examined, facts, fields, rewritten, where
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import orders_named
+from tests.world.line.forgery import Change, approval_of, examined, facts, fields, rewritten, where
+from tests.world.line.line import Line
+from tests.world.line.scenery import orders_named
 
 HOUR = 3_600_000_000
 

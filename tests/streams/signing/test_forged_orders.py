@@ -15,12 +15,12 @@ from schemas.events.lifecycle import Approved, OrderClosed, OrderInitiated, Poli
 from schemas.events.limits import LimitReserved
 from schemas.orders import Order
 from schemas.partitioning import desk_partition
-from tests.streams.rules.governance import firm
-from tests.streams.rules.governance.firm import VENUE
-from tests.streams.rules.orders.firm import Fido2Key
-from tests.streams.signing.forgery import Change, Examined, everywhere, examined, facts, fields, rewritten, where
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import (
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import Fido2Key
+from tests.world.firm.governance import VENUE
+from tests.world.line.forgery import Change, Examined, everywhere, examined, facts, fields, rewritten, where
+from tests.world.line.line import Line
+from tests.world.line.scenery import (
     NEVER_ORDERED,
     NUMBER,
     STRANGER,

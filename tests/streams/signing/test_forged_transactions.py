@@ -12,11 +12,11 @@ from infra.ethereum.transaction import from_record, signing_payload
 from schemas.events.lifecycle import OrderHeld, Simulated, SimulationFinding
 from schemas.examples import example
 from streams.rules.transactions import assembly, bounds
-from tests.streams.rules.governance.firm import CUSTODIAN, VENUE
-from tests.streams.signing.chain_of_paper import FIRST_NONCE
-from tests.streams.signing.forgery import Change, examined, fields, rewritten, transaction, where
-from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.scenery import STRANGER, address_of, call, deposit, pay, with_record, withdraw
+from tests.world.firm.governance import CUSTODIAN, VENUE
+from tests.world.line.forgery import Change, examined, fields, rewritten, transaction, where
+from tests.world.line.line import Line, simulated_of
+from tests.world.line.scenery import STRANGER, address_of, call, deposit, pay, with_record, withdraw
+from tests.world.line.simulated_chain import FIRST_NONCE
 
 MINUTE = 60_000_000
 

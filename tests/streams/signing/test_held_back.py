@@ -6,9 +6,9 @@ import pytest
 
 from schemas.events.lifecycle import Simulated
 from streams.rules.evidence.today import WAITED_SECONDS_MAX
-from tests.streams.signing.forgery import examined, rewritten, where
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import DAY, SECOND
+from tests.world.line.forgery import examined, rewritten, where
+from tests.world.line.line import Line
+from tests.world.line.scenery import DAY, SECOND
 
 TTL_SECONDS = 3_600
 

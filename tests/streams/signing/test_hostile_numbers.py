@@ -7,9 +7,9 @@ from decimal import Decimal
 from schemas.events.base import Event
 from schemas.events.lifecycle import PolicyEvaluated
 from schemas.events.limits import LimitReserved
-from tests.streams.signing.forgery import examined, rewritten
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import orders_named, pay
+from tests.world.line.forgery import examined, rewritten
+from tests.world.line.line import Line
+from tests.world.line.scenery import orders_named, pay
 
 FOR_EVER = 2**62
 

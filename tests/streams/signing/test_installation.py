@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.cluster.description import ClusterDescription, TokenPlace
 from infra.hsm.softhsm import initialise
 from infra.identity.private_file import PrivateFileRefused, write_private
+from infra.settings.description import ClusterDescription, TokenPlace
 from streams.judging.installation import CapsRefused, own_folder, pinned_caps, token_paths
 from streams.rules.evidence.memory.velocity import VelocityCaps
 

@@ -14,11 +14,11 @@ from typing import Final
 
 import pytest
 
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
 from infra.hsm.token import Token
 from infra.isolation import landlock, syscall_filter
+from infra.settings.description import RUNTIME_VARIABLE, ClusterDescription
 from streams.judging.installation import own_folder
-from tests.infra.cluster.unreached import unreached
+from tests.infra.local_cluster.unreached import unreached
 
 ROOT: Final = Path(__file__).parents[3]
 POSSIBLE: Final = (

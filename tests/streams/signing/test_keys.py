@@ -19,8 +19,8 @@ from streams.rules.evidence.case import Case, Moment
 from streams.rules.evidence.keys import check_keys
 from streams.rules.firm.keys import KeyEvent, KeyStanding, standing_after
 from streams.rules.firm.view import Governance
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import address_of, pay, wallet
+from tests.world.line.line import Line
+from tests.world.line.scenery import address_of, pay, wallet
 
 HERE = wallet()
 

@@ -11,10 +11,9 @@ from schemas.commands import CancelOrder, InitiateOrder
 from schemas.events.lifecycle import Confirmed, OrderClosed, Signed, Simulated
 from schemas.events.limits import LimitReserved
 from tests.streams.rules.governance.changes.specification import policy_proposal
-from tests.streams.rules.governance.firm import VENUE
-from tests.streams.signing.chain_of_paper import FIRST_NONCE
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import (
+from tests.world.firm.governance import VENUE
+from tests.world.line.line import Line
+from tests.world.line.scenery import (
     DAY,
     LIMITS,
     NUMBER,
@@ -29,6 +28,7 @@ from tests.streams.signing.scenery import (
     swap,
     withdraw,
 )
+from tests.world.line.simulated_chain import FIRST_NONCE
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ from streams.rules.evidence.signing import Judged, SignerState, SigningDecider
 from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 from streams.signing.enclave import JUDGED_AGAIN_MICROS, Enclave
-from tests.streams.rules.governance.firm import PINNED
-from tests.streams.signing.chain_of_paper import FIRST_NONCE
-from tests.streams.signing.forgery import fields, rewritten, transaction, where
-from tests.streams.signing.line import Feed, KeyInMemory, Line, simulated_of
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
-from tests.streams.signing.scenery import genesis, pay, swap, wallet
+from tests.world.firm.governance import PINNED
+from tests.world.line.forgery import fields, rewritten, transaction, where
+from tests.world.line.line import Feed, KeyInMemory, Line, simulated_of
+from tests.world.line.scenery import genesis, pay, swap, wallet
+from tests.world.line.signer_memory import JournalInMemory, memory_on
+from tests.world.line.simulated_chain import FIRST_NONCE
 
 MINUTE = 60_000_000
 

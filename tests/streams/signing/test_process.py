@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
-from infra.cluster.local import Cluster
-from infra.cluster.processes import EXIT_REFUSED
 from infra.ethereum import transaction
 from infra.hsm.token import Token
 from infra.kafka import clients
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import EXIT_REFUSED
+from infra.settings.description import RUNTIME_VARIABLE, ClusterDescription
 from schemas.events.governance import WalletAssigned
 from schemas.events.lifecycle import Signed, SigningRefused, Simulated
 from schemas.topics import TOPICS
@@ -27,11 +27,11 @@ from streams.engine.references import References
 from streams.judging.installation import EnclaveSettings, RootKeyInvalid, pinned_root_key
 from streams.rules.decider import Received
 from streams.signing.__main__ import broker_ports
-from tests.streams.rules.governance.firm import PINNED
-from tests.streams.signing.forgery import rewritten, where
-from tests.streams.signing.forgery import transaction as transacting
-from tests.streams.signing.line import Line, answer_of
-from tests.streams.signing.scenery import STRANGER, genesis, orders_named, pay, wallet
+from tests.world.firm.governance import PINNED
+from tests.world.line.forgery import rewritten, where
+from tests.world.line.forgery import transaction as transacting
+from tests.world.line.line import Line, answer_of
+from tests.world.line.scenery import STRANGER, genesis, orders_named, pay, wallet
 
 ROOT = Path(__file__).parents[3]
 ANSWER_SECONDS_MAX = 30

@@ -38,12 +38,12 @@ from streams.judging.evidence_reader import REFERENCE_TOPICS
 from streams.rules.decider import Processor, Received
 from streams.rules.governance.root import RootedGovernance
 from streams.rules.transactions.execution import ExecutionDecider
-from tests.streams.rules.governance import firm
-from tests.streams.rules.governance.firm import CHAIN, PINNED
-from tests.streams.signing.chain_of_paper import ChainInMemory
-from tests.streams.signing.forgery import examined, facts, fields, rewritten, where
-from tests.streams.signing.line import KeyInMemory, Line, signer, simulated_of
-from tests.streams.signing.scenery import LIMITS, NUMBER, START, genesis, orders_named, pay, swap
+from tests.world.firm import governance as firm
+from tests.world.firm.governance import CHAIN, PINNED
+from tests.world.line.forgery import examined, facts, fields, rewritten, where
+from tests.world.line.line import KeyInMemory, Line, signer, simulated_of
+from tests.world.line.scenery import LIMITS, NUMBER, START, genesis, orders_named, pay, swap
+from tests.world.line.simulated_chain import ChainInMemory
 
 
 def flipped(received: Received, at: int, by: int) -> Received:

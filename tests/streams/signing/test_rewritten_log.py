@@ -6,11 +6,11 @@ import pytest
 
 from schemas.events.lifecycle import Signed
 from streams.judging.memory import SealedMemory
-from tests.streams.rules.governance import firm
-from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
-from tests.streams.signing.scenery import NUMBER, genesis, limit, pay
 from tests.streams.signing.test_memory import Life, check_of
+from tests.world.firm import governance as firm
+from tests.world.line.line import Line, simulated_of
+from tests.world.line.scenery import NUMBER, genesis, limit, pay
+from tests.world.line.signer_memory import JournalInMemory, memory_on
 
 
 def line_with_a_day(journal: JournalInMemory) -> Line:

@@ -17,8 +17,8 @@ from streams.rules.governance import founding
 from streams.rules.governance.derivation import SKEW_MICROS_MAX
 from streams.rules.governance.genesis import GenesisRefused, SignedGenesis, sign
 from streams.rules.governance.root import NotRooted, RootedGovernance
-from tests.streams.rules.governance.firm import CHAIN, PINNED
-from tests.streams.signing.scenery import GENESIS, GENESIS_AT, STRANGER, genesis, limit
+from tests.world.firm.governance import CHAIN, PINNED
+from tests.world.line.scenery import GENESIS, GENESIS_AT, STRANGER, genesis, limit
 
 OTHER_ROOT = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"another root").digest())
 

@@ -19,14 +19,14 @@ from schemas.events.lifecycle import Confirmed, Signed, SigningRefused, Simulate
 from streams.rules.evidence.memory.payloads import payload_of, payload_signed
 from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.safe import with_safes
-from tests.streams.rules.governance.firm import CHAIN, PINNED
-from tests.streams.signing.chain_of_paper import FIRST_NONCE
-from tests.streams.signing.forgery import examined, fields, rewritten, where
-from tests.streams.signing.forgery import transaction as another
-from tests.streams.signing.line import Feed, Line, signer
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
-from tests.streams.signing.paper_safe import EXECUTOR, OWNERS, SAFE, safe_line
-from tests.streams.signing.scenery import STRANGER, address_of, allow, call, deposit, pay, private_key, swap
+from tests.world.firm.governance import CHAIN, PINNED
+from tests.world.line.forgery import examined, fields, rewritten, where
+from tests.world.line.forgery import transaction as another
+from tests.world.line.line import Feed, Line, signer
+from tests.world.line.scenery import STRANGER, address_of, allow, call, deposit, pay, private_key, swap
+from tests.world.line.signer_memory import JournalInMemory, memory_on
+from tests.world.line.simulated_chain import FIRST_NONCE
+from tests.world.line.simulated_safe import EXECUTOR, OWNERS, SAFE, safe_line
 
 
 def employed(line: Line) -> Line:

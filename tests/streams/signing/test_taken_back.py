@@ -12,9 +12,9 @@ from schemas.commands import GiveApproval, WebAuthnAssertion, WithdrawApproval
 from schemas.events.base import Event
 from schemas.events.lifecycle import ApprovalGiven, PolicyEvaluated
 from streams.rules.evidence.authority import is_same_touch
-from tests.streams.signing.forgery import examined, rewritten
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import STRANGER, orders_named, pay
+from tests.world.line.forgery import examined, rewritten
+from tests.world.line.line import Line
+from tests.world.line.scenery import STRANGER, orders_named, pay
 
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 

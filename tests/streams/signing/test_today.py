@@ -26,13 +26,13 @@ from streams.rules.evidence.dossier import EVIDENCE_TOPICS, EvidenceFold
 from streams.rules.evidence.judge import Verdict, judge
 from streams.rules.firm.view import GovernanceFold
 from streams.rules.policy import starter
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import access, policy_proposal
-from tests.streams.rules.governance.firm import CUSTODIAN, VENUE
-from tests.streams.rules.orders.firm import Fido2Key
-from tests.streams.signing.forgery import everywhere, examined, facts, fields, rewritten
-from tests.streams.signing.line import Line, simulated_of
-from tests.streams.signing.scenery import DESK, LIMITS, STRANGER, genesis, limit, pay, swap, wallet
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import Fido2Key
+from tests.world.firm.governance import CUSTODIAN, VENUE
+from tests.world.line.forgery import everywhere, examined, facts, fields, rewritten
+from tests.world.line.line import Line, simulated_of
+from tests.world.line.scenery import DESK, LIMITS, STRANGER, genesis, limit, pay, swap, wallet
 
 PERSONS = [*firm.document().persons, firm.person("sara", "senior-risk-officer")]
 FOUNDED = {"wallets": [wallet(holding=CUSTODIAN), wallet("treasury-2"), wallet("vault", "other")], "persons": PERSONS}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.infra.chain.safe.safe_scene import SafeScene, safe_scene
+from tests.world.chain.safe_scene import SafeScene, safe_scene
 
 
 @pytest.fixture(scope="module")

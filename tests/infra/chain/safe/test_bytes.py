@@ -40,7 +40,7 @@ from infra.ethereum.safe.transaction import (
 )
 from infra.ethereum.transaction import signer_of
 from schemas.keys import SafeAccount
-from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, account
+from tests.world.chain.safe_scene import ANNA, BRUNO, CLARA, account
 
 CALL = SafeCall(BRUNO.address, 7, b"\xab" * 5, 3)
 WORDS = st.integers(0, 2**256 - 1)

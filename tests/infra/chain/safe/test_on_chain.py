@@ -14,8 +14,8 @@ from infra.ethereum.safe.deployment import creation
 from infra.ethereum.safe.signatures import packed
 from infra.ethereum.safe.transaction import SafeCall, digest, encode
 from schemas.keys import SafeAccount
-from tests.infra.chain.local_chain import ETHER
-from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, GAS_LIMIT, Owner, SafeScene, account, deployed
+from tests.world.chain.local_chain import ETHER
+from tests.world.chain.safe_scene import ANNA, BRUNO, CLARA, GAS_LIMIT, Owner, SafeScene, account, deployed
 
 pytestmark = pytest.mark.chain
 

@@ -23,7 +23,8 @@ from streams.rules.firm.view import Governance
 from streams.rules.prices.valuation import Quoted, least_out, slippage_ppm, usd_lost
 from streams.rules.transactions import assembly, bounds
 from streams.rules.transactions.assembly import FeesTooHigh
-from tests.streams.execution.scene import (
+from tests.streams.execution.specification import FEES
+from tests.world.chain.firm import (
     NOW,
     PLACES,
     SECOND,
@@ -38,7 +39,6 @@ from tests.streams.execution.scene import (
     swap,
     withdraw,
 )
-from tests.streams.execution.specification import FEES
 
 FIRM = firm()
 PRICES = prices(FIRM)

@@ -13,7 +13,7 @@ from streams.rules.actions.effect import effect_of
 from streams.rules.actions.kinds.call import RESERVED_FUNCTIONS
 from streams.rules.firm.view import Governance
 from streams.rules.refusals import orders as refusals
-from tests.streams.rules.orders.firm import ASSETS, FIRM, STRANGER, TREASURY, USDC, VAULT, VENUE, WETH
+from tests.world.firm.desk import ASSETS, FIRM, STRANGER, TREASURY, USDC, VAULT, VENUE, WETH
 
 NOWHERE = "0x0000000000000000000000000000000000000000"
 SHARES = ASSETS[0].model_copy(update={"asset_id": "VAULT", "token": VAULT, "decimals": 18, "peg_usd": None})

@@ -6,8 +6,8 @@ import pytest
 
 from schemas.orders import Action
 from streams.rules.actions.exposure import evacuates, reduces
-from tests.streams.rules.orders.firm import CUSTODIAN, FIRM, HOLDING, WALLETS
 from tests.streams.rules.orders.specification import allowance, call, deposit, swap, transfer, withdrawal
+from tests.world.firm.desk import CUSTODIAN, FIRM, HOLDING, WALLETS
 
 WALLET = WALLETS[0]
 

@@ -11,7 +11,6 @@ from schemas.orders import Action
 from streams.rules.breakers import passage as breakers
 from streams.rules.breakers.stopping import stops_now
 from streams.rules.refusals.orders import BreakerOpen, BreakerReducing
-from tests.streams.rules.orders.firm import CUSTODIAN, EARN, FIRM, HOLDING, NOW, SECOND, STRANGER, USDC, VENUE, Firm, limit
 from tests.streams.rules.orders.specification import (
     Specification,
     again,
@@ -31,6 +30,7 @@ from tests.streams.rules.orders.specification import (
     withdraw,
     withdrawal,
 )
+from tests.world.firm.desk import CUSTODIAN, EARN, FIRM, HOLDING, NOW, SECOND, STRANGER, USDC, VENUE, Firm, limit
 
 HOME = transfer("100", to=HOLDING)
 OUT = withdrawal("100")

@@ -24,7 +24,6 @@ from streams.rules.decider import Received
 from streams.rules.detectors import DETECTORS, command_id
 from streams.rules.refusals import governance as refusals
 from streams.rules.refusals.base import IdempotencyConflict
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import (
     START,
     Specification,
@@ -35,7 +34,8 @@ from tests.streams.rules.governance.changes.specification import (
     propose_reset,
     trip,
 )
-from tests.streams.rules.orders.firm import MachineKey
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import MachineKey
 
 (BREACHED,) = DETECTORS[TOPIC_OF[LimitBreached].name]
 

@@ -12,8 +12,8 @@ from schemas.firm import SigningKey, WebAuthnCredential
 from schemas.keys import KeyHolder, SafeAccount
 from streams.rules.governance import consistency
 from streams.rules.governance.genesis import GenesisDocument, GenesisRefused
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.keys.ceremonies import FIVE, cosigner
+from tests.world.firm import governance as firm
 
 ZERO = "0x" + 40 * "0"
 ELSEWHERE = 10

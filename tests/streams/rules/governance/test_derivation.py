@@ -27,7 +27,6 @@ from schemas.firm import EVERYBODY
 from schemas.firm_commands import ApproveProposal, FirmCommand
 from streams.rules.firm.view import GovernanceFold
 from streams.rules.governance.derivation import SKEW_MICROS_MAX, Derivation, NotDerived
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import (
     SECOND,
     Specification,
@@ -42,7 +41,8 @@ from tests.streams.rules.governance.changes.specification import (
     trip,
     withdraw,
 )
-from tests.streams.rules.orders.firm import MachineKey
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import MachineKey
 
 DAY: Final = 86_400
 FOUNDED: Final = len(Specification().log)

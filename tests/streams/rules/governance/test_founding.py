@@ -9,7 +9,7 @@ from schemas.events.base import FirmEvent
 from streams.rules.chaining import ChainedEvent
 from streams.rules.governance.founding import GenesisMismatch, decide
 from streams.rules.governance.genesis import digest, events
-from tests.streams.rules.governance import firm
+from tests.world.firm import governance as firm
 
 NOW = 1_770_000_000_000_000
 

@@ -28,7 +28,7 @@ from streams.rules.governance.genesis import (
     verify,
     verify_accepted,
 )
-from tests.streams.rules.governance import firm
+from tests.world.firm import governance as firm
 
 STRANGER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 

@@ -16,7 +16,7 @@ from schemas.firm_commands import FirmCommand, TripBreaker
 from streams.rules.firm import view as view_module
 from streams.rules.firm.view import Governance, GovernanceBroken, GovernanceFold, NotFoldedYet
 from streams.rules.governance.founding import decide
-from tests.streams.rules.governance import firm
+from tests.world.firm import governance as firm
 
 NOW = 1_770_000_000_000_000
 NIL = "00000000-0000-0000-0000-000000000000"

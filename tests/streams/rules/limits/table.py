@@ -24,7 +24,7 @@ from streams.rules.limits.ledger import (
 from streams.rules.limits.scopes import Subjects
 from streams.rules.limits.subjects import applied
 from streams.rules.limits.windows import Window
-from tests.streams.rules.orders.firm import CUSTODIAN, NOW, SECOND
+from tests.world.firm.desk import CUSTODIAN, NOW, SECOND
 
 SUBJECTS: Final = Subjects("alice", "w1", "USDC", CUSTODIAN, CUSTODIAN, "", "", "d1", "d1")
 LINE: Final = re.compile(r"(?P<verb>\w+)\s+(?P<rest>.*?)\s*->\s*(?P<answer>.+)")

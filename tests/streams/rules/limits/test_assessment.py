@@ -17,7 +17,7 @@ from streams.rules.limits.assessment import Breach, breaches, limit_facts, refus
 from streams.rules.limits.ledger import Adjustment, Ledger
 from streams.rules.limits.subjects import applied
 from tests.streams.rules.limits.table import SUBJECTS, Table, at, check
-from tests.streams.rules.orders.firm import CUSTODIAN, NOW, SECOND, VENUE, limit
+from tests.world.firm.desk import CUSTODIAN, NOW, SECOND, VENUE, limit
 
 
 def counting(cap: int, **changes: Any) -> Limit:

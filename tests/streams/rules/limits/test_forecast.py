@@ -11,7 +11,7 @@ from streams.rules.limits.forecast import frees_at
 from streams.rules.limits.ledger import Account
 from streams.rules.limits.windows import Window, reach
 from tests.streams.rules.limits.table import Table, at
-from tests.streams.rules.orders.firm import NOW, SECOND, limit
+from tests.world.firm.desk import NOW, SECOND, limit
 
 DAY = limit("day", "100")
 MONTH = limit("month", "100", kind="calendar-month", window_seconds=0, zone="Europe/Zurich")

@@ -10,7 +10,7 @@ from schemas.firm import Limit
 from schemas.orders import ReservedAmount
 from streams.rules.limits.ledger import Account, Ledger, LedgerBroken, amounts, dollars, micros
 from tests.streams.rules.limits.table import Table, check
-from tests.streams.rules.orders.firm import SECOND, limit
+from tests.world.firm.desk import SECOND, limit
 
 DAILY = limit("day", "1000000")
 

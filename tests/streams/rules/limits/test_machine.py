@@ -28,7 +28,7 @@ from streams.rules.limits.scopes import Subjects
 from streams.rules.limits.subjects import Applied, applied
 from tests.streams.rules.limits.reference import LimitKey, ReferenceLedger
 from tests.streams.rules.limits.table import SUBJECTS, at
-from tests.streams.rules.orders.firm import CUSTODIAN, SECOND, VENUE, limit
+from tests.world.firm.desk import CUSTODIAN, SECOND, VENUE, limit
 
 pytestmark = pytest.mark.slow
 

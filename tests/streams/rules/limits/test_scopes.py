@@ -9,7 +9,7 @@ import pytest
 
 from schemas.firm import LimitScope
 from streams.rules.limits.scopes import SCOPES, Institution, Subjects, known_subjects
-from tests.streams.rules.orders.firm import FIRM
+from tests.world.firm.desk import FIRM
 
 DISTINCT = Subjects(**{name: f"<{name}>" for name in Subjects._fields})
 

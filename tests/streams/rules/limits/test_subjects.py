@@ -13,8 +13,8 @@ from schemas.orders import Action, Call, Deposit, Effect, Order, Withdraw
 from streams.rules.limits.scopes import Subjects
 from streams.rules.limits.subjects import applied, subjects_of
 from tests.streams.rules.limits.table import SUBJECTS
-from tests.streams.rules.orders.firm import CUSTODIAN, STRANGER, TREASURY, USDC, VENUE, limit
 from tests.streams.rules.orders.specification import allowance, named, swap, transfer
+from tests.world.firm.desk import CUSTODIAN, STRANGER, TREASURY, USDC, VENUE, limit
 
 LISTED = ContractFact(address=VENUE, listed=True, name="NewSwap router", protocol="newswap", counterparty="newswap-labs")
 CALL = Call(asset_id="USDC", amount=Decimal(1), contract=VENUE, function="claim()", arguments=[])

@@ -20,7 +20,7 @@ from streams.rules.limits.windows import (
     zones,
 )
 from tests.streams.rules.limits.table import at
-from tests.streams.rules.orders.firm import NOW, SECOND
+from tests.world.firm.desk import NOW, SECOND
 
 DAYS = [
     # zone, now, where its day began, where the next one begins

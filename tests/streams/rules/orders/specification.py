@@ -48,7 +48,7 @@ from streams.rules.orders.decider import DeskDecider, Message
 from streams.rules.orders.state import DeskState, OpenOrder
 from streams.rules.pages import Page
 from streams.rules.refusals.orders import Refused
-from tests.streams.rules.orders.firm import CUSTODIAN, EARN, FIRM, NOW, VENUE, Fido2Key, Firm, MachineKey
+from tests.world.firm.desk import CUSTODIAN, EARN, FIRM, NOW, VENUE, Fido2Key, Firm, MachineKey
 
 DESK: Final = "newswap"
 NAMES: Final = uuid.UUID("00000000-0000-4000-8000-000000000001")

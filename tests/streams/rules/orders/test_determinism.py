@@ -16,7 +16,6 @@ from streams.rules.limits.windows import Window
 from streams.rules.orders.decider import DeskDecider, Message
 from streams.rules.orders.state import DeskState
 from streams.rules.refusals.orders import IdempotencyConflict
-from tests.streams.rules.orders.firm import FIRM, HOLDING, LIMITS, STRANGER, policy, price
 from tests.streams.rules.orders.specification import (
     Step,
     approve,
@@ -34,6 +33,7 @@ from tests.streams.rules.orders.specification import (
     withdraw,
     withdrawal,
 )
+from tests.world.firm.desk import FIRM, HOLDING, LIMITS, STRANGER, policy, price
 
 STEPS: tuple[Step, ...] = (
     initiate("o1", transfer("40000")),

@@ -23,7 +23,19 @@ from streams.rules.refusals import base as authentication_refusals
 from streams.rules.refusals import governance as governance_refusals
 from streams.rules.refusals import orders as refusals
 from streams.rules.refusals.orders import Refused
-from tests.streams.rules.orders.firm import (
+from tests.streams.rules.orders.specification import (
+    Specification,
+    Step,
+    allowance,
+    cancel,
+    given,
+    initiate,
+    named,
+    signed,
+    swap,
+    transfer,
+)
+from tests.world.firm.desk import (
     CUSTODIAN,
     FIRM,
     NOW,
@@ -38,18 +50,6 @@ from tests.streams.rules.orders.firm import (
     policy,
     price,
     system,
-)
-from tests.streams.rules.orders.specification import (
-    Specification,
-    Step,
-    allowance,
-    cancel,
-    given,
-    initiate,
-    named,
-    signed,
-    swap,
-    transfer,
 )
 
 ZERO = "0x0000000000000000000000000000000000000000"

@@ -9,7 +9,7 @@ from typing import Final, get_args
 
 import pytest
 
-from infra.cluster.runtime import ROOT
+from infra.local_cluster.runtime import ROOT
 from schemas.events import lifecycle as events
 from schemas.events.base import OrderEvent
 from schemas.events.limits import LedgerEvent, LimitReleased

@@ -13,7 +13,7 @@ from schemas.values import DAY_MICROS
 from streams.rules.governance.genesis import Policy, activation
 from streams.rules.policy import starter
 from streams.rules.policy.verdict import Evaluation
-from tests.streams.rules.governance import firm
+from tests.world.firm import governance as firm
 
 NOW = 1_770_000_000_000_000
 ORDER_ID = "0b9f4f0e-5b0c-5d3f-9c7e-2f1f3f0a9d11"

@@ -10,8 +10,8 @@ from streams.rules.governance.genesis import access
 from streams.rules.policy import review, starter
 from streams.rules.policy.administration import AdministrativeRequest, administer
 from streams.rules.policy.cedar.actions import AdministrativeAction
-from tests.streams.rules.governance import firm
 from tests.streams.rules.policy.proposals import CARL, CARL_ELSEWHERE, CORA, NOW, RHEA, RITA, SVEN, approval, policy, summary
+from tests.world.firm import governance as firm
 
 TRIP: Final = {"scope": "protocol", "subject": "newswap", "state": "open"}
 WORKS: Final = {"subject": "tom", "grants": ("trader",)}

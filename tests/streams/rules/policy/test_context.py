@@ -14,7 +14,6 @@ from streams.rules.policy.cedar.asking import Numbers, Uid
 from streams.rules.policy.context.hours import local_hour, local_weekday
 from streams.rules.policy.context.orders import ORDER, Proposal, order_scene
 from streams.rules.policy.quorum import tally
-from tests.streams.rules.governance import firm
 from tests.streams.rules.policy.proposals import (
     APPROVE_TOKEN,
     CALL,
@@ -29,6 +28,7 @@ from tests.streams.rules.policy.proposals import (
     target,
     tripped,
 )
+from tests.world.firm import governance as firm
 
 
 def context_value(name: str, action: Action = TRANSFER, **changes: Any) -> Any:

@@ -11,7 +11,6 @@ from schemas.orders import Action
 from schemas.values import TEXT_CHARACTERS_MAX
 from streams.rules.policy import starter
 from streams.rules.policy.evaluation import EVALUATION_ERROR, Evaluation, evaluate
-from tests.streams.rules.governance import firm
 from tests.streams.rules.policy.proposals import (
     RITA,
     TRANSFER,
@@ -26,6 +25,7 @@ from tests.streams.rules.policy.proposals import (
     target,
     tripped,
 )
+from tests.world.firm import governance as firm
 
 FIVE_MILLION = {"amount_usd": Decimal(5_000_000), "limits": [exceeded()]}
 PERMIT = '@id("all") @reason("All may.") permit(principal, action, resource);\n'

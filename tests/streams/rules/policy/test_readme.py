@@ -8,7 +8,7 @@ from pathlib import Path
 from streams.rules import policy
 from streams.rules.governance.genesis import access, activation
 from streams.rules.policy import review, starter
-from tests.streams.rules.governance import firm
+from tests.world.firm import governance as firm
 
 README = Path(policy.__path__[0]) / "README.md"
 

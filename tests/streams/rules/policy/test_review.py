@@ -8,7 +8,7 @@ from schemas.firm_commands import POLICY_CHARACTERS_MAX
 from streams.rules.governance.genesis import Person, access, activation
 from streams.rules.policy import review, starter
 from streams.rules.policy.cedar.actions import CHANGES
-from tests.streams.rules.governance import firm
+from tests.world.firm import governance as firm
 
 PERMIT = '@id("all") @reason("All may.") permit(principal, action, resource);\n'
 HEAD = '@id("f") @reason("No.")'

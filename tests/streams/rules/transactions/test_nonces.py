@@ -13,8 +13,6 @@ from schemas.examples import example
 from streams.rules.decider import Later, Outcome, Recorded
 from streams.rules.transactions.execution import ExecutionDecider
 from streams.rules.transactions.nonces import Wallets
-from tests.streams.execution.scene import CHAIN, NOW, SECOND, WALLET_ID, approved, pay, prices
-from tests.streams.execution.scene import firm as firm_of
 from tests.streams.execution.specification import (
     FIRST_NONCE,
     REVERTED,
@@ -23,6 +21,8 @@ from tests.streams.execution.specification import (
     simulated,
     simulation,
 )
+from tests.world.chain.firm import CHAIN, NOW, SECOND, WALLET_ID, approved, pay, prices
+from tests.world.chain.firm import firm as firm_of
 
 EFFECTS = paid(5_000_000)
 FIRM = firm_of()

@@ -11,7 +11,19 @@ from streams.rules.decider import Outcome
 from streams.rules.transactions.review import FINDINGS_MAX
 from streams.rules.transactions.simulation import Simulation
 from tests.streams.execution.breakers import tripped, with_a_holding
-from tests.streams.execution.scene import (
+from tests.streams.execution.specification import (
+    NOTHING,
+    REVERTED,
+    allowed,
+    bought,
+    codes,
+    given,
+    moved,
+    paid,
+    simulated,
+    simulation,
+)
+from tests.world.chain.firm import (
     CHAIN,
     PLACES,
     WALLET_ID,
@@ -24,18 +36,6 @@ from tests.streams.execution.scene import (
     pay,
     swap,
     withdraw,
-)
-from tests.streams.execution.specification import (
-    NOTHING,
-    REVERTED,
-    allowed,
-    bought,
-    codes,
-    given,
-    moved,
-    paid,
-    simulated,
-    simulation,
 )
 
 USDC = 10**6

@@ -33,10 +33,10 @@ from streams.signing.backends.safe import with_safes
 from streams.signing.backends.software import NotForDevelopment, SoftwareSigner
 from streams.signing.backends.switch import SwitchingSigner
 from tests.streams.cosigning.conftest import made_again
-from tests.streams.cosigning.table import Table, of_cosigners
-from tests.streams.signing.line import KeyInMemory, Line, simulated_of
-from tests.streams.signing.paper_safe import SAFE, SafeChainInMemory
-from tests.streams.signing.scenery import genesis, pay, wallet
+from tests.world.line.cosigners import Table, of_cosigners
+from tests.world.line.line import KeyInMemory, Line, simulated_of
+from tests.world.line.scenery import genesis, pay, wallet
+from tests.world.line.simulated_safe import SAFE, SafeChainInMemory
 
 pytestmark = [pytest.mark.shares, pytest.mark.token]
 

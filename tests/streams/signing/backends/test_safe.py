@@ -22,8 +22,8 @@ from streams.rules.firm.view import Governance, GovernanceFold
 from streams.signing.backends import safe as safe_backend
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 from streams.signing.backends.safe import SafeSigner
-from tests.infra.chain.safe.safe_scene import ANNA, BRUNO, CLARA, Owner, account
-from tests.streams.execution.scene import CHAIN, NOW, PLACES, WALLET_ID, firm_events
+from tests.world.chain.firm import CHAIN, NOW, PLACES, WALLET_ID, firm_events
+from tests.world.chain.safe_scene import ANNA, BRUNO, CLARA, Owner, account
 
 OWNERS: Final = {owner.name: owner for owner in (ANNA, BRUNO, CLARA)}
 NONCE: Final = 9

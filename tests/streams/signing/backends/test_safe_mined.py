@@ -21,10 +21,10 @@ from streams.execution.observer import ExecutionObserver
 from streams.signing.backends.contract import Made, Signer, Task
 from streams.signing.backends.hsm import HsmSigner
 from streams.signing.backends.safe import with_safes
-from tests.infra.chain.local_chain import ETHER
-from tests.infra.chain.safe.safe_scene import CLARA, SafeScene, safe_scene
-from tests.streams.execution.chain_scene import Execution, References, received
-from tests.streams.execution.scene import CHAIN, NOW, PLACES, SECOND, Places, approved, firm, firm_events, pay
+from tests.world.chain.firm import CHAIN, NOW, PLACES, SECOND, Places, approved, firm, firm_events, pay
+from tests.world.chain.local_chain import ETHER
+from tests.world.chain.safe_scene import CLARA, SafeScene, safe_scene
+from tests.world.chain.scene import Execution, References, received
 
 pytestmark = [pytest.mark.chain, pytest.mark.token]
 

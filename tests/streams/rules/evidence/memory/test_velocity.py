@@ -8,7 +8,7 @@ import pytest
 
 from schemas.values import USD_MAX
 from streams.rules.evidence.memory.velocity import MICROS_PER_MINUTE, WINDOW_MINUTES, Velocity, VelocityCaps
-from tests.streams.signing.scenery import START
+from tests.world.line.scenery import START
 
 DAY = WINDOW_MINUTES * MICROS_PER_MINUTE
 CAP = Decimal(1_000)

@@ -42,8 +42,8 @@ from streams.rules.governance.changes.state import GovernanceState
 from streams.rules.governance.genesis import SignedGenesis
 from streams.rules.governance.root import RootedGovernance
 from streams.rules.refusals.base import Refused
-from tests.streams.rules.governance import firm
-from tests.streams.rules.orders.firm import Fido2Key, MachineKey
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import Fido2Key, MachineKey
 
 SECOND: Final = 1_000_000
 FOUNDED: Final = 1_760_000_000 * SECOND

@@ -9,8 +9,8 @@ from schemas.firm import BreakerScope, BreakerState
 from streams.rules.governance.genesis import Contract
 from streams.rules.refusals import governance as refusals
 from streams.rules.refusals.base import Refused
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import Specification, given, propose_reset, trip
+from tests.world.firm import governance as firm
 
 KNOWN: list[tuple[BreakerScope, str]] = [
     ("firm", "*"),

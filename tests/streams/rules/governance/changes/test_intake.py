@@ -33,7 +33,6 @@ from streams.rules.refusals.base import (
     Refused,
     SignatureWrong,
 )
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import (
     SECOND,
     START,
@@ -48,7 +47,8 @@ from tests.streams.rules.governance.changes.specification import (
     propose_reset,
     trip,
 )
-from tests.streams.rules.orders.firm import Fido2Key, MachineKey
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import Fido2Key, MachineKey
 
 BODY = TripBreaker(scope="desk", subject="newswap", state="open", reason="prices diverge")
 TRIPPED = trip("rita", "desk", "newswap")

@@ -31,8 +31,8 @@ from streams.engine.simulated import Entry, SimulatedLog
 from streams.governance.process import processor
 from streams.rules.governance import founding
 from streams.rules.governance.derivation import Derivation
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import FOUNDED, Specification
+from tests.world.firm import governance as firm
 
 SEEDS = range(30)
 COMMANDS = 50

@@ -23,7 +23,6 @@ from streams.rules.decider import Received
 from streams.rules.governance.changes import state as state_module
 from streams.rules.refusals import governance as refusals
 from streams.rules.refusals.base import AssertionWrong, CounterNotRisen, PersonNeeded, PrincipalRevoked, Refused
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import (
     SECOND,
     Specification,
@@ -39,7 +38,8 @@ from tests.streams.rules.governance.changes.specification import (
     trip,
     withdraw,
 )
-from tests.streams.rules.orders.firm import Fido2Key
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import Fido2Key
 
 DAY = 86_400
 TRIPPED = trip("rita", "desk", "newswap")

@@ -12,7 +12,6 @@ from schemas.firm import Access, Allotment, SigningKey, WebAuthnCredential
 from schemas.values import TEXT_CHARACTERS_MAX
 from streams.rules.policy import starter
 from streams.rules.refusals import governance as refusals
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import (
     access,
     approve,
@@ -20,7 +19,8 @@ from tests.streams.rules.governance.changes.specification import (
     propose_access,
     propose_policy,
 )
-from tests.streams.rules.orders.firm import Fido2Key, MachineKey
+from tests.world.firm import governance as firm
+from tests.world.firm.desk import Fido2Key, MachineKey
 
 STRANGER_MAY = """
 @id("strangers")

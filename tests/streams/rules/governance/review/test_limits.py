@@ -9,7 +9,7 @@ import pytest
 
 from schemas.firm import Allotment, Limit
 from streams.rules.governance.review.limits import LIMITS_MAX, KnownSubjects, problems
-from tests.streams.rules.orders.firm import CUSTODIAN, STRANGER, VENUE
+from tests.world.firm.desk import CUSTODIAN, STRANGER, VENUE
 
 KNOWN: KnownSubjects = {
     "trader": {"alice"},

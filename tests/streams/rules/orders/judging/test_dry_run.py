@@ -8,8 +8,8 @@ from schemas.events.answers import OrderTried
 from schemas.events.lifecycle import PolicyEvaluated
 from schemas.orders import Action
 from streams.rules.refusals import orders as refusals
-from tests.streams.rules.orders.firm import FIRM, NOW, STRANGER, VENUE, limit, price
 from tests.streams.rules.orders.specification import again, attempt, given, initiate, swap, transfer
+from tests.world.firm.desk import FIRM, NOW, STRANGER, VENUE, limit, price
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from schemas.orders import Action
 from streams.rules.actions.effect import base_units, effect_of
 from streams.rules.orders.judging.facts import value_usd
 from streams.rules.refusals import orders as refusals
-from tests.streams.rules.orders.firm import (
+from tests.streams.rules.orders.specification import allowance, given, initiate, swap, transfer
+from tests.world.firm.desk import (
     ASSETS,
     CHAIN,
     CUSTODIAN,
@@ -26,7 +27,6 @@ from tests.streams.rules.orders.firm import (
     WETH,
     price,
 )
-from tests.streams.rules.orders.specification import allowance, given, initiate, swap, transfer
 
 USDC_LISTED, WETH_LISTED = ASSETS[0], ASSETS[1]
 

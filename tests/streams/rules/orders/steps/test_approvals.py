@@ -15,7 +15,18 @@ from schemas.firm import WebAuthnCredential
 from streams.rules.decider import Received
 from streams.rules.policy import starter
 from streams.rules.refusals import orders as refusals
-from tests.streams.rules.orders.firm import (
+from tests.streams.rules.orders.specification import (
+    Specification,
+    again,
+    approve,
+    cancel,
+    decline,
+    given,
+    initiate,
+    signed,
+    transfer,
+)
+from tests.world.firm.desk import (
     CUSTODIAN,
     FIRM,
     LIMITS,
@@ -29,17 +40,6 @@ from tests.streams.rules.orders.firm import (
     person,
     policy,
     price,
-)
-from tests.streams.rules.orders.specification import (
-    Specification,
-    again,
-    approve,
-    cancel,
-    decline,
-    given,
-    initiate,
-    signed,
-    transfer,
 )
 
 WAITING = initiate("o1", transfer("40000"))

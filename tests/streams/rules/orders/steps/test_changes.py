@@ -7,7 +7,6 @@ import pytest
 from schemas.events.lifecycle import OrderClosed, OrderInitiated, PolicyEvaluated
 from schemas.events.limits import LimitReleased
 from streams.rules.refusals import orders as refusals
-from tests.streams.rules.orders.firm import FIRM, limit, price
 from tests.streams.rules.orders.specification import (
     again,
     approve,
@@ -21,6 +20,7 @@ from tests.streams.rules.orders.specification import (
     swap,
     transfer,
 )
+from tests.world.firm.desk import FIRM, limit, price
 
 SUPERSEDED = ("limit-released", "order-closed")
 TAKEN = ("order-initiated", "limit-reserved", "policy-evaluated")

@@ -9,7 +9,6 @@ from schemas.events.lifecycle import Approved, OrderClosed, OrderHeld, OrderInit
 from schemas.events.limits import LimitPosted, LimitReleased, LimitReserved
 from schemas.orders import Action
 from streams.rules.refusals import orders as refusals
-from tests.streams.rules.orders.firm import FIRM, LIMITS, NOW, STRANGER, USDC, VENUE, limit, policy
 from tests.streams.rules.orders.specification import (
     DESK,
     Step,
@@ -28,6 +27,7 @@ from tests.streams.rules.orders.specification import (
     swap,
     transfer,
 )
+from tests.world.firm.desk import FIRM, LIMITS, NOW, STRANGER, USDC, VENUE, limit, policy
 
 TAKEN = ("order-initiated", "limit-reserved", "policy-evaluated")
 CLOSED = ("limit-released", "order-closed")

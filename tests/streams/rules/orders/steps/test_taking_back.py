@@ -12,7 +12,6 @@ from schemas.events.lifecycle import (
     PolicyEvaluated,
 )
 from streams.rules.refusals import orders as refusals
-from tests.streams.rules.orders.firm import FIRM, LIMITS, NOW, STRANGER, Firm, person, policy, price
 from tests.streams.rules.orders.specification import (
     Step,
     again,
@@ -27,6 +26,7 @@ from tests.streams.rules.orders.specification import (
     transfer,
     withdraw,
 )
+from tests.world.firm.desk import FIRM, LIMITS, NOW, STRANGER, Firm, person, policy, price
 
 WAITING = initiate("o1", transfer("40000", to=STRANGER))
 """Needs a senior risk officer, a compliance officer and, for the amount, a risk officer."""

@@ -28,8 +28,8 @@ from schemas.keys import (
 )
 from schemas.topics import COSIGNERS
 from streams.rules.firm.keys import key_named, shares_named
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.specification import Specification, Step, approve, given, step
+from tests.world.firm import governance as firm
 
 SITES: Final = ("zurich", "zurich", "london", "london", "new-york")
 KEY: Final = "treasury-2"

@@ -12,7 +12,6 @@ from schemas.events.base import FirmEvent
 from schemas.events.governance import WalletAssigned
 from schemas.keys import ResumeKey, SuspendKey
 from streams.rules.governance.derivation import Derivation, NotDerived
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.keys.ceremonies import (
     DESTROY,
     GENERATED,
@@ -36,6 +35,7 @@ from tests.streams.rules.governance.changes.keys.ceremonies import (
 )
 from tests.streams.rules.governance.changes.specification import FOUNDED as FOUNDED_AT
 from tests.streams.rules.governance.changes.specification import event_of
+from tests.world.firm import governance as firm
 
 DAY: Final = 86_400
 ABOUT_KEYS: Final = (

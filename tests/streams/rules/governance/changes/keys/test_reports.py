@@ -15,7 +15,6 @@ from schemas.keys import RotateKey, SuspendKey
 from streams.rules.governance.derivation import Derivation, NotDerived
 from streams.rules.refusals.base import Refused
 from streams.rules.refusals.keys import KeyUnproven, NotTheCustodian, OrderNotOpen, ReportOfOther
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.keys.ceremonies import (
     DESTROY,
     GENERATED,
@@ -40,6 +39,7 @@ from tests.streams.rules.governance.changes.keys.ceremonies import (
     vouched,
 )
 from tests.streams.rules.governance.changes.specification import SECOND, START, Step, approve, event_of, trip
+from tests.world.firm import governance as firm
 
 DAY: Final = 86_400
 NEXT: Final = "treasury-1b"

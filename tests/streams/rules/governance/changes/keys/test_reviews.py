@@ -23,7 +23,6 @@ from schemas.topics import COSIGNERS
 from streams.rules.policy import starter
 from streams.rules.refusals import governance as refusals
 from streams.rules.refusals.keys import KeyUnproven
-from tests.streams.rules.governance import firm
 from tests.streams.rules.governance.changes.keys.ceremonies import (
     DESTROY,
     FIVE,
@@ -50,6 +49,7 @@ from tests.streams.rules.governance.changes.keys.ceremonies import (
     vouched,
 )
 from tests.streams.rules.governance.changes.specification import START, Step, approve
+from tests.world.firm import governance as firm
 
 SUSPEND = SuspendKey(key_id=KEY)
 RESUME = ResumeKey(key_id=KEY)

@@ -25,16 +25,16 @@ from confluent_kafka import KafkaException
 
 from infra.chain.rpc import NodeError
 from infra.chain.world.outbox import WorldBroken
-from infra.cluster.description import FILE, RUNTIME_VARIABLE, ClusterDescription, TokenPlace
-from infra.cluster.errors import ClusterError
-from infra.cluster.processes import PROCESSES, Process
-from infra.cluster.runtime import LOOPBACK, Runtime, is_broker, is_free
-from infra.cluster.services import SERVICES, Service, Services, await_answer
-from infra.cluster.supervision import Program, Running, Supervisor
 from infra.hsm import softhsm
 from infra.hsm.errors import TokenError
 from infra.identity.private_file import write_private
+from infra.local_cluster.errors import ClusterError
+from infra.local_cluster.processes import PROCESSES, Process
+from infra.local_cluster.runtime import LOOPBACK, Runtime, is_broker, is_free
+from infra.local_cluster.services import SERVICES, Service, Services, await_answer
+from infra.local_cluster.supervision import Program, Running, Supervisor
 from infra.postgres.server import DATABASE
+from infra.settings.description import FILE, RUNTIME_VARIABLE, ClusterDescription, TokenPlace
 
 PROBE_TIMEOUT_SECONDS: Final = 2
 GATEWAY: Final = "gateway"

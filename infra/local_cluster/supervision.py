@@ -23,10 +23,10 @@ from xmlrpc.client import Error, ServerProxy
 
 import psutil
 
-from infra.cluster.errors import ClusterError, NotReady, last_error
-from infra.cluster.processes import EXIT_REFUSED
-from infra.cluster.runtime import LOOPBACK, ROOT, Runtime
 from infra.identity.private_file import write_private
+from infra.local_cluster.errors import ClusterError, NotReady, last_error
+from infra.local_cluster.processes import EXIT_REFUSED
+from infra.local_cluster.runtime import LOOPBACK, ROOT, Runtime
 
 START_SECONDS_MAX: Final = 10
 STOP_SECONDS_MAX: Final = 45

@@ -18,11 +18,11 @@ from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
 from infra.chain.world.accounts import WorldAccount
 from infra.chain.world.market import Market
-from infra.cluster.deadline import Deadline
 from infra.ethereum.answers import Receipt
 from infra.ethereum.calldata import ExactInputSingle, encode
 from infra.ethereum.trace import Effects, effects
 from infra.ethereum.transaction import Transaction
+from infra.local_cluster.deadline import Deadline
 
 # Published BIP-39 test vectors (trezor/python-mnemonic). Uniswap keeps tokens in the order of their addresses,
 # and both orders must come out the same.

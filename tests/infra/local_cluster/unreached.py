@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from infra.cluster.description import ClusterDescription, TokenPlace
 from infra.hsm.softhsm import initialise
+from infra.settings.description import ClusterDescription, TokenPlace
 
 NOWHERE: Final = "localhost:1"
 

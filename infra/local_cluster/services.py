@@ -16,17 +16,17 @@ from confluent_kafka import KafkaException
 from infra.chain.node import Node
 from infra.chain.rpc import NodeError
 from infra.chain.world.deploy import deploy
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import RUNTIME_VARIABLE, ClusterDescription
-from infra.cluster.errors import ClusterError, NotReady
-from infra.cluster.runtime import KAFKA_PRINCIPALS, LOOPBACK, POSTGRES_ROLES, ROOT, Runtime, controller_of, is_free
-from infra.cluster.supervision import Program
 from infra.hsm import softhsm
 from infra.identity.private_file import read_private
 from infra.kafka import clients, topics
 from infra.kafka.properties import Seat
 from infra.kafka.server import Broker
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.errors import ClusterError, NotReady
+from infra.local_cluster.runtime import KAFKA_PRINCIPALS, LOOPBACK, POSTGRES_ROLES, ROOT, Runtime, controller_of, is_free
+from infra.local_cluster.supervision import Program
 from infra.postgres.server import PostgresServer, system_user
+from infra.settings.description import RUNTIME_VARIABLE, ClusterDescription
 from schemas.topics import COSIGNERS
 
 Service = Literal["kafka", "postgres", "node", "token", "world"]

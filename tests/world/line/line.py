@@ -47,11 +47,9 @@ from streams.rules.transactions.execution import ExecutionDecider
 from streams.rules.transactions.settlement import Included, SettlementDecider
 from streams.signing.backends.contract import Made, Signer, Task
 from streams.signing.enclave import Enclave
-from tests.streams.rules.governance.firm import CHAIN, PINNED
-from tests.streams.rules.orders.firm import Fido2Key, MachineKey
-from tests.streams.signing.chain_of_paper import BLOCK, GAS_USED, ChainInMemory
-from tests.streams.signing.paper_memory import JournalInMemory, memory_on
-from tests.streams.signing.scenery import (
+from tests.world.firm.desk import Fido2Key, MachineKey
+from tests.world.firm.governance import CHAIN, PINNED
+from tests.world.line.scenery import (
     DESK,
     GENESIS,
     GENESIS_AT,
@@ -63,6 +61,8 @@ from tests.streams.signing.scenery import (
     received_of,
     remember,
 )
+from tests.world.line.signer_memory import JournalInMemory, memory_on
+from tests.world.line.simulated_chain import BLOCK, GAS_USED, ChainInMemory
 
 TICK_MICROS: Final = 20_000
 STEPS_MAX: Final = 100

@@ -14,10 +14,10 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from commands.client import Ed25519KeyFile, ProofdeskClient
 from commands.intake.requests import content_of, path_of
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import ClusterDescription
-from infra.cluster.local import Cluster
 from infra.kafka import clients
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.local import Cluster
+from infra.settings.description import ClusterDescription
 from schemas import hash_chain, wire
 from schemas.canonical import command_digest
 from schemas.canonical import order_id as order_id_of
@@ -28,9 +28,9 @@ from schemas.orders import Transfer
 from schemas.partitioning import desk_partition
 from schemas.topics import TOPICS
 from streams.engine.reading import headers_of
+from streams.samples.institution import DESK, PAYEE, SYSTEM, SYSTEM_KEY, WALLET, institution_of
 from tests.infra.telemetry.collector import Collector
 from tests.scenarios.newswap.cast import Cast
-from tests.scenarios.newswap.institution import DESK, PAYEE, SYSTEM, SYSTEM_KEY, WALLET, institution_of
 from tests.world.systems import within
 
 READY_SECONDS_MAX: Final = 60

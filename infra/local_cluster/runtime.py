@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
-from infra.cluster.errors import ClusterError
 from infra.identity.private_file import PRIVATE_FOLDER_MODE, create_private, read_private
 from infra.kafka.server import new_cluster_id
+from infra.local_cluster.errors import ClusterError
 from schemas.catalogue import GENERATION
 from schemas.topics import COSIGNERS, Principal
 

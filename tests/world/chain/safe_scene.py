@@ -17,12 +17,12 @@ from infra.chain.node import Node
 from infra.chain.rpc import NodeUnavailable
 from infra.chain.world.accounts import created_address
 from infra.chain.world.artefacts import SAFE_PROXY_FACTORY, SAFE_SINGLETON, artefact
-from infra.cluster.deadline import Deadline
 from infra.ethereum.answers import Receipt
 from infra.ethereum.safe.deployment import creation
 from infra.ethereum.transaction import Signature, Transaction, assemble, digest
+from infra.local_cluster.deadline import Deadline
 from schemas.keys import KeyHolder, SafeAccount
-from tests.infra.chain.local_chain import ETHER, anvil
+from tests.world.chain.local_chain import ETHER, anvil
 
 INCLUSION_SECONDS_MAX: Final = 10
 GAS_LIMIT: Final = 6_000_000

@@ -16,21 +16,21 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from infra.chain.node import Node
-from infra.cluster import report
-from infra.cluster.__main__ import app
-from infra.cluster.deadline import Deadline
-from infra.cluster.description import load
-from infra.cluster.errors import ClusterError, last_error
-from infra.cluster.local import Cluster
-from infra.cluster.processes import PROCESSES, Process
-from infra.cluster.runtime import PORT_MAX, PORT_MIN, Runtime
-from infra.cluster.supervision import alive
+from infra.local_cluster import report
+from infra.local_cluster.__main__ import app
+from infra.local_cluster.deadline import Deadline
+from infra.local_cluster.errors import ClusterError, last_error
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import PROCESSES, Process
+from infra.local_cluster.runtime import PORT_MAX, PORT_MIN, Runtime
+from infra.local_cluster.supervision import alive
+from infra.settings.description import load
 from tests.infra.postgres.test_roles import connect
 
 pytestmark = pytest.mark.cluster
 
-LONE = Process("lone", "tests.infra.cluster.lone_process", "desk")
-REFUSING = Process("refusing", "tests.infra.cluster.refusing_process", "signer")
+LONE = Process("lone", "tests.infra.local_cluster.lone_process", "desk")
+REFUSING = Process("refusing", "tests.infra.local_cluster.refusing_process", "signer")
 SECONDS = 20.0
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from infra.cluster.description import ClusterDescription
 from infra.proofs.ed25519 import PUBLIC_KEY_BYTES
+from infra.settings.description import ClusterDescription
 
 _KEY_PATTERN = rf"^(0x)?[0-9a-fA-F]{{{2 * PUBLIC_KEY_BYTES}}}$"
 

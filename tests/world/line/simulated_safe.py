@@ -14,9 +14,9 @@ from infra.chain.world.artefacts import NODE_MODULES, SAFE_PROXY, SAFE_SINGLETON
 from infra.ethereum import calldata
 from infra.ethereum.safe import transaction as safe_transaction
 from schemas.keys import KeyHolder, SafeAccount
-from tests.streams.signing.chain_of_paper import NOBODY, ChainInMemory
-from tests.streams.signing.line import Line
-from tests.streams.signing.scenery import address_of, genesis, wallet
+from tests.world.line.line import Line
+from tests.world.line.scenery import address_of, genesis, wallet
+from tests.world.line.simulated_chain import NOBODY, ChainInMemory
 
 if TYPE_CHECKING:
     from infra.ethereum.transaction import Transaction

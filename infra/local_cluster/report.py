@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from infra.cluster.description import ClusterDescription
-from infra.cluster.local import Cluster
-from infra.cluster.processes import PROCESSES
-from infra.cluster.runtime import Runtime, is_broker
-from infra.cluster.supervision import Running
 from infra.kafka import clients
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import PROCESSES
+from infra.local_cluster.runtime import Runtime, is_broker
+from infra.local_cluster.supervision import Running
+from infra.settings.description import ClusterDescription
 from schemas.topics import TOPICS
 
 REQUEST_SECONDS_MAX: Final = 5

@@ -1,6 +1,6 @@
 """A local institution: people with software authenticators, a treasury system, an HSM wallet, and the genesis that names them.
 
-`python -m tests.scenarios.newswap.institution` makes it in the runtime folder of a running cluster, once; done again it changes
+`python -m streams.samples.institution` makes it in the runtime folder of a running cluster, once; done again it changes
 nothing. Everything private stays under `institution/`, mode 0600. Software authenticators and a root key on the same disk are
 for development: a real firm enrols hardware keys and keeps its root key offline.
 """
@@ -20,13 +20,13 @@ from infra.chain.world.accounts import WorldAccounts
 from infra.chain.world.description import World
 from infra.chain.world.description import load as load_world
 from infra.chain.world.market import Market
-from infra.cluster.description import ClusterDescription, current
 from infra.ethereum.safe.deployment import PROXY_FACTORY, SINGLETON
 from infra.hsm.token import Token
 from infra.identity import keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private, read_private
 from infra.proofs import ed25519
+from infra.settings.description import ClusterDescription, current
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from schemas.topics import COSIGNERS
 from streams.cosigning.enrolment import enrol

@@ -24,9 +24,9 @@ from schemas.values import Record
 from streams.engine.partition import Partition
 from streams.rules.decider import Received
 from streams.rules.governance.root import RootedGovernance
-from tests.streams.rules.governance.firm import PINNED
-from tests.streams.signing.line import TICK_MICROS, Feed, KeyInMemory, Line, answer_of, signer
-from tests.streams.signing.scenery import NUMBER, orders_named, received_of, with_record
+from tests.world.firm.governance import PINNED
+from tests.world.line.line import TICK_MICROS, Feed, KeyInMemory, Line, answer_of, signer
+from tests.world.line.scenery import NUMBER, orders_named, received_of, with_record
 
 APPROVED_FACTS = ("effect", "policy_hash", "governance_position", "approvals")
 """What an approval says again of the facts it was given on."""

@@ -23,8 +23,8 @@ from schemas.topics import TOPIC_OF
 from schemas.values import OrderId, Record
 from streams.rules.decider import Received
 from streams.rules.governance.genesis import Asset, SignedGenesis, Wallet
-from tests.streams.rules.governance import firm
-from tests.streams.rules.governance.firm import CHAIN, CUSTODIAN, USDC, VENUE
+from tests.world.firm import governance as firm
+from tests.world.firm.governance import CHAIN, CUSTODIAN, USDC, VENUE
 
 SECOND: Final = 1_000_000
 DAY: Final = 86_400 * SECOND

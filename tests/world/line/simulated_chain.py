@@ -9,7 +9,7 @@ from infra.chain.node import Node
 from infra.ethereum import calldata
 from infra.ethereum.answers import BlockHeader, FeeSuggestion
 from infra.ethereum.trace import APPROVAL, TRANSFER
-from tests.streams.rules.governance.firm import USDC
+from tests.world.firm.governance import USDC
 
 if TYPE_CHECKING:
     from infra.ethereum.transaction import Transaction

@@ -1,4 +1,4 @@
-"""`python -m infra.cluster`: start, stop and show a cluster on this machine."""
+"""`python -m infra.local_cluster`: start, stop and show a cluster on this machine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Annotated, Final, NoReturn, get_args
 import typer
 from rich.console import Console
 
-from infra.cluster import report
-from infra.cluster.description import ClusterDescription
-from infra.cluster.errors import ClusterError
-from infra.cluster.local import Cluster
-from infra.cluster.processes import PROCESSES
-from infra.cluster.runtime import ROOT, Runtime
-from infra.cluster.services import SERVICES, Service
+from infra.local_cluster import report
+from infra.local_cluster.errors import ClusterError
+from infra.local_cluster.local import Cluster
+from infra.local_cluster.processes import PROCESSES
+from infra.local_cluster.runtime import ROOT, Runtime
+from infra.local_cluster.services import SERVICES, Service
+from infra.settings.description import ClusterDescription
 
 DEFAULT: Final = ROOT / ".runtime" / "default"
 

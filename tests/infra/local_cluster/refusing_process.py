@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from infra.cluster.processes import EXIT_REFUSED
+from infra.local_cluster.processes import EXIT_REFUSED
 
 
 def main() -> int:

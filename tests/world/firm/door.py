@@ -11,11 +11,11 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from commands.client import AuthenticatorFile, Ed25519KeyFile
-from infra.cluster.description import ClusterDescription
 from infra.identity import keyfile
 from infra.identity.authenticator import SoftwareAuthenticator
 from infra.identity.private_file import create_private
 from infra.proofs import ed25519
+from infra.settings.description import ClusterDescription
 from schemas.firm import Limit, Settings, SigningKey, WebAuthnCredential
 from schemas.keys import Cosigner
 from schemas.orders import Transfer

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.cluster.errors import ClusterError
-from infra.cluster.runtime import Runtime
+from infra.local_cluster.errors import ClusterError
+from infra.local_cluster.runtime import Runtime
 from schemas.catalogue import GENERATION
 
 pytestmark = pytest.mark.cluster

@@ -47,10 +47,10 @@ from streams.rules.governance.genesis import SignedGenesis
 from streams.rules.governance.root import RootedGovernance
 from streams.sessions.signed_messages import Identity, MessageSigner
 from streams.signing.backends.mpc import Channel, MpcSigner
-from tests.streams.rules.governance import firm
-from tests.streams.rules.governance.firm import CHAIN, PINNED
-from tests.streams.signing.line import Feed, Line
-from tests.streams.signing.scenery import DESK, genesis, named
+from tests.world.firm import governance as firm
+from tests.world.firm.governance import CHAIN, PINNED
+from tests.world.line.line import Feed, Line
+from tests.world.line.scenery import DESK, genesis, named
 
 KEY: Final = "shared-1"
 RECOVERY_KEY: Final = X25519PrivateKey.from_private_bytes(hashlib.sha256(b"recovery").digest())

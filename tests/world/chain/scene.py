@@ -13,9 +13,9 @@ from infra.chain.prices import reference_price
 from infra.chain.world.accounts import WorldAccounts
 from infra.chain.world.deploy import deploy
 from infra.chain.world.market import Market
-from infra.cluster.deadline import Deadline
 from infra.ethereum import calldata
 from infra.ethereum.transaction import from_record
+from infra.local_cluster.deadline import Deadline
 from schemas.events.base import Event
 from schemas.events.governance import ContractListed
 from schemas.events.lifecycle import Approved, Signed, Simulated
@@ -29,8 +29,8 @@ from streams.rules.decider import Later, Outcome, Received, Recorded
 from streams.rules.firm.view import Governance
 from streams.rules.transactions.execution import ExecutionDecider
 from streams.rules.transactions.nonces import Wallets
-from tests.infra.chain.local_chain import ETHER, TRADER, USDC, Trader, anvil
-from tests.streams.execution.scene import NOW, Places, address, firm, firm_events
+from tests.world.chain.firm import NOW, Places, address, firm, firm_events
+from tests.world.chain.local_chain import ETHER, TRADER, USDC, Trader, anvil
 
 
 def received(record: Record, offset: int = 0) -> Received:
