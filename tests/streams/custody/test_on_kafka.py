@@ -184,7 +184,7 @@ def test_a_cosigner_lost_for_good_is_replaced_from_its_back_up_and_what_it_had_i
 
     shutil.rmtree(description.cosigner(LOST))
     running.cluster.kill(LOST)
-    await_true(lambda: "softhsm2.conf are not there" in why(running, LOST), "without its token it stands still, and says so")
+    await_true(lambda: "softhsm2.conf is missing" in why(running, LOST), "without its token it stands still, and says so")
     recovered = outcome(running, RecoverShare(key_id=SHARED, cosigner=replaced(running, backup, made.epoch)), KeyRotated)
     assert (recovered.reason, recovered.cosigners) == ("recovered", list(THREE))
     refreshed = outcome(running, RotateKey(key_id=SHARED), KeyRotated)
