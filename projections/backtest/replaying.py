@@ -21,7 +21,7 @@ from schemas.events.lifecycle import OrderInitiated, PolicyEvaluated
 from schemas.events.limits import LimitPosted, LimitReleased
 from schemas.orders import Order
 from schemas.values import DeskId, OrderId
-from streams.rules.breakers import passage as breakers
+from streams.rules.breakers import open_breakers as breakers
 from streams.rules.limits.assessment import limit_facts, refusals, reservation
 from streams.rules.limits.ledger import UNADJUSTED, Adjustment, Ledger, amounts
 from streams.rules.limits.subjects import applied, subjects_of

@@ -19,7 +19,7 @@ from schemas.values import MICROS_PER_SECOND, Instant
 from streams.judging.memory import SealedMemory
 from streams.rules.decider import Later, Received, References
 from streams.rules.evidence.dossier import EVIDENCE_TOPICS, Dossier, EvidenceBroken, EvidenceFold, is_misplaced
-from streams.rules.evidence.judge import Verdict, judge, refusal_of
+from streams.rules.evidence.signing_verdict import Verdict, judge, refusal_of
 from streams.rules.firm.view import Governance
 from streams.rules.governance.root import RootedGovernance
 from streams.rules.prices.latest import SKEW_SECONDS_MAX

@@ -19,11 +19,11 @@ from schemas.events.base import Refusal
 from schemas.events.lifecycle import Claim, Signed, SigningRefused, Simulated
 from schemas.values import Instant, Record, WalletId
 from streams.judging.journal import Journal
-from streams.rules.evidence.judge import refusal_of
 from streams.rules.evidence.memory.payloads import AccountBook, ClaimedPayload, Payload, PayloadBook, digest_of, payload_refused
 from streams.rules.evidence.memory.reached import Reached
 from streams.rules.evidence.memory.signatures_on_log import SignaturesOnLog
 from streams.rules.evidence.memory.velocity import Velocity, VelocityCaps
+from streams.rules.evidence.signing_verdict import refusal_of
 
 ENTRIES_BETWEEN_REWRITES_MAX: Final = 20_000
 RAISE_CAP: Final = "nothing was signed; wait, or have those who run this signer raise the cap in its own file"

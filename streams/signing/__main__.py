@@ -44,7 +44,7 @@ from streams.judging.installation import (
 from streams.judging.journal import SealedJournal
 from streams.judging.memory import SealedMemory
 from streams.rules.decider import Processor
-from streams.rules.evidence.signing import SigningDecider
+from streams.rules.evidence.signing_decider import SigningDecider
 from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.contract import Signer
 from streams.signing.backends.cosigners import over_kafka

@@ -23,9 +23,9 @@ from streams.judging.evidence_reader import EvidenceReader
 from streams.judging.memory import SealedMemory
 from streams.rules.decider import Later, Received, References
 from streams.rules.evidence.digests import keys_of
-from streams.rules.evidence.judge import Verdict, refusal_of
 from streams.rules.evidence.memory.payloads import ClaimedPayload, payload_of
-from streams.rules.evidence.signing import Judged, Signature, SignerState, signed_of
+from streams.rules.evidence.signing_decider import Judged, Signature, SignerState, signed_of
+from streams.rules.evidence.signing_verdict import Verdict, refusal_of
 from streams.rules.governance.root import RootedGovernance
 from streams.rules.transactions.safe_wrapping import wallet_sender
 from streams.signing.backends.contract import KeyUnusable, Pending, Signer, Task

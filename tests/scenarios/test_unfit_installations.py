@@ -27,7 +27,7 @@ from streams.engine.shell import EXIT_RESTART
 from streams.judging.installation import CAPS_FILE, MEMORY_FOLDER, SOFTHSM_STORE, UNFIT, own_folder
 from streams.judging.journal import FILE, SealedJournal
 from streams.rules.decider import Processor
-from streams.rules.evidence.signing import SigningDecider
+from streams.rules.evidence.signing_decider import SigningDecider
 from streams.rules.governance.root import RootedGovernance
 from streams.signing import __main__ as signing
 from streams.signing.backends.switch import SwitchingSigner

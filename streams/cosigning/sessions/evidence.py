@@ -18,7 +18,7 @@ from streams.judging.evidence_reader import EvidenceReader
 from streams.judging.memory import SealedMemory
 from streams.rules.decider import Later, Received, References
 from streams.rules.evidence.dossier import EVIDENCE_TOPICS
-from streams.rules.evidence.judge import Verdict
+from streams.rules.evidence.signing_verdict import Verdict
 from streams.rules.firm.view import Governance
 from streams.rules.governance.root import RootedGovernance
 from streams.sessions.refusals import NotTakingPart, NotYet

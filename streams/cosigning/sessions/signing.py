@@ -20,9 +20,9 @@ from streams.cosigning.sessions.evidence import Evidence
 from streams.cosigning.sessions.participants import Participants
 from streams.judging.attestation import CODE
 from streams.rules.evidence.digests import NothingToSign, digest_for, keys_of
-from streams.rules.evidence.judge import Verdict
 from streams.rules.evidence.memory.payloads import Payload, payload_of
 from streams.rules.evidence.memory.reached import Reached
+from streams.rules.evidence.signing_verdict import Verdict
 from streams.rules.firm.keys import KeyStanding
 from streams.rules.firm.view import Governance
 from streams.sessions.refusals import EPOCH, NotTakingPart

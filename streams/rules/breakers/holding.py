@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from schemas.events.base import FirmEvent
 from schemas.events.lifecycle import Signed
-from streams.rules.breakers.stopping import stops_now
+from streams.rules.breakers.after_approval import stops_now
 from streams.rules.firm.view import GovernanceFold
 
 

@@ -15,7 +15,7 @@ from schemas.events.facts import Facts, PriceFact
 from schemas.events.lifecycle import ApprovalGiven, PolicyEvaluated
 from schemas.orders import ApprovalSubject
 from schemas.values import MICROS_PER_SECOND, Instant
-from streams.rules.breakers import passage as breakers
+from streams.rules.breakers import open_breakers as breakers
 from streams.rules.evidence.authority import Unproven, check_approval, check_initiation, given_of, is_same_touch
 from streams.rules.evidence.case import Case, Decision, Moment
 from streams.rules.firm.view import Governance

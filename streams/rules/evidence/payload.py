@@ -1,6 +1,6 @@
 """Checks that the bytes to be signed are this order's own, recently simulated, for a bounded fee. Pure.
 
-Source: architecture, rule 10. Left out: nonces (the enclave's own memory, `evidence.signing`), and the chain's state in the
+Source: architecture, rule 10. Left out: nonces (the enclave's own memory, `signing_decider`), and the chain's state in the
 simulation, which only a node can tell.
 """
 
@@ -16,7 +16,7 @@ from streams.rules.actions.compilation import compile_call
 from streams.rules.evidence.authority import Unproven
 from streams.rules.evidence.case import Case
 from streams.rules.prices.valuation import PPM_PER_BASIS_POINT
-from streams.rules.transactions.bounds import FEE_PER_GAS_WEI_MAX, FEE_WEI_MAX, GAS_LIMIT_MAX
+from streams.rules.transactions.fee_and_gas_bounds import FEE_PER_GAS_WEI_MAX, FEE_WEI_MAX, GAS_LIMIT_MAX
 from streams.rules.transactions.safe_wrapping import carried
 
 

@@ -18,7 +18,7 @@ from schemas.events.base import Refusal
 from schemas.events.facts import Facts, SimulationFact
 from schemas.values import MICROS_PER_SECOND
 from streams.rules.access.desk_rights import authenticate
-from streams.rules.breakers import passage as breakers
+from streams.rules.breakers import open_breakers as breakers
 from streams.rules.evidence.authority import COUNTERS_UNKNOWN, Overtaken, Unproven, given_of
 from streams.rules.evidence.case import Case
 from streams.rules.evidence.decided import counted, falls_under

@@ -15,7 +15,7 @@ from infra.ethereum.outbidding import outbidding
 from infra.ethereum.transaction import Transaction
 from schemas.events.lifecycle import Claim
 from streams.rules.actions.compiled import CompiledCall
-from streams.rules.transactions.bounds import FEE_PER_GAS_WEI_MAX, GAS_LIMIT_MAX, GWEI
+from streams.rules.transactions.fee_and_gas_bounds import FEE_PER_GAS_WEI_MAX, GAS_LIMIT_MAX, GWEI
 
 PRIORITY_FEE_WEI_MAX: Final = 50 * GWEI
 MAX_FEE_WEI_MAX: Final = 500 * GWEI

@@ -17,8 +17,8 @@ from streams.rules.decider import Later, Outcome, Recorded
 from streams.rules.prices.latest import is_stale
 from streams.rules.transactions import assembly, nonces
 from streams.rules.transactions.nonces import Wallets
-from streams.rules.transactions.review import judge
 from streams.rules.transactions.simulation import Simulation
+from streams.rules.transactions.simulation_findings import judge
 
 Input = Simulation | Approved | Signed | SigningRefused
 """An approved order comes with its simulation, or bare when its standing alone decides."""

@@ -23,7 +23,7 @@ from streams.rules.access.desk_rights import authenticate
 from streams.rules.decider import Received
 from streams.rules.evidence.authority import COUNTERS_UNKNOWN
 from streams.rules.evidence.dossier import EVIDENCE_TOPICS, Dossier, EvidenceFold
-from streams.rules.evidence.judge import judge
+from streams.rules.evidence.signing_verdict import judge
 from streams.rules.governance.root import RootedGovernance
 from streams.rules.prices.observed import Observations
 from tests.bench.report import Result

@@ -9,7 +9,7 @@ import pytest
 from infra.ethereum.transaction import Transaction, to_record
 from schemas.events.lifecycle import Simulated
 from streams.rules.decider import Later, Received
-from streams.rules.evidence.signing import Judged, SignerState
+from streams.rules.evidence.signing_decider import Judged, SignerState
 from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.contract import Made, Pending, Task
 from tests.world.firm.governance import CHAIN, PINNED

@@ -21,9 +21,9 @@ from schemas.examples import example
 from streams.engine.snapshots import SnapshotCodec
 from streams.judging.evidence_reader import REFERENCE_TOPICS
 from streams.rules.decider import Received, Recorded
-from streams.rules.evidence.judge import Verdict
 from streams.rules.evidence.memory.velocity import VelocityCaps
-from streams.rules.evidence.signing import Judged, SignerState, SigningDecider
+from streams.rules.evidence.signing_decider import Judged, SignerState, SigningDecider
+from streams.rules.evidence.signing_verdict import Verdict
 from streams.rules.governance.root import NotRooted
 from streams.rules.prices import observed as observations
 from streams.rules.prices.observed import Observations

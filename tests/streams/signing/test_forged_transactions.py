@@ -11,7 +11,8 @@ from infra.ethereum import calldata, spelled_call
 from infra.ethereum.transaction import from_record, signing_payload
 from schemas.events.lifecycle import OrderHeld, Simulated, SimulationFinding
 from schemas.examples import example
-from streams.rules.transactions import assembly, bounds
+from streams.rules.transactions import assembly
+from streams.rules.transactions import fee_and_gas_bounds as bounds
 from tests.world.firm.governance import CUSTODIAN, VENUE
 from tests.world.line.forgery import Change, examined, fields, rewritten, transaction, where
 from tests.world.line.line import Line, simulated_of

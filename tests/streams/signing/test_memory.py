@@ -15,7 +15,7 @@ from schemas.firm_commands import TripBreaker
 from streams.judging.memory import SealedMemory
 from streams.rules.decider import Later, Processor, Received
 from streams.rules.evidence.memory.velocity import VelocityCaps
-from streams.rules.evidence.signing import Judged, SignerState, SigningDecider
+from streams.rules.evidence.signing_decider import Judged, SignerState, SigningDecider
 from streams.rules.governance.root import RootedGovernance
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 from streams.signing.enclave import JUDGED_AGAIN_MICROS, Enclave

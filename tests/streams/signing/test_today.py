@@ -23,7 +23,7 @@ from schemas.events.lifecycle import (
 from schemas.firm import BreakerScope, BreakerState
 from schemas.firm_commands import ProposeAccess, ProposeReset, TripBreaker
 from streams.rules.evidence.dossier import EVIDENCE_TOPICS, EvidenceFold
-from streams.rules.evidence.judge import Verdict, judge
+from streams.rules.evidence.signing_verdict import Verdict, judge
 from streams.rules.firm.view import GovernanceFold
 from streams.rules.policy import starter
 from tests.streams.rules.governance.changes.specification import access, policy_proposal
@@ -323,8 +323,8 @@ def test_an_order_that_a_taken_over_desk_lets_pass_a_breaker_is_refused(monkeypa
     trip("wallet", "treasury-1", "reducing")(line)
     line.send("o1", swap("20000"))
     with monkeypatch.context() as taken_over:
-        taken_over.setattr("streams.rules.breakers.passage.stops", lambda _: [])
-        taken_over.setattr("streams.rules.transactions.review.stops_now", lambda *_: [])
+        taken_over.setattr("streams.rules.breakers.open_breakers.stops", lambda _: [])
+        taken_over.setattr("streams.rules.transactions.simulation_findings.stops_now", lambda *_: [])
         line.run("desk", "execution")
     assert [simulated.verdict for simulated in line.events(Simulated)] == ["passed"]
     assert examined(line.records, line.now).of("o1") == "policy"

@@ -38,7 +38,7 @@ from streams.judging.memory import SealedMemory
 from streams.rules.chaining import ChainedEvent
 from streams.rules.decider import Processor, Received, Recorded, References
 from streams.rules.evidence.memory.velocity import VelocityCaps
-from streams.rules.evidence.signing import SigningDecider
+from streams.rules.evidence.signing_decider import SigningDecider
 from streams.rules.governance import founding
 from streams.rules.governance.genesis import SignedGenesis
 from streams.rules.governance.root import RootedGovernance

@@ -6,7 +6,7 @@ Decides that a wallet's nonce on a chain has one payload for ever, but for two:
  - an overtaking (ADR 15): no signature for the nonce is known, the log records a refusal of every order that claimed it, and
    `Simulated.overtakes` names the newest of these claims.
 For both, max fee and tip must be at least 110 % of every earlier payload of this nonce; at most one of them can be mined.
-An order has one nonce, and none once it was refused. Leaves out the choice of the next nonce (`evidence.signing`) and
+An order has one nonce, and none once it was refused. Leaves out the choice of the next nonce (`signing_decider`) and
 requests for replacements.
 """
 

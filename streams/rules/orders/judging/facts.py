@@ -16,7 +16,7 @@ from schemas.firm import Settings
 from schemas.orders import Effect, Order
 from schemas.values import MICROS_PER_SECOND, USD_MAX, AssetId, BaseUnits, Instant, Usd
 from streams.rules.actions import exposure
-from streams.rules.breakers import passage as breakers
+from streams.rules.breakers import open_breakers as breakers
 from streams.rules.firm.view import Governance
 from streams.rules.limits.ledger import MicroUsd, dollars, micros
 from streams.rules.limits.subjects import subjects_of

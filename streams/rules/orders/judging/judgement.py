@@ -16,7 +16,7 @@ from schemas.events.facts import ApprovalFact, Facts, RuleFinding
 from schemas.orders import Order, ReservedAmount
 from schemas.values import Instant
 from streams.rules.actions.effect import effect_of
-from streams.rules.breakers import passage as breakers
+from streams.rules.breakers import open_breakers as breakers
 from streams.rules.limits.assessment import Breach, breaches, limit_facts, refusals, reservation
 from streams.rules.limits.ledger import UNADJUSTED, Adjustment, Ledger
 from streams.rules.limits.subjects import applied, subjects_of

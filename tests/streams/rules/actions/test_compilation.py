@@ -21,7 +21,8 @@ from streams.rules.actions.compiled import CompiledCall, NotCompilable, unprotec
 from streams.rules.actions.kinds.swap import SWAP_DEADLINE_SECONDS
 from streams.rules.firm.view import Governance
 from streams.rules.prices.valuation import Quoted, least_out, slippage_ppm, usd_lost
-from streams.rules.transactions import assembly, bounds
+from streams.rules.transactions import assembly
+from streams.rules.transactions import fee_and_gas_bounds as bounds
 from streams.rules.transactions.assembly import FeesTooHigh
 from tests.streams.execution.specification import FEES
 from tests.world.chain.firm import (

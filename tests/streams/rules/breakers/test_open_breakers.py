@@ -8,8 +8,8 @@ from schemas.events.answers import LimitBreached
 from schemas.events.lifecycle import OrderClosed, OrderInitiated, PolicyEvaluated
 from schemas.firm import BreakerScope, BreakerState
 from schemas.orders import Action
-from streams.rules.breakers import passage as breakers
-from streams.rules.breakers.stopping import stops_now
+from streams.rules.breakers import open_breakers as breakers
+from streams.rules.breakers.after_approval import stops_now
 from streams.rules.refusals.orders import BreakerOpen, BreakerReducing
 from tests.streams.rules.orders.specification import (
     Specification,

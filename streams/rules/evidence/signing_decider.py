@@ -18,7 +18,7 @@ from schemas.keys import Attestation
 from schemas.values import Instant, OrderId
 from streams.rules.answered_orders import AnsweredOrders
 from streams.rules.decider import Outcome, Recorded
-from streams.rules.evidence.judge import Verdict
+from streams.rules.evidence.signing_verdict import Verdict
 
 REMEMBERED: Final = ("log-rollback", "nonce", "velocity")
 """The checks of the signer's own memory, which every signature has passed after those of the verdict."""

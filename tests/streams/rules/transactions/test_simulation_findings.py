@@ -8,8 +8,8 @@ from infra.ethereum.trace import UNLIMITED_AMOUNT_MIN, DelegateCall, Effects
 from schemas.events.governance import BreakerTripped, ContractListed, WalletAssigned
 from schemas.orders import Action
 from streams.rules.decider import Outcome
-from streams.rules.transactions.review import FINDINGS_MAX
 from streams.rules.transactions.simulation import Simulation
+from streams.rules.transactions.simulation_findings import FINDINGS_MAX
 from tests.streams.execution.breakers import tripped, with_a_holding
 from tests.streams.execution.specification import (
     NOTHING,

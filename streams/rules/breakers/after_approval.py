@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from schemas.events.facts import BreakerFact
 from schemas.orders import Effect, Order
 from streams.rules.actions import exposure
-from streams.rules.breakers import passage as breakers
+from streams.rules.breakers import open_breakers as breakers
 from streams.rules.firm.view import Governance
 from streams.rules.limits.subjects import subjects_of
 from streams.rules.orders.judging.facts import target_of

@@ -22,7 +22,7 @@ from schemas.events.lifecycle import AllowanceGranted, SimulationFinding
 from schemas.orders import ApproveToken, Call, Swap, Transfer
 from schemas.values import TEXT_CHARACTERS_MAX, Address
 from streams.rules.actions.balances import unmeant
-from streams.rules.breakers.stopping import stops_now
+from streams.rules.breakers.after_approval import stops_now
 from streams.rules.prices.valuation import PPM_PER_BASIS_POINT, usd_lost
 from streams.rules.transactions.simulation import Exchange, Simulation
 
