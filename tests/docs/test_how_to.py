@@ -58,7 +58,7 @@ CHAIN: Final = HowTo(
     "a-chain.md",
     most=3,
     witness=r"description\.node\b",
-    beside=("infra/local_cluster/report.py", "infra/local_cluster/services.py"),
+    beside=("infra/local_cluster/report.py", "infra/local_cluster/services.py", "streams/samples/institution.py"),
 )
 DETECTOR: Final = HowTo(
     "a-detector.md", most=1, witness=r"\bBreachedLimits\b", beside=("streams/rules/detectors/breached_limits.py",)
