@@ -37,11 +37,11 @@ class Problem(Record):
     title: str
     status: int
     detail: str
-    """What is wrong and what to do about it."""
+    """The fault and its remedy."""
     errors: tuple[FieldFault, ...] = ()
     check: str
     remedy: str
-    """What would change the outcome."""
+    """A change that would alter the outcome."""
     command_id: CommandId | None = None
     order_id: OrderId | None = None
     proposal_id: Uuid | None = None
@@ -66,7 +66,7 @@ class OrderAnswer(Record):
     parent_order_id: OrderId | None = None
     amount_usd: Usd | None = None
     outcome: Literal["allowed", "needs-approval", "refused"] | None = None
-    """What policy said."""
+    """The policy's outcome."""
     requires: tuple[str, ...] = ()
     """Quorums still to be met, such as `risk-officer:1`."""
     unmet: tuple[Unmet, ...] = ()
@@ -74,7 +74,7 @@ class OrderAnswer(Record):
     rules: tuple[RuleFinding, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     approval_hash: Sha256 | None = None
-    """What an approver signs: the WebAuthn challenge, in hex."""
+    """An approver signs this hash: the WebAuthn challenge, in hex."""
     approval_subject: ApprovalSubject | None = None
     expires_at: Instant | None = None
     children: tuple[OrderAnswer, ...] = ()
@@ -82,7 +82,7 @@ class OrderAnswer(Record):
 
 
 class TrialAnswer(Record):
-    """What would be decided of an order that was not placed. Nothing is reserved."""
+    """Predicts the decision on an order that was not placed. Nothing is reserved."""
 
     desk_id: DeskId
     command_id: CommandId
@@ -97,11 +97,11 @@ class TrialAnswer(Record):
     refusals: tuple[Refusal, ...] = ()
     """Every check that would refuse, and what would change that."""
     facts: Facts | None = None
-    """What it was judged on: limits, prices, breakers. None when it could not be valued at all."""
+    """The limits, prices and breakers that it was judged on. None when it could not be valued at all."""
 
 
 class FirmAnswer(Record):
-    """What a command to governance has led to."""
+    """Reports the result of a command to governance."""
 
     command_id: CommandId
     """The command that is answered."""
@@ -110,7 +110,7 @@ class FirmAnswer(Record):
     message: str = ""
     proposal_id: Uuid | None = None
     proposal_hash: Sha256 | None = None
-    """What an approver signs: the WebAuthn challenge, in hex."""
+    """An approver signs this hash: the WebAuthn challenge, in hex."""
     requires: tuple[str, ...] = ()
     """Quorums still to be met."""
     expires_at: Instant | None = None
@@ -121,7 +121,7 @@ class FirmAnswer(Record):
     breaker: BreakerState | None = None
     key_id: KeyId | None = None
     operation: KeyOperation | None = None
-    """What was proposed to be done with the key."""
+    """The operation proposed for the key."""
 
 
 class PendingAnswer(Record):
@@ -136,4 +136,4 @@ class PendingAnswer(Record):
 
 
 Answer = OrderAnswer | TrialAnswer | FirmAnswer
-"""What a command was answered with, when it was decided and not rejected."""
+"""The answer to a command that was decided and not rejected."""

@@ -17,7 +17,7 @@ def content_digest(command: Command | FirmCommand) -> bytes:
 
 
 def challenge(command: Command | FirmCommand) -> bytes:
-    """What a person's key is asked to sign for it."""
+    """Return the digest that a person's key signs for the command."""
     match command.body:
         case GiveApproval(approval_hash=approved):
             return bytes.fromhex(approved)

@@ -21,7 +21,7 @@ FREES_MAX: Final = 24
 
 
 class Freed(Record):
-    """What will no longer count from an instant on, if nothing else happens."""
+    """Names an amount that stops counting at an instant, if nothing else happens."""
 
     at: Instant
     amount_usd: Usd
@@ -36,7 +36,7 @@ class LimitUse(Record):
     subject: str
     """As the policy names it; `*` for each on its own."""
     scope_key: str
-    """Whose use this is: `trader:alice`, `firm:newswap` for a desk's allotment of a limit of the firm."""
+    """The subject of this use: `trader:alice`, `firm:newswap` for a desk's allotment of a limit of the firm."""
     kind: str
     window_seconds: int
     zone: str
@@ -54,16 +54,16 @@ class LimitUse(Record):
     posted_count: int
     headroom_count: int
     counted_from: Instant
-    """Where the window begins."""
+    """The start of the window."""
     frees: list[Freed]
-    """What leaves the window, and when; reservations stay until their orders end."""
+    """The amounts that leave the window, and the times; reservations stay until their orders end."""
     trips: str
     """The state into which going over it trips a breaker; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """How a limit's postings are summed."""
+    """Tells how to sum a limit's postings."""
 
     limit_id: str
     counted_from: Instant
@@ -75,7 +75,7 @@ class Counting:
 
 @dataclass(frozen=True, slots=True)
 class Summed:
-    """What orders hold of one limit for one subject: all that is reserved, or what was posted and leaves together."""
+    """Holds a sum of one limit for one subject: all its reservations, or the postings that leave together."""
 
     limit_id: str
     scope_key: str
@@ -87,7 +87,7 @@ class Summed:
 
 
 def countings(limits: Iterable[Limit], now: Instant) -> list[Counting]:
-    """How each limit with a window is to be summed at `now`."""
+    """Return the counting at `now` of each limit with a window."""
     return [_counting(limit, now) for limit in limits if limit.kind != "per-transaction"]
 
 

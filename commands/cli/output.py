@@ -26,7 +26,7 @@ OWN_CHECK_STATUS: Final = 422
 """In a problem that was found here, before anything was sent."""
 
 PIPED_COLUMNS: Final = 240
-"""How wide a line may be where nobody looks at a terminal."""
+"""The width of a line when the output is no terminal."""
 
 stdout: Final = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 stderr: Final = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_COLUMNS)

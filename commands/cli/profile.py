@@ -34,7 +34,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who signs, and with what."""
+    """Holds the acting principal and the signer."""
 
     principal: str
     signer: Signer
@@ -63,7 +63,7 @@ def gateway(url: str, runtime: Path) -> str:
 
 
 def identity(principal: str, key: Path | None, key_id: str) -> Identity:
-    """Who acts. Raises typer.BadParameter."""
+    """Return the acting principal with the key in `key`. Raises typer.BadParameter."""
     if key is None:
         raise typer.BadParameter("this is signed: give the file of your key, or set PROOFDESK_KEY", param_hint="--key")
     try:

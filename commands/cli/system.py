@@ -62,7 +62,7 @@ def check(*, as_json: profile.Json = False) -> None:
 
 
 def _health(url: str) -> dict[str, Any]:
-    """What the gateway says of itself."""
+    """Return the gateway's own report on its readiness."""
     try:
         found: dict[str, Any] = httpx.get(f"{url}/readyz", timeout=HEALTH_SECONDS_MAX).json()
     except (httpx.HTTPError, ValueError) as error:

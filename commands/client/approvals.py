@@ -56,7 +56,7 @@ class WantedAgreement:
 
 
 def wanted_agreement(proposal: ShownProposal) -> WantedAgreement:
-    """What an approver of `proposal` agrees to.
+    """Return the statement that an approver of `proposal` signs.
 
     Raises:
         ApprovalMismatch: it waits for none, or what is shown is not what its hash is of.

@@ -84,11 +84,11 @@ class Connection:
         )
 
     def read(self, path: str, **query: str) -> Any:
-        """What a read route says, as JSON has it. Raises CommandRefused, SystemFault."""
+        """Return the JSON answer of a read route. Raises CommandRefused, SystemFault."""
         return self._answer(self._request("GET", path, params=query)).json()
 
     def ask(self, path: str, content: Mapping[str, Any]) -> Any:
-        """What a route says of `content`, which changes nothing and is not signed. Raises CommandRefused, SystemFault."""
+        """Post unsigned `content` to a route that changes nothing; return its answer. Raises CommandRefused, SystemFault."""
         return self._answer(self._request("POST", path, json=content)).json()
 
     def _sent(self, command: Command | FirmCommand) -> bytes:

@@ -28,4 +28,4 @@ class NotDecidedYet(SystemFault):
 
 
 class ApprovalMismatch(Exception):
-    """What the server shows is not what its approval hash is the hash of: nothing was signed."""
+    """The approval hash is not the hash of the content that the server shows: nothing was signed."""

@@ -27,7 +27,7 @@ from schemas.values import Uuid
 
 
 class FirmCommands(Connection):
-    """What can be asked of governance."""
+    """Sends commands to governance."""
 
     def trip(self, scope: BreakerScope, subject: Subject, state: BreakerState, reason: str) -> FirmAnswer:
         """Stop something at once."""

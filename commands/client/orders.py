@@ -30,7 +30,7 @@ PAGE_ORDERS: Final = 100
 
 
 class OrderCommands(Connection):
-    """What can be asked of a desk."""
+    """Sends commands to a desk."""
 
     def submit(
         self, desk_id: DeskId, wallet_id: WalletId, action: Action, memo: str = "", *, idempotency_key: str | None = None

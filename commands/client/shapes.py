@@ -23,7 +23,7 @@ class ApiView(Record):
 
 
 class ShownApproval(ApiView):
-    """What one approver said."""
+    """Records one approver's decision."""
 
     approver: PrincipalId
     given: bool
@@ -72,7 +72,7 @@ class ShownOrder(ApiView):
     gas_used: int | None = None
     """Of the transaction that was included; before that, of its simulation."""
     effective_gas_price: BaseUnits | None = None
-    """What was paid for each unit of gas, in wei."""
+    """The price paid for each unit of gas, in wei."""
     slippage_ppm: int | None = None
     findings: tuple[SimulationFinding, ...] = ()
     attestation: Attestation | None = None
@@ -122,7 +122,7 @@ class ShownProposal(ApiView):
     proposer: PrincipalId
     proposal_hash: Sha256
     change: FirmBody
-    """What is proposed, whole."""
+    """The whole proposed change."""
     reason: str
     requires: tuple[str, ...]
     """Quorums still to be met."""

@@ -50,7 +50,7 @@ class AuthenticatorFile:
 
     @property
     def user(self) -> str:
-        """Whose it is."""
+        """Return the user that the credential belongs to."""
         return self._authenticator.user
 
     def authorize(self, digest: bytes) -> WebAuthnAssertion:

@@ -49,7 +49,7 @@ PENDING: Final[dict[int | str, dict[str, Any]]] = {
 
 
 class CommandHeaders:
-    """What the headers say: who asks, when, under which id."""
+    """Holds the sender, the time and the command's id, as the headers give them."""
 
     def __init__(
         self,

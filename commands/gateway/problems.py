@@ -54,7 +54,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _framework(_: Request, error: Exception) -> Response:
-    """What the framework itself or a read route says, with the words that were missing."""
+    """Answer an error of the framework or of a read route; add the check and the remedy that it lacks."""
     assert isinstance(error, HTTPException)  # noqa: S101 - the framework chose by it
     check, remedy = _REMEDIES.get(error.status_code, _OTHERWISE)
     said = str(error.detail)

@@ -110,7 +110,7 @@ class Protection:
 
 
 class _Answer:
-    """What is sent back, with the headers that every answer has."""
+    """Sends the answer with the headers that every answer has."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

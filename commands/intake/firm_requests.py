@@ -28,7 +28,7 @@ PolicyText = Annotated[str, Field(max_length=POLICY_CHARACTERS_MAX)]
 
 
 class FirmRequest(Record):
-    """What every request holds."""
+    """Holds the fields of every request."""
 
     authorization: Authorization
 
@@ -156,7 +156,7 @@ def content_of(command: FirmCommand) -> dict[str, Any]:
 
 
 def path_of(command: FirmCommand) -> str:
-    """Where that request goes.
+    """Return the path that the request is posted to.
 
     Raises:
         TypeError: nowhere; who keeps keys reports straight onto the log.

@@ -23,7 +23,7 @@ from streams.rules.refusals import governance, orders
 
 RETRY_AFTER_SECONDS: Final = 2
 CHALLENGE: Final = "Proofdesk-Signature"
-"""What WWW-Authenticate asks for (RFC 9110, section 11.6.1): a signature in the body."""
+"""The scheme in WWW-Authenticate (RFC 9110, section 11.6.1): a signature in the body."""
 
 _CLASSES_OF_STATUS: Final[Mapping[int, tuple[type[rules.Refused], ...]]] = MappingProxyType(
     {
@@ -133,7 +133,7 @@ def refused(refusal: rules.Refused) -> Refused:
 
 
 def rejection(rejected: CommandRejected | FirmCommandRejected) -> Refused:
-    """What the desk or governance refused, in HTTP."""
+    """Translate a refusal of the desk or of governance into HTTP."""
     refusal = rejected.refusal
     status = _STATUS_OF_CHECK.get(refusal.check, MALFORMED)
     return Refused(status, refusal.check, refusal.message, refusal.remedy, rejected=rejected)

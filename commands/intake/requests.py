@@ -28,7 +28,7 @@ from schemas.values import Amount, DeskId, OrderId, Record, Sha256, Text, Wallet
 
 
 class Request(Record):
-    """What every request holds."""
+    """Holds the fields of every request."""
 
     desk_id: DeskId
     authorization: Authorization
@@ -122,7 +122,7 @@ def content_of(command: Command) -> dict[str, Any]:
 
 
 def path_of(command: Command) -> str:
-    """Where that request goes."""
+    """Return the path that the request is posted to."""
     body = command.body
     if isinstance(body, InitiateOrder | TryOrder):
         return "/v1/orders" if isinstance(body, InitiateOrder) else "/v1/orders?dry_run=true"

@@ -30,7 +30,7 @@ SETTINGS: Final[Mapping[str, Any]] = MappingProxyType(
         "queue.buffering.max.messages": QUEUED_RECORDS_MAX,
     }
 )
-"""What a producer of commands has beside the settings that all of ours have."""
+"""Settings of a producer of commands, beside those that all our producers share."""
 
 _COMMANDS: Final = TOPIC_OF[Command].name
 
@@ -72,7 +72,7 @@ class Publisher:
         return written
 
     def reaches_broker(self, seconds: float) -> bool:
-        """Whether a broker answers within `seconds`."""
+        """Return True if a broker answers within `seconds`."""
         try:
             self._producer.list_topics(_COMMANDS, timeout=seconds)
         except KafkaException:

@@ -41,7 +41,7 @@ class Bucket:
         self._tokens, self._at = burst, clock()
 
     def take(self) -> bool:
-        """Whether there was a token."""
+        """Take a token. Returns False if there was none."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)
         self._at = now

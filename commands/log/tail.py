@@ -28,13 +28,13 @@ from schemas.values import CommandId
 
 REMEMBERED_COMMANDS_MAX: Final = 2_000
 REMEMBERED_SECONDS: Final = 60
-"""How far back the first reading begins."""
+"""The first reading begins this long before now."""
 BATCH_RECORDS_MAX: Final = 500
 POLL_SECONDS: Final = 0.1
 REQUEST_SECONDS_MAX: Final = 3
 RETRY_SECONDS: Final = 0.5
 SETTINGS: Final[Mapping[str, Any]] = MappingProxyType({"enable.partition.eof": True, "auto.offset.reset": "latest"})
-"""What the consumer has beside the settings that all of ours have: where a partition ends, it says so."""
+"""Settings of the consumer, beside those that all our consumers share: it reports the end of each partition."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class Story:
 
 
 class Stories:
-    """What has been heard of commands, for any thread. Knows no Kafka."""
+    """Keeps the events read of each command, for any thread. Knows no Kafka."""
 
     def __init__(self) -> None:
         self._stories: OrderedDict[CommandId, Story] = OrderedDict()
@@ -119,7 +119,7 @@ class Tail:
 
     @property
     def caught_up(self) -> bool:
-        """Whether everything that was there when it connected has been heard."""
+        """Return True once every event that stood on the log at the connection has been read."""
         return self._caught_up.is_set()
 
     def start(self) -> None:
@@ -127,7 +127,7 @@ class Tail:
         self._thread.start()
 
     def wait(self, seconds: float) -> bool:
-        """Whether it has caught up, after at most `seconds`."""
+        """Wait at most `seconds` for it to catch up. Returns True if it has."""
         return self._caught_up.wait(seconds)
 
     def close(self) -> None:

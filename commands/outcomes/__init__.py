@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 ANSWER_TOPICS: Final = tuple(TOPIC_OF[record].name for record in (*orders.ANSWER_RECORDS, *firm.ANSWER_RECORDS))
-"""Where answers to commands stand."""
+"""The topics that answer commands."""
 
 Outcome = OrderOutcome | FirmOutcome
 Rejected = CommandRejected | FirmCommandRejected
@@ -60,7 +60,7 @@ def outcome_of(question: Question, events: Sequence[Event]) -> Outcome | None:
 
 
 def spent_otherwise(question: Question, events: Iterable[Event]) -> bool:
-    """Whether the question's id was used for a command with another content, which an event of that command shows."""
+    """Return True if an event shows that the question's id was used for a command with another content."""
     held = (getattr(event, "command", None) for event in events)
     return any(
         isinstance(command, Command | FirmCommand)

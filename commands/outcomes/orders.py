@@ -100,7 +100,7 @@ def _initiated(asked: SentCommand, order_id: OrderId, events: Sequence[DeskEvent
 
 
 def _evaluated(asked: SentCommand, order_id: OrderId, events: Sequence[DeskEvent]) -> OrderAnswer | None:
-    """What policy said of the order: handed over, waiting for (more) approvals, or refused."""
+    """Return the policy's outcome for the order: handed over, waiting for (more) approvals, or refused."""
     event = next((e for e in events if isinstance(e, PolicyEvaluated) and e.order_id == order_id), None)
     if event is None:
         return None
@@ -123,7 +123,7 @@ def _evaluated(asked: SentCommand, order_id: OrderId, events: Sequence[DeskEvent
 
 
 def _tried(asked: SentCommand, events: Sequence[DeskEvent]) -> TrialAnswer | None:
-    """What would have been decided."""
+    """Return the decision that a trial order would get."""
     event = next((e for e in events if isinstance(e, OrderTried) and asked.is_held_by(e)), None)
     if event is None:
         return None

@@ -41,11 +41,11 @@ class SentCommand:
         return body.order_id
 
     def is_about(self, command: Command | FirmCommand) -> bool:
-        """Whether `command` is this very command."""
+        """Return True if `command` has the same content."""
         return isinstance(command, Command) and content_digest(command).hex() == self.content
 
     def is_held_by(self, event: Event) -> bool:
-        """Whether `event` holds this very command."""
+        """Return True if `event` holds this command."""
         command = getattr(event, "command", None)
         return isinstance(command, Command) and self.is_about(command)
 
@@ -75,11 +75,11 @@ class SentFirmCommand:
         return canonical.proposal_id(self.command)
 
     def is_about(self, command: Command | FirmCommand) -> bool:
-        """Whether `command` is this very command."""
+        """Return True if `command` has the same content."""
         return isinstance(command, FirmCommand) and content_digest(command).hex() == self.content
 
     def is_held_by(self, event: Event) -> bool:
-        """Whether `event` holds this very command."""
+        """Return True if `event` holds this command."""
         command = getattr(event, "command", None)
         return isinstance(command, FirmCommand) and self.is_about(command)
 

@@ -37,7 +37,7 @@ class Change:
     content: Order | Rejection | None = None
 
     def concerns(self, desk: str | None) -> bool:
-        """Whether one who asked for `desk` (none: all) is to be told."""
+        """Return True if a listener to `desk` (None: all desks) gets this change."""
         return desk is None or self.content is None or self.content.desk_id == desk
 
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from schemas.values import INSTANT_MICROS_MAX, Instant
 
 Cursor = tuple[Instant, str]
-"""When the order was created, and its id."""
+"""The order's time of creation, and its id."""
 
 BEFORE_ALL: Cursor = (INSTANT_MICROS_MAX + 1, str(uuid.UUID(int=2**128 - 1)))
 

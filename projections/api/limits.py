@@ -30,7 +30,7 @@ _SUMS: Final[LiteralString] = """
     FROM held WHERE NOT is_posted OR bucket_end > counted_from / 1000000
     GROUP BY limit_id, scope_key, is_posted, CASE WHEN is_posted THEN bucket_end / together END
 """
-"""What was posted counts as long as its bucket does, as in the desk's ledger. What leaves at about the same time is one sum."""
+"""A posting counts as long as its bucket, as in the desk's ledger. Postings that leave at about the same time are one sum."""
 
 
 class Limits(Shape):

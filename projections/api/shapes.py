@@ -20,7 +20,7 @@ class Shape(Record):
 
 
 class Answered(Shape):
-    """What one approver said."""
+    """Records one approver's decision."""
 
     approver: str
     given: bool
@@ -54,7 +54,7 @@ class Order(Shape):
     """The last thing that happened to it; `chain-broken` when its log contradicts itself."""
     amount_usd: Usd | None
     outcome: str | None
-    """What policy said."""
+    """The policy's outcome."""
     requires: list[str]
     """Quorums still to be met."""
     unmet: list[Unmet]
@@ -62,7 +62,7 @@ class Order(Shape):
     rules: list[RuleFinding]
     refusals: list[Refusal]
     approval_hash: str | None
-    """What an approver signs."""
+    """An approver signs this hash."""
     approval_subject: dict[str, Any] | None
     approvals: list[Answered]
     withdrawals: list[Withdrawal]
@@ -78,7 +78,7 @@ class Order(Shape):
     gas_used: int | None
     """Of the transaction that was included; before that, of its simulation."""
     effective_gas_price: BaseUnits | None
-    """What was paid for each unit of gas, in wei; none before it was included."""
+    """The price paid for each unit of gas, in wei; none before inclusion."""
     slippage_ppm: int | None
     """Simulated loss against independent prices, parts per million."""
     findings: list[SimulationFinding]
@@ -92,7 +92,7 @@ class Order(Shape):
     tail_digest: str
     """SHA-256 of the last verified link: it stands for the order's whole history."""
     chain_broken: str | None
-    """Which link is not to be believed, and why."""
+    """The link that contradicts the chain, and the reason."""
 
 
 class Orders(Shape):

@@ -30,7 +30,7 @@ from streams.rules.policy.evaluation import evaluate
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of a history under another policy."""
+    """Holds the result of replaying a history under another policy."""
 
     orders: int
     """That were judged."""
@@ -56,7 +56,7 @@ class _Desk:
     ledger: Ledger = field(default_factory=Ledger)
     orders: dict[OrderId, Order] = field(default_factory=dict)
     judged: dict[OrderId, Verdict] = field(default_factory=dict)
-    """What would have been said last."""
+    """The last verdict on each order under this policy."""
     otherwise: dict[OrderId, Otherwise] = field(default_factory=dict)
 
     def take(self, event: OrderEvent) -> None:
@@ -106,7 +106,7 @@ class _Desk:
 
 
 def _verdict(policy: PolicyActivated, order: Order, facts: Facts) -> Verdict:
-    """What breakers, limits and the policy would say together (`streams.rules.orders.judging.judgement`)."""
+    """Return the joint verdict of breakers, limits and the policy (`streams.rules.orders.judging.judgement`)."""
     barred = [*breakers.refusals(facts), *refusals(facts.limits)]
     answer = evaluate(policy, order, facts)
     return Verdict(

@@ -11,11 +11,11 @@ from schemas.values import DeskId, Instant, OrderId, PrincipalId, Record, Usd
 
 Outcome = Literal["allowed", "needs-approval", "refused"]
 Stage = Literal["at-first", "with-approvals"]
-"""When the order came in; or when it was judged for the last time, with the approvals that it had by then."""
+"""At the order's arrival, or at its last judgement, with the approvals that it had by then."""
 
 
 class Verdict(Record):
-    """What was, or would be, said of an order."""
+    """Holds an actual or a replayed decision on an order."""
 
     outcome: Outcome
     requires: list[str]
@@ -25,7 +25,7 @@ class Verdict(Record):
     refusals: list[Refusal]
 
     def agrees_with(self, other: Verdict) -> bool:
-        """Whether both lead to the same; by which rules does not matter."""
+        """Return True if both have the same outcome and the same quorums; the rules may differ."""
         return (self.outcome, self.requires) == (other.outcome, other.requires)
 
 
@@ -38,11 +38,11 @@ class Otherwise(Record):
     amount_usd: Usd
     decided_at: Instant
     stage: Stage
-    """Where the two part first."""
+    """The first stage at which the two verdicts differ."""
     before: Verdict
-    """What was decided."""
+    """The decision that was made."""
     after: Verdict
-    """What would have been."""
+    """The decision under the other policy."""
 
 
 class Total(Record):

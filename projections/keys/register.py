@@ -27,7 +27,7 @@ class Use(NamedTuple):
 
 
 class KeyLocation(NamedTuple):
-    """What a wallet says of a key."""
+    """Links a key to a wallet that uses it."""
 
     use: KeyUse
     backend: KeyBackend
@@ -108,7 +108,7 @@ def _places(wallet: AssignedWallet) -> Iterable[tuple[str, KeyLocation]]:
 
 
 def _birth(known: KeyStanding) -> GenerateKey | None:
-    """What was ordered when the key was to be made."""
+    """Return the order to generate the key, if there was one."""
     changes = (each.change for each in known.history if isinstance(each, KeyOrdered))
     return next((each for each in changes if isinstance(each, GenerateKey)), None)
 

@@ -36,7 +36,7 @@ class EnrolledCosigner(Record):
     agreement_key: str
     """X25519."""
     proposal_id: str | None
-    """What a quorum agreed to; none at genesis."""
+    """The proposal that a quorum agreed to; none at genesis."""
     enrolled_at: Instant
 
 
@@ -49,7 +49,7 @@ class ShareHolder(Record):
 
 
 class KeyUse(Record):
-    """What a key is for."""
+    """Names a wallet that uses a key, and the key's role in it."""
 
     wallet_id: str
     desk_id: str
@@ -72,30 +72,30 @@ class Key(Record):
     epoch: int
     """Of its shares; 0 for a key that one place holds."""
     threshold: int
-    """How many cosigners or owners must sign; 0 for a key that one place holds."""
+    """The number of cosigners or owners that must sign; 0 for a key that one place holds."""
     sites_min: int
     cosigners: list[ShareHolder]
     safe: SafeAccount | None
     """Of a Safe: its owners, and who sends what they signed."""
     uses: list[KeyUse]
     generated_at: Instant | None
-    """When it was reported made; none of a key that was there before."""
+    """The time of the report that it was made; none of a key that was there before."""
     known_since: Instant
-    """When it was first spoken of, or given a wallet."""
+    """The time of the first event about it, or of its first wallet."""
     renewed_at: Instant | None
-    """When it, or its present shares, were made."""
+    """The time at which it, or its present shares, were made."""
     rotate_after_days: int | None
     rotate_at: Instant | None
-    """When it should be rotated; none when nothing was agreed to, or it is out of use."""
+    """The time at which its rotation is due; none when nothing was agreed to, or it is out of use."""
     rotation_due: bool
     """Governance has warned of it."""
     last_used_at: Instant | None
     last_order_id: str | None
-    """What it last signed."""
+    """The last order that it signed."""
     successor: str
     """The key that took its place."""
     ordered: KeyOperation | None
-    """What a quorum has ordered and nobody has reported on yet."""
+    """The operation that a quorum has ordered and nobody has reported on yet."""
 
 
 class KeySaid(Record):
@@ -107,7 +107,7 @@ class KeySaid(Record):
     digest: str
     """SHA-256 of its bytes as they stand on the topic."""
     said: str
-    """What it says, in a line."""
+    """The event in one line."""
     event: dict[str, Any]
 
 

@@ -18,7 +18,7 @@ from schemas.values import Record
 
 
 def asked(change: KeyChange) -> str:
-    """What a change would do."""
+    """Describe the effect of a change in one sentence."""
     match change:
         case GenerateKey():
             said = f"Make key {change.key_id}{_kept(change)}, to be rotated after {change.rotate_after_days} days"
@@ -44,7 +44,7 @@ def asked(change: KeyChange) -> str:
 
 
 def line(event: Record) -> str:
-    """What an event about a key says; empty for events of another kind."""
+    """Describe an event about a key in one line; empty for events of another kind."""
     match event:
         case keys.KeyProposed() if isinstance(event.command.body, ProposeKey):
             said = f"{event.proposer}: {asked(event.command.body.change)}. {event.command.body.reason}".strip()
@@ -63,7 +63,7 @@ def line(event: Record) -> str:
 
 
 def _reported(event: Record) -> str:
-    """What became of a key."""
+    """Describe a report about a key."""
     match event:
         case keys.KeyGenerated():
             vouched = f", vouched for by {', '.join(each.cosigner for each in event.vouched)}" if event.vouched else ""

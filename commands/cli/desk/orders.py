@@ -27,7 +27,7 @@ OrderId = Annotated[str, typer.Argument(metavar="ID", help="The order's id.")]
 
 
 class OrderFile(Record):
-    """What a file says of an order: `{"desk_id": …, "wallet_id": …, "action": {"kind": "transfer", …}, "memo": …}`."""
+    """Holds an order read from a file: `{"desk_id": …, "wallet_id": …, "action": {"kind": "transfer", …}, "memo": …}`."""
 
     desk_id: DeskId
     wallet_id: WalletId
@@ -194,7 +194,7 @@ def _verdict(verdict: CosignerVerdict) -> str:
 
 
 def _gas(order: ShownOrder) -> str:
-    """What the transaction used and cost; before it was included, what it used when it was simulated."""
+    """Formats the transaction's gas and cost; before inclusion, the gas of its simulation."""
     if order.gas_used is None:
         return ""
     if order.effective_gas_price is None:

@@ -86,7 +86,7 @@ def plan(  # noqa: PLR0913, PLR0917 - options
 
 
 def _paying(wallet: str, keys: list[Key]) -> Any:
-    """Where the wallet stands that is to create it. Raises CommandRefused."""
+    """Return the use (desk, chain, key) of the wallet that is to create the Safe. Raises CommandRefused."""
     uses = [use for key in keys for use in key["uses"] if use["wallet_id"] == wallet]
     if not uses:
         message = f"there is no wallet {wallet}, whose order is to create the Safe"

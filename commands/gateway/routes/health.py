@@ -17,7 +17,7 @@ from schemas.values import Record
 
 BROKER_SECONDS_MAX: Final = 1.0
 KEPT_SECONDS: Final = 0.5
-"""How long a finding stands: probes that come more often cost nothing."""
+"""The lifetime of a finding: more frequent probes get the same one."""
 
 router = APIRouter(tags=["health"])
 
@@ -29,12 +29,12 @@ class Alive(Record):
 
 
 class Readiness(Record):
-    """What a command needs, one by one: `ok`, or what is wrong."""
+    """Reports each dependency of a command: `ok`, or its fault."""
 
     ready: bool
     kafka: str
     answers: str
-    """Whether the answers to commands are read as they come."""
+    """`ok` if the answers to commands are read as they come."""
     postgres: str
 
 
@@ -61,7 +61,7 @@ async def readyz(request: Request) -> Readiness:
 
 @router.get("/metrics", summary="Metrics of all processes, in Prometheus' text form", response_class=Response)
 async def show_metrics() -> Response:
-    """What all processes of the cluster have counted."""
+    """Counts over all processes of the cluster."""
     return Response(await asyncio.to_thread(metrics.exposition), media_type=metrics.CONTENT_TYPE)
 
 

@@ -21,7 +21,7 @@ _BREAKERS: Final[LiteralString] = """
 async def list_breakers(
     reading: Reading, *, every: Annotated[bool, Query(alias="all", description="Also those that were reset.")] = False
 ) -> Breakers:
-    """What is stopped now; what is not named here is not stopped."""
+    """Anything that is not listed is not stopped."""
     return await breakers(reading, every=every)
 
 

@@ -59,7 +59,7 @@ class Draft(Record):
     settings: Settings
 
     def proposed(self) -> ProposePolicy:
-        """What would be proposed."""
+        """Return the proposal that this draft would make."""
         return ProposePolicy(
             cedar=self.cedar, cedar_schema=self.cedar_schema, limits=self.limits, settings=self.settings, reason=""
         )

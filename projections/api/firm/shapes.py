@@ -43,7 +43,7 @@ class Policy(Shape):
     limits: list[Limit]
     settings: Settings
     proposal_id: str | None
-    """What a quorum agreed to; none at genesis."""
+    """The proposal that a quorum agreed to; none at genesis."""
     activated_at: Instant
 
 
@@ -54,7 +54,7 @@ class Policies(Shape):
 
 
 class Review(Shape):
-    """What speaks against a policy that could be proposed."""
+    """Lists the problems of a policy that could be proposed."""
 
     valid: bool
     problems: list[str]
@@ -65,13 +65,13 @@ class Review(Shape):
 
 
 class Backtest(Shape):
-    """What a policy would have decided of past orders."""
+    """Compares the decisions of a policy on past orders with those that were made."""
 
     policy_hash: str
     orders: int
     """That were judged: the newest."""
     since: Instant | None
-    """When the first of them was decided: what was posted before is not counted against its limits."""
+    """The time of the first decision among them: earlier postings do not count against the limits."""
     otherwise: list[Otherwise]
     totals: list[Total]
 
@@ -111,9 +111,9 @@ class Proposal(Shape):
     kind: Literal["policy", "reset", "access", "key"]
     proposer: str
     proposal_hash: str
-    """What an approver signs."""
+    """An approver signs this hash."""
     change: FirmBody
-    """What is proposed, whole, as its proposer signed it."""
+    """The whole proposed change, as its proposer signed it."""
     reason: str
     policy_version: int | None
     policy_hash: str | None
