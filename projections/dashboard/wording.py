@@ -53,12 +53,12 @@ class Bar:
 
     @property
     def nearly_full(self) -> bool:
-        """Whether little is left of it."""
+        """Return True if little of the limit is left."""
         return self.posted + self.reserved >= NEARLY_FULL_PERCENT
 
     @property
     def caption(self) -> str:
-        """What is used of it, in its unit."""
+        """Return the use of the limit, in its unit."""
         limit = self.limit
         if limit.kind == "per-transaction":
             return usd(limit.cap_usd)
@@ -69,7 +69,7 @@ class Bar:
         return f"{used}, {usd(limit.headroom_usd)} left"
 
     def freed(self, freed: Freed) -> str:
-        """What will be free, in the limit's unit."""
+        """Return the amount that becomes free, in the limit's unit."""
         return f"{freed.count} orders" if self.limit.measure == "count" else usd(freed.amount_usd)
 
 
@@ -109,14 +109,14 @@ def slippage(ppm: int | None) -> str:
 
 
 def gas(used: int, price: int | None) -> str:
-    """What a transaction used and cost; before it was included, what it used when it was simulated. `price` in wei."""
+    """Return a transaction's gas and cost; before inclusion, the gas of its simulation. `price` in wei."""
     if price is None:
         return f"{used:,} when simulated"
     return f"{used:,} at {in_gwei(price)} gwei: {in_ether(used * price)} ETH"
 
 
 def window(limit: LimitUse) -> str:
-    """What of the past counts, in the largest whole unit; nothing of it for a limit per transaction."""
+    """Return the limit's window in the largest whole unit; a limit per transaction has none."""
     match limit.kind:
         case "per-transaction":
             return "per transaction"
@@ -129,14 +129,14 @@ def window(limit: LimitUse) -> str:
 
 
 def difference(line: str) -> str:
-    """What a line of `diff -u` is."""
+    """Return the kind of a line of `diff -u`."""
     if line.startswith(("+++", "---", "@@")):
         return "place"
     return {"+": "added", "-": "removed"}.get(line[:1], "same")
 
 
 def action(content: Mapping[str, Any] | None) -> str:
-    """What an order asks for, in a line."""
+    """Describe an order's action in one line."""
     if content is None:
         return NOTHING
     kind = ACTIONS.get(content["kind"])
@@ -158,7 +158,7 @@ def kept(key: Key) -> str:
 
 
 def age(since: Instant, now: Instant | None = None) -> str:
-    """How long ago something was, in the largest whole unit."""
+    """Return the time since `since`, in the largest whole unit."""
     seconds = max(0, (time.time_ns() // 1_000 if now is None else now) - since) // 1_000_000
     unit, length = next(((unit, length) for unit, length in _SECONDS.items() if seconds >= length), ("second", 1))
     count = seconds // length

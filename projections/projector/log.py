@@ -26,7 +26,7 @@ BUFFERED_EVENTS_MAX: Final = 1_000
 """Of one partition; one that has more is paused until it is down to a quarter."""
 CONSUME_EVENTS_MAX: Final = 1_000
 LAGGING_WAIT_MS_MAX: Final = 200
-"""How long others wait for a partition that has not been read to its end."""
+"""Other partitions wait at most this long for one that has not been read to its end."""
 SLICE_MS: Final = 5
 
 SETTINGS: Final[Mapping[str, Any]] = {
@@ -129,7 +129,7 @@ class Log:
         return False
 
     def _failed(self, error: KafkaError) -> None:
-        """What the client says of its connections, from within `poll`."""
+        """Note an error of the client's connections; the client calls it within `poll`."""
         if error.fatal() or error.code() in (KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION):  # noqa: SLF001 - public constants
             self._away = error.str()
 
@@ -147,7 +147,7 @@ class Log:
         return False
 
     def _merged(self) -> Iterator[tuple[LogPartition, Message]]:
-        """What is here, earliest first, until a partition that is still read for the first time has nothing left here."""
+        """Yield waiting messages, earliest first. Stops when a partition still on its first reading has none left."""
         heads = [(events[0][0], place) for place, events in self._waiting.items() if events]
         heapq.heapify(heads)
         while heads:

@@ -27,7 +27,7 @@ PROJECTOR_LOCK: Final = 0x50524F4F_00000002
 REBUILD_LOCK: Final = 0x50524F4F_00000003
 """Advisory lock: one rebuild at a time."""
 IDLE_WAIT_SECONDS: Final = 0.1
-"""How soon a projector without work looks whether it is to stop."""
+"""An idle projector checks this often for a request to stop."""
 RETRY_SECONDS: Final = 0.5
 DROP_TRIES_MAX: Final = 3
 
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class Events(Protocol):
-    """Where events come from, each partition in order (`projections.projector.log.Log`)."""
+    """Reads events, each partition in order (`projections.projector.log.Log`)."""
 
     @property
     def at_end(self) -> bool:
@@ -53,7 +53,7 @@ class Events(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """How the outside is reached, wired once in the process (or in a test)."""
+    """Connects to the database and the log; wired once in the process (or in a test)."""
 
     connect: Callable[[], Writer]
     """A new connection in autocommit, as a role that may create schemas."""

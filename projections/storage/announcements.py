@@ -22,7 +22,7 @@ NAMED_IDS_MAX: Final = 150
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Announcement:
-    """What has changed since the announcement before."""
+    """Lists the changes since the previous announcement."""
 
     orders: tuple[str, ...] = ()
     rejections: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ CONNECT_SECONDS_MAX: Final = 5
 
 
 def conninfo(description: ClusterDescription, role: str) -> str:
-    """How `role` connects. Holds its password: never to be logged.
+    """Return the connection string of `role`. It holds the password: never log it.
 
     Raises:
         OSError: its credentials are not in this cluster's secrets, or others can read them.

@@ -26,7 +26,7 @@ SERVED_SCHEMA: Final = "projection"
 PREPARING_LOCK: Final = 0x50524F4F_00000001
 """Advisory lock: held while the control tables are made."""
 DROP_LOCK_TIMEOUT_MS: Final = 5_000
-"""How long dropping a retired version waits for its last readers."""
+"""Dropping a retired version waits at most this long for its last readers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ Filter = Annotated[str, Query(max_length=orders.FILTER_CHARACTERS_MAX)]
 async def overview(
     reading: Reading, desk: Filter = "", state: Filter = "", cursor: Annotated[str, Query(max_length=120)] = ""
 ) -> HTMLResponse:
-    """What is stopped, what is waited for, keys that are due, the fullest limits, orders and refusals."""
+    """Show tripped breakers, waiting orders and proposals, keys that are due, the fullest limits, orders and refusals."""
     try:
         shown = await orders.page(reading, desk=desk or None, state=state or None, limit=PAGE_ORDERS, cursor=cursor or None)
         waiting = await orders.page(reading, desk=desk or None, state=AWAITING_APPROVAL, limit=WAITING_ORDERS_MAX, cursor=None)
