@@ -20,7 +20,7 @@ from schemas.values import Instant, unchecked
 from streams.rules.decider import Received, Recorded
 
 CLOCK: Final = "clock"
-"""The causation of events that the passing of time caused."""
+"""The causation of events that only the passing of time caused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def link_of(received: Received) -> tuple[str, Link] | None:
 
 
 def chain_event(event: Event, *, position: int, now: Instant, causation: str, tail: Link) -> ChainedEvent:
-    """Return `event` with its place in the writer's count and, for an order's event, in the order's chain after `tail`."""
+    """Return `event` with its position in the writer's count and, for an order's event, in the order's chain after `tail`."""
     stamped = {**event.__dict__, "position": position, "decided_at": now, "causation_id": causation}
     if isinstance(event, OrderEvent):
         stamped["sequence"], stamped["previous_hash"] = tail.sequence + 1, tail.digest
@@ -58,5 +58,5 @@ def chain_event(event: Event, *, position: int, now: Instant, causation: str, ta
 
 @cache
 def _made(event_type: type[Event]) -> Callable[[dict[str, Any]], Event]:
-    """Return a constructor without checks: the fields are an event's already, and the stamps are ours."""
+    """Return a constructor without checks: the fields come from a valid event, and the stamps are ours."""
     return unchecked(event_type)

@@ -1,9 +1,9 @@
 """Defines the decider that the engine runs, its inputs and its outputs (architecture, rules 1, 2 and 14).
 
 A decider is pure. It has no clock, no randomness and no I/O: time comes in as `now`, facts come in with the message. Its
-state is the fold of its own events and of nothing else, so that the log alone can restore it. What has to be asked of the
-outside (a node, the governance view) is read by an `Observer` before the decision, and given to it by value. What has to be
-done outside (signing, sending) is done by a `Performer` between reading and deciding: the decision records what was done.
+state is the fold of its own events and of nothing else, so that the log alone can restore it. Facts from the
+outside (a node, the governance view) are read by an `Observer` before the decision, and given to it by value. Acts on the
+outside (signing, sending) are done by a `Performer` between reading and deciding: the decision records them.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Received:
     """SHA-256 of `value`, lowercase hex."""
     record: Record | None
     unreadable: str = ""
-    """Why `record` is None."""
+    """The reason if `record` is None."""
     content: Mapping[str, Any] | None = None
-    """The fields of such a record where Avro could be read and only their values are wrong."""
+    """The fields of such a record if Avro could be read and only their values are wrong."""
     headers: tuple[tuple[str, bytes], ...] = ()
-    """Kafka headers: the trace context. Nothing is ever decided on them."""
+    """Kafka headers: the trace context. Decisions never depend on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now: the input stays uncommitted and is offered again. Never used for what time cannot change."""
+    """Postpones the input: it stays uncommitted and is offered again. Never used if time cannot change the outcome."""
 
     reason: str
 
@@ -68,32 +68,32 @@ class Decider(Protocol[S, I_contra]):
     """Decide, evolve, initial state: nothing else. Every method is pure, but `evolve` may update `state` in place."""
 
     state_type: type[S]
-    """What `initial` returns; pydantic can write it to JSON and read it back, for snapshots.
+    """The type that `initial` returns; pydantic can write it to JSON and read it back, for snapshots.
 
-    A snapshot is written every few thousand events, whole. What is large in a state and no longer changes (a day of ids that
-    were used) belongs in a `streams.rules.pages.Page`: `Page(content)` with bytes of the decider's own making, up to
+    A snapshot is written every few thousand events, whole. Large parts of a state that no longer change (a day of used
+    ids) belong in a `streams.rules.pages.Page`: `Page(content)` with bytes of the decider's own making, up to
     `PAGE_BYTES_MAX`, anywhere in the state (`pages: list[Page]`). A page is written when it first occurs in a snapshot and
     deleted once it occurs no longer; the decider does nothing but hold it or drop it, and reads `page.content`.
     """
 
     def initial(self) -> S:
-        """The state before the first event."""
+        """Return the state before the first event."""
         ...
 
     def decide(self, state: S, message: I_contra, now: Instant) -> Outcome:
-        """What happens because of `message`. A refusal is an event, not an exception; an exception is a bug and crashes."""
+        """Return the events that `message` leads to. A refusal is an event; an exception is a bug and crashes."""
         ...
 
     def evolve(self, state: S, recorded: Recorded) -> S:
-        """The state after one own event. Must never refuse: the event has happened."""
+        """Return the state after one own event. Must never refuse: the event has happened."""
         ...
 
     def due(self, state: S, now: Instant) -> tuple[Event, ...]:
-        """What happens because time has passed (an expiry). Asked at least every `TICK_MS_MAX`."""
+        """Return the events that follow from the passing of time (an expiry). Called at least every `TICK_MS_MAX`."""
         ...
 
     def tail(self, state: S, order_id: OrderId) -> Link | None:
-        """The last link of an order that this decider may append to without being given the link before; else None."""
+        """Return the last link of an order if this decider may append to it without being given the link before; else None."""
         ...
 
 
@@ -109,7 +109,7 @@ class Observer(Protocol[S_contra, I_co]):
     """Reads the outside before a decision, and changes nothing there."""
 
     def refresh(self) -> None:
-        """Take in whatever references have arrived. Called before each batch, when it must not block, and once at the start."""
+        """Take in all references that have arrived. Called before each batch, when it must not block, and once at the start."""
         ...
 
     def read(self, state: S_contra, received: Received, now: Instant) -> I_co | Later:
@@ -121,7 +121,7 @@ class Performer(Protocol[S_contra, I]):
     """Acts on the outside: signs, sends. Each act may be repeated after a crash, so each must be safe to repeat."""
 
     def perform(self, state: S_contra, received: Received, message: I, now: Instant) -> I | Later:
-        """Act on what was read of `received`; return the decider's input with what was done, or `Later` to act again."""
+        """Act on the input read from `received`; return it with the results, or `Later` to act again."""
         ...
 
     def repeat(self, now: Instant) -> None:

@@ -17,7 +17,7 @@ from streams.rules.refusals.orders import DeskNotEntitled
 
 
 class Registered(Record):
-    """One person or system as governance has registered it, with the settings of the policy in force."""
+    """A person or system as governance registered it, with the settings of the policy in force."""
 
     principal: PrincipalId
     kind: str

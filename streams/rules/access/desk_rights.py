@@ -21,10 +21,10 @@ __all__ = ["Sender", "authenticate", "counter_shown", "entitled"]
 
 
 def entitled(principal: PrincipalId, desk_id: DeskId, governance: Governance) -> AccessChanged:
-    """The rights of a principal who may act on the desk.
+    """Return the rights of a principal who may act on the desk.
 
     Raises:
-        PrincipalUnknown, PrincipalRevoked, DeskNotEntitled: they may not.
+        PrincipalUnknown, PrincipalRevoked, DeskNotEntitled: the principal may not act on the desk.
     """
     access = registered(principal, governance)
     if desk_id not in access.desks:
@@ -35,10 +35,10 @@ def entitled(principal: PrincipalId, desk_id: DeskId, governance: Governance) ->
 def authenticate(
     command: Command, digest: bytes, governance: Governance, settings: Settings, counters: Mapping[str, int]
 ) -> Sender:
-    """Who sent `command`, whose `schemas.canonical.command_digest` is `digest`. `counters`: the last of each credential.
+    """Return the sender of `command`. `digest`: its `schemas.canonical.command_digest`. `counters`: each credential's last one.
 
     Raises:
-        Refused: nobody who may act on the desk did.
+        Refused: the command is not from a principal who may act on the desk.
     """
     access = entitled(command.principal, command.desk_id, governance)
     given, body = command.authorization, command.body

@@ -1,4 +1,4 @@
-"""Bounds a command's age: one that is too old is refused, since nobody remembers any more whether it was answered.
+"""Bounds a command's age: an older command is refused, because its id may be forgotten, so a repetition would go unnoticed.
 
 One definition for the desk, governance and the signer. The policy in force may ask for less, never for more.
 """
@@ -14,7 +14,7 @@ from streams.rules.refusals.base import CommandFromFuture, CommandStale
 COMMAND_AGE_SECONDS_MAX: Final = 3_600
 """No policy can let a command be older than this: its id is remembered for much longer."""
 COMMAND_SKEW_SECONDS_MAX: Final = 30
-"""How far a sender's clock may be ahead of ours."""
+"""The most seconds that a sender's clock may be ahead of ours."""
 
 
 def age_seconds_max(settings: Settings) -> int:
@@ -23,10 +23,10 @@ def age_seconds_max(settings: Settings) -> int:
 
 
 def check_age(issued_at: Instant, settings: Settings, now: Instant) -> None:
-    """Return if a command issued then may be answered now.
+    """Check that a command issued at `issued_at` may be answered now.
 
     Raises:
-        CommandStale, CommandFromFuture: it is too old, or its sender's clock is too far ahead.
+        CommandStale, CommandFromFuture: the command is too old, or its sender's clock is too far ahead.
     """
     age, age_max = now - issued_at, age_seconds_max(settings)
     if age > age_max * MICROS_PER_SECOND:

@@ -2,7 +2,7 @@
 
 A system signs a digest with a registered Ed25519 key (RFC 8032); a person's FIDO2 key asserts it as a WebAuthn challenge
 (Level 3, section 7.2). Source: architecture, rules 9 and 10; the verification itself is `infra.identity`.
-Left out: what it is that was signed, and what the sender may do (a desk's entitlement, policy).
+Left out: the content of the command, and the sender's rights (a desk's entitlement, policy).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from streams.rules.firm.view import Governance
 from streams.rules.refusals import base as refusals
 
 COUNTER_AT: Final = 33
-"""Where the signature counter begins in authenticator data (WebAuthn Level 3, section 6.1): four bytes, big-endian."""
+"""Offset of the signature counter in authenticator data (WebAuthn Level 3, section 6.1): four bytes, big-endian."""
 COUNTER_BYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedAssertion:
-    """What a FIDO2 key showed: its assertion, verified, and what its counter has risen to."""
+    """A verified assertion of a FIDO2 key, with its new counter."""
 
     assertion: WebAuthnAssertion
     counter: int
@@ -34,7 +34,7 @@ class VerifiedAssertion:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An approval that a person gave of an order or a proposal: the key they used, and their roles then."""
+    """A person's approval of an order or a proposal: the key that signed it, and the person's roles then."""
 
     principal: PrincipalId
     credential_id: str
@@ -43,22 +43,22 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sent a command, proven, and with what."""
+    """The authenticated sender of a command, with the key that signed it."""
 
     access: AccessChanged
     key_id: str
-    """Of the Ed25519 key or the FIDO2 credential."""
+    """Id of the Ed25519 key or of the FIDO2 credential."""
     shown: VerifiedAssertion | None = None
-    """None: an Ed25519 key signed."""
+    """None if an Ed25519 key signed."""
 
     @property
     def is_person(self) -> bool:
-        """Whether a person acted, with a FIDO2 key of their own."""
+        """Return True if a person signed with their own FIDO2 key."""
         return self.access.kind == "person" and self.shown is not None
 
 
 class KeyHolder(Protocol):
-    """A registered principal with keys, as governance's events or the read side's tables give it."""
+    """A registered principal with keys, from governance's events or the read side's tables."""
 
     @property
     def principal(self) -> PrincipalId:
@@ -85,10 +85,10 @@ class KeyProof:
 
 
 def registered(principal: PrincipalId, governance: Governance) -> AccessChanged:
-    """The rights of a principal who has any.
+    """Return the rights of a principal who has access.
 
     Raises:
-        PrincipalUnknown, PrincipalRevoked: they have none.
+        PrincipalUnknown, PrincipalRevoked: the principal is not registered, or its access was revoked.
     """
     access = governance.principals.get(principal)
     if access is None:
@@ -101,10 +101,10 @@ def registered(principal: PrincipalId, governance: Governance) -> AccessChanged:
 def proven(
     access: AccessChanged, given: Authorization, signed: bytes, settings: Settings, counters: Mapping[str, int]
 ) -> Sender:
-    """Return the sender, when a key of theirs signed the 32 bytes `signed`. `counters`: the last of each credential.
+    """Return the sender if one of their keys signed the 32 bytes `signed`. `counters`: each credential's last counter.
 
     Raises:
-        KeyUnknown, SignatureWrong, AssertionWrong, CounterNotRisen: none did.
+        KeyUnknown, SignatureWrong, AssertionWrong, CounterNotRisen: no registered key of the sender signed them.
     """
     proof = key_proof(access, given, signed, settings, counters)
     return Sender(access, proof.key_id, proof.assertion)
@@ -118,7 +118,7 @@ def key_proof(
     Without `settings`, which name the relying party, no FIDO2 key counts.
 
     Raises:
-        KeyUnknown, SignatureWrong, AssertionWrong, CounterNotRisen: none did.
+        KeyUnknown, SignatureWrong, AssertionWrong, CounterNotRisen: no registered key of the holder signed them.
     """
     if isinstance(given, Ed25519Signature):
         return _by_signature(holder, given, signed)
@@ -126,7 +126,7 @@ def key_proof(
 
 
 def counter_shown(assertion: WebAuthnAssertion) -> int:
-    """The counter in an assertion that was verified before."""
+    """Return the counter of an assertion that was verified before."""
     data = base64url.decode(assertion.authenticator_data)
     return int.from_bytes(data[COUNTER_AT : COUNTER_AT + COUNTER_BYTES], "big")
 

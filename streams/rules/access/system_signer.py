@@ -1,6 +1,6 @@
-"""A system's own voice: its Ed25519 key, under the name by which governance has registered it, and the commands it signs.
+"""Signs commands as one of our own systems, with its Ed25519 key, under the name by which governance registered it.
 
-For our own systems that ask governance for something: the detectors, the custodian. Pure. Left out: where the key is kept
+For systems that send commands to governance: the detectors, the custodian. Pure. Left out: where the key is kept
 (`infra.identity.keyfile`).
 """
 
@@ -22,12 +22,12 @@ _UNSIGNED: Final = Ed25519Signature(key_id="", signature="")
 
 
 class NotRegistered(Exception):
-    """Governance knows no such key of this system: nothing it asks for would be done."""
+    """Governance has not registered this key for this system, so it would refuse every command."""
 
 
 @dataclass(frozen=True, slots=True)
 class SystemSigner:
-    """Who speaks, with which key, and what governance calls it."""
+    """A system's registered name, its key and the key's id."""
 
     principal: PrincipalId
     key_id: str
@@ -35,10 +35,10 @@ class SystemSigner:
 
     @classmethod
     def registered(cls, principal: PrincipalId, key: Ed25519PrivateKey, firm: Governance) -> Self:
-        """The voice that governance knows.
+        """Return the signer under the name by which governance registered the key.
 
         Raises:
-            NotRegistered: it knows none with this key.
+            NotRegistered: governance has not registered this key.
         """
         access = firm.active(principal)
         public_key = f"0x{ed25519.public_bytes(key).hex()}"
@@ -48,7 +48,7 @@ class SystemSigner:
         raise NotRegistered(f"no active system {principal} has the key {public_key}; have governance register it")
 
     def signed(self, body: FirmBody, command_id: CommandId, now: Instant) -> FirmCommand:
-        """A command of the system."""
+        """Return a signed command of the system."""
         unsigned = FirmCommand(
             command_id=command_id, principal=self.principal, issued_at=now, body=body, authorization=_UNSIGNED
         )

@@ -18,12 +18,12 @@ from streams.rules.prices.valuation import Quoted
 
 
 class NotCompilable(Exception):
-    """The order and the facts do not make a call: a price or an asset is missing, or the effect is another order's."""
+    """Order and facts do not make a call: a price or an asset is missing, or the effect is another order's."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledCall:
-    """Where the transaction goes. `value` in wei, `data` empty for a native transfer."""
+    """The target and content of a transaction. `value` in wei, `data` empty for a native transfer."""
 
     to: Address
     value: int
@@ -47,7 +47,7 @@ def quoted(asset_id: AssetId, governance: Governance, prices: Sequence[PriceFact
 
 
 def unprotected(call: CompiledCall) -> CompiledCall:
-    """Return the call without a minimum, by which a loss can be measured that the minimum would stop."""
+    """Return the call without its minimum, to measure the loss that the minimum would stop."""
     try:
         decoded = calldata.decode(call.data)
     except calldata.UnknownSelector:  # money alone, or a function that an order spelled out

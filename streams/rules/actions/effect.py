@@ -21,14 +21,14 @@ from streams.rules.firm.view import Governance
 from streams.rules.refusals import orders as refusals
 
 _EXACT: Final = Context(prec=3 * AMOUNT_DIGITS_MAX)
-"""Room for the longest amount there is, so that nothing is ever rounded."""
+"""Precision for the longest possible amount, so that nothing is ever rounded."""
 
 
 def effect_of(order: Order, governance: Governance) -> Effect:
     """Return what `order` would do, with amounts in base units.
 
     Raises:
-        Refused: it cannot be done at all: an unknown wallet or asset, another desk's wallet, an amount that the asset
+        Refused: the order is impossible: an unknown wallet or asset, another desk's wallet, an amount that the asset
             cannot express, a destination where it would be lost.
     """
     wallet = _wallet(order, governance)
@@ -41,7 +41,7 @@ def base_units(amount: Decimal, asset: AssetListed) -> BaseUnits:
     """Return `amount` whole units in the asset's smallest unit, exactly.
 
     Raises:
-        AmountTooPrecise, AmountTooLarge: it cannot be expressed.
+        AmountTooPrecise, AmountTooLarge: the asset cannot express the amount.
     """
     scaled = _EXACT.scaleb(amount, asset.decimals)
     if scaled != scaled.to_integral_value():

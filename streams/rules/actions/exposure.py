@@ -1,7 +1,7 @@
 """Tells whether an order only lowers what the firm has at risk, and whether it brings funds home (mission, breakers).
 
 Each order kind answers from what the order asks for, and nothing else, so that a person who trips a breaker knows beforehand
-what still passes. An order that leaves something to others (an allowance, a call) never counts as lowering exposure.
+what still passes. An order that gives others power over funds (an allowance, a call) never counts as lowering exposure.
 Leaves out breakers (`streams.rules.breakers`), and what the firm holds, which only a node can tell.
 """
 

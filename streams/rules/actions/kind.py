@@ -1,4 +1,4 @@
-"""Defines what every order kind must say: effect, call, balances, exposure, and a sentence for people. Pure.
+"""Defines each order kind's interface: effect, call, balances, exposure, and a sentence for people. Pure.
 
 One object a kind, in `actions.kinds`; `actions.table` registers them. Effect, call and balances of one order must agree to the
 base unit: the signer compiles the call again, and the simulation's review compares balances.
@@ -33,18 +33,18 @@ class BalanceKey(NamedTuple):
 
 
 class BalanceBounds(NamedTuple):
-    """Base units by which a balance may change: at least, at most."""
+    """The least and the greatest change of a balance, in base units."""
 
     least: int
     most: int
 
     @classmethod
     def exactly(cls, change: int) -> BalanceBounds:
-        """The bounds that only `change` meets."""
+        """Return bounds that only `change` meets."""
         return cls(change, change)
 
     def __str__(self) -> str:
-        """For people."""
+        """Return the bounds in words for people."""
         if self.least == self.most:
             return str(self.least)
         return f"at least {self.least}" if self.most == UINT256_MAX else f"at most {self.most}"
@@ -58,7 +58,7 @@ SOME_LOSS: Final = BalanceBounds(-UINT256_MAX, -1)
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """What an effect is derived from: the order's wallet, its asset and amount, and governance's lists."""
+    """The inputs of an effect: the order's wallet, its asset and amount, and governance's lists."""
 
     wallet: WalletAssigned
     spent: AssetListed
@@ -67,7 +67,7 @@ class Proposed:
     governance: Governance
 
     def effect(self, contract: Address, call: str, counterparty: Address) -> Effect:
-        """The effect of calling `call` at `contract` for the whole amount."""
+        """Return the effect of calling `call` at `contract` for the whole amount."""
         return Effect(
             chain_id=self.wallet.chain_id,
             wallet=self.wallet.address,
@@ -81,7 +81,7 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class ToCompile:
-    """What a call is compiled from. `prices`: independent prices of what is exchanged (`Simulated.prices`)."""
+    """The inputs of a call. `prices`: independent prices of the exchanged assets (`Simulated.prices`)."""
 
     approved: Approved
     asset: AssetListed
@@ -90,23 +90,23 @@ class ToCompile:
 
     @property
     def effect(self) -> Effect:
-        """The effect that was approved."""
+        """Return the effect that was approved."""
         return self.approved.effect
 
 
 class OrderKind(ABC, Generic[A_contra]):
-    """Everything that the rules ask of one order kind."""
+    """The rules of one order kind."""
 
     sentence: ClassVar[str]
-    """What people approve, with the action's fields in braces."""
+    """The sentence that people approve, with the action's fields in braces."""
     gives_away: ClassVar[bool]
-    """Somebody outside the wallet receives what it spends, or may draw it: limits by destination apply."""
+    """True if an outsider receives the spent asset or may draw it: limits by destination apply."""
     other_balances: ClassVar[BalanceBounds] = NOTHING
-    """By how much a balance of the wallet may change that `balances` does not name."""
+    """Bounds for every balance of the wallet that `balances` does not name."""
 
     @abstractmethod
     def effect(self, action: A_contra, proposed: Proposed) -> Effect:
-        """Return what the order would do, in base units. Raises Refused when it cannot be done at all."""
+        """Return the order's effect in base units. Raises Refused for an impossible order."""
 
     @abstractmethod
     def call(self, action: A_contra, given: ToCompile) -> CompiledCall:
@@ -116,7 +116,7 @@ class OrderKind(ABC, Generic[A_contra]):
     def balances(
         self, action: A_contra, effect: Effect, assets: Mapping[AssetId, AssetListed]
     ) -> dict[BalanceKey, BalanceBounds]:
-        """Return every balance that changes for certain, or may."""
+        """Return every balance that changes for certain, or may change."""
 
     def reduces(self, action: A_contra, wallet: WalletAssigned, assets: Mapping[AssetId, AssetListed]) -> bool:
         """Return whether the order only lowers exposure. `assets` are those that it names."""
@@ -130,5 +130,5 @@ class OrderKind(ABC, Generic[A_contra]):
 
 
 def spent_balance(effect: Effect, assets: Mapping[AssetId, AssetListed]) -> BalanceKey:
-    """The wallet's balance of the asset that the order spends."""
+    """Return the key of the wallet's balance of the asset that the order spends."""
     return BalanceKey(effect.wallet, assets[effect.spends_asset_id].token)

@@ -28,5 +28,5 @@ ACTIONS: Final[Mapping[str, OrderKind[Any]]] = MappingProxyType(
 
 
 def kind_of(action: Action) -> OrderKind[Any]:
-    """Return what the rules know of the action's kind."""
+    """Return the rules of the action's kind."""
     return ACTIONS[action.kind]

@@ -21,7 +21,7 @@ from streams.rules.refusals.orders import Refused
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """An order on its way, as breakers look at it."""
+    """An approved order, with the attributes that breakers are matched against."""
 
     effect: Effect
     breakers: Sequence[BreakerFact]
@@ -30,7 +30,7 @@ class Passage:
 
 
 def stops_now(order: Order, effect: Effect, governance: Governance) -> list[Refused]:
-    """Every breaker that does not let `order` pass, whose effect was approved as `effect`.
+    """Return every breaker that stops `order`, whose effect was approved as `effect`.
 
     `governance` is no older than what the order was approved on, so it knows the order's wallet and assets.
     """

@@ -1,9 +1,9 @@
 """Decides that a signed transaction may be sent now. Pure, but for its fold of governance.
 
-Decides that before each sending, and each sending again, the breakers of the newest governance are asked (architecture, rule
-15): what one stops is held back until it is reset, and an evacuation is not stopped. Governance that the signer had seen is
-waited for. A signature that does not name its order, as earlier versions wrote it, is held back by any tripped breaker.
-Leaves out a transaction that a node has already: nothing takes it back.
+Before each sending, also a repeated one, the breakers of the newest governance are checked (architecture, rule
+15): a stopped transaction is held back until the breaker is reset; an evacuation is not stopped. If this reader is behind the
+signer's governance, it waits. A signature without its order, as earlier versions wrote it, is held back by any tripped breaker.
+Leaves out a transaction that a node has already: it cannot be taken back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from streams.rules.firm.view import GovernanceFold
 
 
 class Holding:
-    """The newest governance, asked about one transaction at a time."""
+    """Holds the newest governance, and checks one transaction at a time."""
 
     def __init__(self) -> None:
         self._governance = GovernanceFold()
@@ -25,7 +25,7 @@ class Holding:
         self._governance.accept(event)
 
     def reason(self, signed: Signed) -> str | None:
-        """Why the transaction must not be sent now; None when it may."""
+        """Return the reason to hold the transaction back; None if it may be sent now."""
         governance = self._governance.view
         if governance.position < signed.governance_position:
             return f"governance is at {governance.position}, the signature at {signed.governance_position}"

@@ -2,9 +2,9 @@
 
 A hard check beside policy, which no rule and no approval lifts. An open breaker lets only an evacuation pass; one that is
 reducing also what lowers exposure, and lowers it for what was tripped: of a contract, a protocol or a counterparty only
-what puts nothing in, of an asset only what does not buy it. A breaker of a whole scope (`*`) concerns every order: of one
-whose protocol or counterparty nobody has named, nobody can say that it is of none. Cancelling, declining and withdrawing
-are no orders and are never stopped. Whoever has an order next asks the same again: execution, the signer, and broadcast
+what puts nothing in, of an asset only what does not buy it. A breaker of a whole scope (`*`) concerns every order, because
+an order whose protocol or counterparty is not listed may belong to any. Cancelling, declining and withdrawing
+are no orders and are never stopped. The later stages check again: execution, the signer, and broadcast
 before it sends. Left out: who trips and resets breakers (`streams.governance`), and what lowers exposure (`exposure`).
 """
 
@@ -23,7 +23,7 @@ from streams.rules.refusals.orders import BreakerOpen, BreakerReducing, Refused
 
 
 class Concerned(Protocol):
-    """An order as breakers look at it: `Facts`, or a `stopping.Passage`."""
+    """An order with the attributes that breakers are matched against: `Facts`, or an `after_approval.Passage`."""
 
     @property
     def effect(self) -> Effect: ...  # noqa: D102 - as in `Facts`
@@ -36,7 +36,7 @@ class Concerned(Protocol):
 
 
 def concerning(governance: Governance, subjects: Subjects, effect: Effect) -> list[BreakerFact]:
-    """Every tripped breaker that an order of `subjects` falls under, by scope and subject. Addresses compare without case."""
+    """Return the tripped breakers of an order of `subjects`, by scope and subject. Addresses compare without case."""
     concerned = {(scope, subject.lower()) for scope, subject in _places(subjects, effect) if subject}
     return [
         BreakerFact(scope=tripped.scope, subject=tripped.subject, state=tripped.state, tripped_at=tripped.decided_at)
@@ -46,12 +46,12 @@ def concerning(governance: Governance, subjects: Subjects, effect: Effect) -> li
 
 
 def stops(facts: Concerned) -> list[Refused]:
-    """Every breaker that does not let the order pass."""
+    """Return a refusal for every breaker that stops the order."""
     return [_stop(breaker) for breaker in facts.breakers if not _passes(breaker, facts)]
 
 
 def refusals(facts: Concerned) -> list[Refusal]:
-    """The same, as it stands in an event."""
+    """Return these refusals as an event records them."""
     return [stop.record() for stop in stops(facts)]
 
 
@@ -60,7 +60,7 @@ def _passes(breaker: BreakerFact, facts: Concerned) -> bool:
 
 
 def _lowers(breaker: BreakerFact, effect: Effect) -> bool:
-    """Whether what lowers exposure as such does not raise that to what was tripped."""
+    """Return True if an exposure-lowering order with this effect does not raise exposure to the breaker's subject."""
     match breaker.scope:
         case "contract" | "protocol" | "counterparty":
             return effect.spends == 0
@@ -73,7 +73,7 @@ def _lowers(breaker: BreakerFact, effect: Effect) -> bool:
 
 
 def _places(subjects: Subjects, effect: Effect) -> Iterator[tuple[BreakerScope, Subject]]:
-    """All that an order touches: of a swap both assets, of a call both the contract and who gains by it."""
+    """Yield every subject that an order touches: both assets of a swap; the contract and the counterparty of a call."""
     yield "desk", subjects.desk
     yield "wallet", subjects.wallet
     yield "protocol", subjects.protocol

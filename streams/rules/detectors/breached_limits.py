@@ -13,13 +13,13 @@ from streams.rules.firm.view import Governance
 
 
 class BreachedLimits(Detector[LimitBreached]):
-    """Trips what the limit's own setting says."""
+    """Asks for the breaker that the breached limit's setting names."""
 
     name = "limit-breached"
     record = LimitBreached
 
     def asks(self, event: LimitBreached, firm: Governance) -> TripBreaker:  # noqa: ARG002 - the event says it all
-        """Return the breaker, its state and the reason as the desk gave them."""
+        """Return the breaker, its state and the reason, as the desk recorded them."""
         return TripBreaker(
             scope=event.breaker_scope,
             subject=event.breaker_subject,

@@ -30,14 +30,14 @@ COUNTERS_UNKNOWN: Final[dict[str, int]] = {}
 
 
 class Unproven(Exception):
-    """The log's claim could not be derived again. Nothing is signed."""
+    """A claim on the log could not be derived again. Nothing is signed."""
 
 
 class Overtaken(Unproven):
     """A correct decision no longer holds. Nothing is signed."""
 
     def __init__(self, reason: str, remedy: str) -> None:
-        """`remedy`: what would change the outcome."""
+        """`remedy`: the action that would change the outcome."""
         super().__init__(reason)
         self.remedy = remedy
 
@@ -48,7 +48,7 @@ def check_initiation(
     """The initiator's own signature covers exactly this order; or the split that it is a part of, and the order that was split.
 
     Raises:
-        Unproven, Refused: it does not.
+        Unproven, Refused: the signature, or the split, does not cover this order.
     """
     order, command = initiated.order, initiated.command
     if (command.principal, command.desk_id) != (order.initiator, order.desk_id):
@@ -65,15 +65,15 @@ def check_initiation(
 
 
 def given_of(given: ApprovalGiven) -> Given:
-    """Return a checked approval as it counts."""
+    """Return a checked approval in the form that is counted."""
     return Given(given.approver, given.assertion.credential_id, given.roles)
 
 
 def is_same_touch(one: ApprovalGiven, other: ApprovalGiven) -> bool:
-    """Return True if two approvals come from one touch of one key, though the desk recorded them twice.
+    """Return True if both approvals come from one touch of one key, though the desk recorded them twice.
 
-    Anybody can turn an ECDSA signature (r, s) into another good one, (r, n - s); nobody but the key makes another r. What has
-    no r is compared without: an Ed25519 key, asked the same again, says the same.
+    Anybody can turn an ECDSA signature (r, s) into another valid one, (r, n - s); only the key makes another r. Signatures
+    without an r are not compared by it: an Ed25519 key gives the same signature for the same message.
     """
     first, second = one.assertion, other.assertion
     said = (first.credential_id, first.authenticator_data, first.client_data_json)
@@ -87,10 +87,10 @@ def is_same_touch(one: ApprovalGiven, other: ApprovalGiven) -> bool:
 
 
 def check_approval(given: ApprovalGiven, subject: ApprovalSubject, governance: Governance, policy: PolicyActivated) -> None:
-    """A person's own key signed the hash of exactly `subject`, which another initiated.
+    """Check that a person other than the initiator signed the hash of exactly `subject` with their own key.
 
     Raises:
-        Unproven, Refused: it did not.
+        Unproven, Refused: the approval is of another subject, or its approver may not give it.
     """
     command, body, digest = given.command, given.command.body, approval_digest(subject)
     asked, hashed = (subject.order.order_id, digest.hex()), given.approval_hash
@@ -108,7 +108,7 @@ def check_approval(given: ApprovalGiven, subject: ApprovalSubject, governance: G
 
 
 def _check_age(command: Command, at: Instant, policy: PolicyActivated) -> None:
-    """An old command may have been answered long ago; nobody remembers its id any more."""
+    """Check the command's age: the id of an older command may be forgotten, so it could be answered twice."""
     age_max = age_seconds_max(policy.settings)
     if not -COMMAND_SKEW_SECONDS_MAX * MICROS_PER_SECOND <= at - command.issued_at <= age_max * MICROS_PER_SECOND:
         raise Unproven(f"the command was issued too long before it was taken in, or after: more than {age_max} s")

@@ -32,15 +32,15 @@ _BETWEEN: Final = lifecycle.between("order-initiated", "approved")
 
 
 class GovernanceLog(Protocol):
-    """Governance, now and before: `RootedGovernance`, or a `GovernanceFold` for whoever believes its log."""
+    """Governance, now and before: `RootedGovernance`, or a `GovernanceFold` for a reader that trusts its log."""
 
     @property
     def view(self) -> Governance:
-        """The firm after all events so far."""
+        """Return the firm after all events so far."""
         ...
 
     def at(self, position: int) -> Governance:
-        """The firm as of an event. Raises NotFoldedYet."""
+        """Return the firm as of an event. Raises NotFoldedYet."""
         ...
 
 
@@ -50,9 +50,9 @@ class Moment:
 
     governance: Governance
     policy: PolicyActivated
-    """Of `governance`."""
+    """The policy in `governance`."""
     _reckoned: list[tuple[Order, Effect]] = field(default_factory=list, kw_only=True, compare=False, repr=False)
-    """The effect that was asked for last: many checks ask for the same one."""
+    """The last derived effect, with its order: many checks need the same one."""
 
     def effect(self, order: Order) -> Effect:
         """Return the order's effect, derived here. Raises Refused."""
@@ -70,7 +70,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Decision(Moment):
-    """An evaluation, with the firm as it says that it was."""
+    """An evaluation, with the firm at the position that it names."""
 
     said: PolicyEvaluated
 
@@ -81,18 +81,18 @@ class Shape:
 
     initiated: OrderInitiated
     reserved: LimitReserved
-    """The last reservation: one that an evaluation anew replaced no longer counts."""
+    """The last reservation: a later evaluation that replaces it makes the earlier one void."""
     first: PolicyEvaluated
     """The evaluation that made it."""
     allowed: PolicyEvaluated
-    """The last evaluation, which let the order pass: the same one, unless people had to approve first."""
+    """The last evaluation, which allowed the order: the same as `first`, unless people had to approve."""
     approved: Approved
     simulated: Simulated
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All that a verdict is made on."""
+    """All inputs of a verdict."""
 
     dossier: Dossier
     shape: Shape
@@ -100,7 +100,7 @@ class Case:
     allowed: Decision
     today: Moment
     wallet: WalletAssigned
-    """As it is assigned today."""
+    """The wallet as it is assigned today."""
     observed: Mapping[int, PriceFact]
     """Observations of prices by their offset on `price-observed`."""
     history: GovernanceLog
@@ -108,19 +108,19 @@ class Case:
 
     @property
     def order(self) -> Order:
-        """The order as its initiator signed it."""
+        """Return the order as its initiator signed it."""
         return self.shape.initiated.order
 
     def decision(self, said: PolicyEvaluated) -> Decision:
-        """Any of the chain's evaluations. Raises Unproven."""
+        """Return one of the chain's evaluations with its firm. Raises Unproven."""
         return decision(self.history, said)
 
 
 def shape_of(dossier: Dossier, now: Instant) -> Shape:
-    """Name the links.
+    """Return the chain's links by role.
 
     Raises:
-        Unproven: no desk and no execution would write such a chain.
+        Unproven: neither a desk nor execution would write such a chain.
     """
     match dossier.links:
         case (
@@ -147,7 +147,7 @@ def case_of(dossier: Dossier, shape: Shape, history: GovernanceLog, observed: Ma
     """Put governance beside the links.
 
     Raises:
-        Unproven: the decisions name positions of governance that cannot be.
+        Unproven: the decisions name impossible positions of governance.
     """
     today, wallet = history.view, history.view.wallets.get(shape.initiated.order.wallet_id)
     if today.policy is None or wallet is None:
@@ -161,10 +161,10 @@ def case_of(dossier: Dossier, shape: Shape, history: GovernanceLog, observed: Ma
 
 
 def decision(history: GovernanceLog, said: PolicyEvaluated) -> Decision:
-    """An evaluation and the firm as of it.
+    """Return an evaluation with the firm as of it.
 
     Raises:
-        Unproven: it names a position that does not exist, or one before there was a policy.
+        Unproven: it names a position that does not exist, or one before the first policy.
     """
     try:
         governance = history.at(said.facts.governance_position)
@@ -176,7 +176,7 @@ def decision(history: GovernanceLog, said: PolicyEvaluated) -> Decision:
 
 
 def _reservation(between: list[OrderEvent]) -> tuple[LimitReserved, PolicyEvaluated]:
-    """The reservation that stands, and the evaluation of the same decision."""
+    """Return the reservation in force, and the evaluation of the same decision."""
     if not all(isinstance(link, _BETWEEN) for link in between):
         raise Unproven("the chain has links that no order has before its approval")
     moved = [place for place, link in enumerate(between) if isinstance(link, LimitReserved | LimitReleased)]

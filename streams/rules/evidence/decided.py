@@ -29,15 +29,15 @@ from streams.rules.prices.latest import is_stale, price_in
 
 
 def falls_under(case: Case, moment: Moment) -> list[Applied]:
-    """The limits that the order fell under at that moment."""
+    """Return the limits that the order fell under at that moment."""
     effect = moment.effect(case.order)
     return applied(moment.policy.limits, subjects_of(case.order, effect, target_of(effect, moment.governance)))
 
 
 def counted(case: Case, until_position: int) -> Iterator[ApprovalGiven]:
-    """The approvals of what is reserved now that nobody had taken back before the desk's event at `until_position`.
+    """Yield the approvals of the present reservation that were not withdrawn before the desk's event at `until_position`.
 
-    What was taken back stays so, though the desk says it once more: only a person's new touch is a new approval.
+    A withdrawn approval stays withdrawn, though the desk records it again: only a person's new touch is a new approval.
     """
     every = case.dossier.all(ApprovalGiven)
     for given in every:
@@ -89,13 +89,13 @@ def _prices(decision: Decision) -> Iterator[tuple[PriceFact, Instant, Moment]]:
 
 
 def _seen(price: PriceFact, case: Case, governance: Governance) -> PriceFact | None:
-    """The price as the log has it; None when it does not."""
+    """Return the price as the log has it; None if the log has none."""
     asset, seen = governance.assets.get(price.asset_id), case.observed.get(price.log_offset)
     return None if asset is None else price_in({} if seen is None else {seen.asset_id: seen}, asset)
 
 
 def _check_facts(case: Case) -> None:
-    """Derived from governance and prices, and equal to those that were approved on, but for what has checks of its own."""
+    """Check that the facts approved on equal those derived from governance and prices; limits and approvals have own checks."""
     recorded, at, approved = case.allowed.said.facts, case.allowed.said.decided_at, case.shape.approved
     effect = case.allowed.effect(case.order)
     derived = facts_of(
@@ -116,7 +116,7 @@ def _check_facts(case: Case) -> None:
 
 
 def _check_approvals(case: Case) -> None:
-    """Each is of exactly this order, effect, policy and reservation, by a key that was its giver's when it was given."""
+    """Check that each approval is of exactly this order, effect, policy and reservation, by a key valid at the time."""
     subject = ApprovalSubject(
         order=case.order,
         effect=case.allowed.effect(case.order),
@@ -136,7 +136,7 @@ def _check_approvals(case: Case) -> None:
 
 
 def _evaluation_after(case: Case, given: ApprovalGiven) -> PolicyEvaluated:
-    """The evaluation that took an approval in: the next one, which a chain of this shape has."""
+    """Return the evaluation that counted an approval: the next one, which a chain of this shape has."""
     return next(each for each in case.dossier.all(PolicyEvaluated) if each.sequence > given.sequence)
 
 
@@ -146,7 +146,7 @@ def _check_limits(case: Case) -> None:
     alone = limit_facts(Ledger(), falls_under(case, first), worth, first.said.decided_at)
     if case.shape.reserved.reserved != reservation(alone):
         raise Unproven("what was reserved is not what the order was worth")
-    # What the enclave reckons stands as reserved in a ledger of its own; the order's own part is asked for once more.
+    # The enclave's own count is entered as reserved in a separate ledger; the order's own part is requested on top of it.
     reckoned = Ledger.reckoned(case.dossier.used)
     kept = Adjustment(kept=amounts(case.shape.reserved.reserved))
     derived = limit_facts(reckoned, falls_under(case, case.allowed), facts.amount_usd, facts.evaluated_at, kept)

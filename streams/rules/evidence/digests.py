@@ -1,7 +1,7 @@
 """Derives the 32 bytes that a key signs for a simulated transaction, from the log alone. Pure.
 
 Decides that a wallet's own key signs the transaction itself (part 0), and that an owner of a Safe signs the Safe transaction
-inside it (part 1). What a Safe's executor signs holds its owners' signatures, so it is derived by the enclave alone, once it
+inside it (part 1). A Safe's executor signs bytes that hold its owners' signatures, so the enclave alone derives them, once it
 has them (`streams.signing.backends.safe`). Leaves out whether any of it may be signed (`streams.rules.evidence`).
 """
 
@@ -24,14 +24,14 @@ SAFE_PART: Final = 1
 
 
 class NothingToSign(Exception):
-    """The key signs no such part of this transaction; the message says why."""
+    """The key signs no such part of this transaction; the message gives the reason."""
 
 
 def digest_for(simulated: Simulated, wallet: WalletAssigned, key_id: KeyId, part: int) -> bytes:
-    """The 32 bytes of one part that the key signs.
+    """Return the 32 bytes of one part that the key signs.
 
     Raises:
-        NothingToSign: it is not the key of the wallet, or of an owner of its Safe; or the transaction has no such part.
+        NothingToSign: the key belongs neither to the wallet nor to an owner of its Safe; or the transaction has no such part.
     """
     if wallet.key_backend == "safe":
         return _of_owner(simulated, wallet, fit_safe(wallet), key_id, part)
@@ -46,14 +46,14 @@ def digest_for(simulated: Simulated, wallet: WalletAssigned, key_id: KeyId, part
 
 
 def keys_of(wallet: WalletAssigned) -> dict[KeyId, KeyBackend]:
-    """The keys that sign parts of a wallet's transactions, and where they are kept."""
+    """Return the keys that sign parts of a wallet's transactions, with their places."""
     if wallet.safe is None:
         return {wallet.key_id: wallet.key_backend}
     return {owner.key_id: owner.key_backend for owner in (*wallet.safe.owners, wallet.safe.executor)}
 
 
 def fit_safe(wallet: WalletAssigned) -> SafeAccount:
-    """Return a Safe's signers. Raises NothingToSign: nothing can be signed for it as it is set up."""
+    """Return a Safe's signers. Raises NothingToSign if the wallet as set up cannot sign."""
     if wallet.safe is None:
         raise NothingToSign(f"wallet {wallet.wallet_id} is a Safe, and nobody says whose")
     reason = unfit(wallet.safe)
@@ -63,7 +63,7 @@ def fit_safe(wallet: WalletAssigned) -> SafeAccount:
 
 
 def safe_digest(simulated: Simulated, wallet: WalletAssigned) -> bytes:
-    """The 32 bytes that each owner of a wallet that is a Safe signs. Raises NothingToSign: it is no call of the Safe."""
+    """Return the 32 bytes that each owner of a Safe signs. Raises NothingToSign if the transaction is no call of the Safe."""
     if simulated.safe_nonce is None or simulated.transaction.to != wallet.address:
         raise NothingToSign(f"the transaction is no call of the Safe {wallet.address}, or does not say for which of its nonces")
     try:

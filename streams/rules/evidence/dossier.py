@@ -36,11 +36,11 @@ from streams.rules.limits.ledger import AccountKey, Ledger, LedgerBroken, Units
 from streams.rules.orders import lifecycle
 
 EVIDENCE_TOPICS: Final = tuple(dict.fromkeys([*(topic.name for topic in written_by("desk")), *ORDER_TOPICS]))
-"""What the enclave follows: all that the desk writes, for its positions, and every other link of an order."""
+"""The topics that the enclave follows: all of the desk's, for its positions, and every other link of an order."""
 HELD_EVENTS_MAX: Final = 500_000
 """Desk events of one partition that wait for others. More means that a topic is missing or that the log is not ours."""
 SPLITS_REMEMBERED_MAX: Final = 1_000
-"""Of one partition. The parts follow their split at once, so one would do."""
+"""Splits remembered per partition. The parts follow their split at once, so one would do."""
 ENDED_REMEMBERED_MICROS: Final = (COMMAND_AGE_SECONDS_MAX + COMMAND_SKEW_SECONDS_MAX) * MICROS_PER_SECOND
 """Ids of ended orders are kept until the command that began them is too old to begin them again."""
 
@@ -57,7 +57,7 @@ class EvidenceBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """An order that parts replaced, and the desk's event that says by which."""
+    """An order that was replaced by parts, and the desk's event that names them."""
 
     initiated: OrderInitiated
     closed: OrderClosed
@@ -69,15 +69,15 @@ class Dossier:
 
     links: tuple[OrderEvent, ...]
     used: Mapping[AccountKey, Units]
-    """Use of its rolling limits before its last evaluation, by the enclave's count."""
+    """Use of its rolling limits before its last evaluation, by the enclave's own count."""
     ledger: Ledger
-    """Present use of all limits of the desk, by the enclave's count; not to be changed."""
+    """Present use of all limits of the desk, by the enclave's own count; do not change it."""
     position: int
-    """The last of the desk's events that was folded."""
+    """Position of the last folded desk event."""
     splits: tuple[Split, ...] = ()
-    """Of which order it is a part, and that one of which, and so on; empty for a whole order."""
+    """The split that made this order, then the split that made its parent, and so on; empty for a whole order."""
     withdrawn: tuple[ApprovalWithdrawn, ...] = ()
-    """Approvals that were taken back, so far."""
+    """Approvals that were withdrawn so far."""
     cancelled: CancellationRequested | None = None
 
     def all(self, kind: type[E]) -> tuple[E, ...]:
@@ -95,7 +95,7 @@ class _Chain:
     withdrawn: list[ApprovalWithdrawn] = field(default_factory=list)
     cancelled: CancellationRequested | None = None
     contested: str = ""
-    """Why no link of it can be believed."""
+    """The reason to believe none of its links; empty if there is none."""
 
     def has(self, *kinds: type[OrderEvent]) -> bool:
         return any(isinstance(event, kinds) for event, _ in self.links.values())
@@ -108,37 +108,37 @@ class _Chain:
 
 @dataclass(slots=True)
 class _Writer:
-    """The desk on one partition: how far its log is folded, what waits, each desk's ledger so far."""
+    """The desk on one partition: its folded position, its waiting events, each desk's ledger so far."""
 
     position: int = 0
     clock: Instant = 0
     digest: bytes = b""
-    """SHA-256 over the digest before and the last event's: of all that was folded, in its order."""
+    """SHA-256 over the digest before and the last event's: a hash of all folded events in order."""
     watched: int = 0
-    """A position that somebody remembers from an earlier reading, and what `digest` was there."""
+    """A position remembered from an earlier reading, and `digest` at it."""
     watched_digest: str = ""
     waiting: dict[int, tuple[Event, Sha256]] = field(default_factory=dict)
     chains: dict[OrderId, _Chain] = field(default_factory=dict)
-    """Of orders that have not ended. Each partition has its own: what is said on another one ends and changes nothing here."""
+    """Open orders. Each partition has its own: an event on another partition neither ends nor changes an order here."""
     ledgers: defaultdict[DeskId, Ledger] = field(default_factory=lambda: defaultdict(Ledger))
     splits: OrderedDict[OrderId, tuple[Split, ...]] = field(default_factory=OrderedDict)
     ended: OrderedDict[OrderId, Instant] = field(default_factory=OrderedDict)
     broken: str = ""
-    """The contradiction in its log."""
+    """The contradiction in its log; empty if there is none."""
 
 
 class EvidenceFold:
-    """Collects evidence in any order between topics. Orders that have ended are forgotten."""
+    """Collects evidence, in any order between topics. Ended orders are forgotten."""
 
     def __init__(self, watched: Mapping[int, int] = MappingProxyType({})) -> None:
-        """`watched`: by partition, a position at which `digest` will be asked for once it is passed."""
+        """`watched`: for each partition, a position whose `digest` will be needed later."""
         self._writers: defaultdict[int, _Writer] = defaultdict(_Writer)
         self._read: dict[tuple[str, int], int] = {}
         for partition, position in watched.items():
             self._writers[partition].watched = position
 
     def accept(self, received: Received) -> None:
-        """Take in the next record of one of `EVIDENCE_TOPICS`; one that was taken in before changes nothing."""
+        """Take in the next record of one of `EVIDENCE_TOPICS`; a repeated record changes nothing."""
         event, writer, place = received.record, self._writers[received.partition], (received.topic, received.partition)
         if received.offset <= self._read.get(place, -1):
             return
@@ -155,18 +155,18 @@ class EvidenceFold:
         self._advance(writer)
 
     def position(self, partition: int) -> int:
-        """Of the last of the desk's events on a partition that was folded."""
+        """Return the position of the partition's last folded desk event."""
         return self._writers[partition].position
 
     def digest(self, partition: int, position: int) -> str | None:
-        """Of all the desk's events on a partition up to a position; None for one that is neither watched nor the last."""
+        """Return the digest of the partition's desk events up to a position; None if it is neither watched nor the last."""
         writer = self._writers[partition]
         if position == writer.position:
             return writer.digest.hex()
         return writer.watched_digest if position == writer.watched else None
 
     def has_ended(self, received: Received, simulated: Simulated) -> bool:
-        """Return True if the order has ended, remembered or not: nothing is left to answer."""
+        """Return True if the order has ended, remembered or not, so that it needs no answer."""
         if simulated.order_id in self._writers[received.partition].ended:
             return True
         chain = self._writers[received.partition].chains.get(simulated.order_id)
@@ -174,7 +174,7 @@ class EvidenceFold:
         return is_read and (chain is None or simulated.sequence not in chain.links)
 
     def dossier(self, received: Received, simulated: Simulated) -> Dossier | None:
-        """The order's chain up to `simulated`, which stands as `received`; None while some of it is still on its way.
+        """Return the order's chain up to `simulated`, which stands as `received`; None while some of its links are missing.
 
         Raises:
             ChainBroken: the links do not follow from one another.
@@ -219,7 +219,7 @@ class EvidenceFold:
             writer.broken = writer.broken or chain.contested
 
     def _advance(self, writer: _Writer) -> None:
-        """Fold in order of position; an event waits for those before it, and for the links before it of its own order."""
+        """Fold events by position; an event waits for those before it, and for the links before it of its own order."""
         while not writer.broken and (queued := writer.waiting.get(writer.position + 1)) is not None:
             event, digest = queued
             chain = writer.chains.get(event.order_id) if isinstance(event, OrderEvent) else None
@@ -294,7 +294,7 @@ def _move(writer: _Writer, event: Event, digest: Sha256) -> None:
 
 
 def _reckon(ledger: Ledger, event: OrderEvent, chain: _Chain) -> None:
-    """The desk's ledger after `event`, kept by the desk's own rules; at an evaluation, what its limits were used for."""
+    """Apply `event` to the desk's ledger by the desk's own rules; at an evaluation, record the use of its limits."""
     if isinstance(event, PolicyEvaluated):
         ledger.evaluated(event.facts.limits, event.decided_at)
         chain.used = ledger.used_by_others(event.order_id, event.facts.limits)

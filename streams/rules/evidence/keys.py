@@ -3,7 +3,7 @@
 Decides that a wallet's key signs while it is active, or while it was rotated and its funds are swept; that it is kept where
 the wallet says; and that a key whose generation governance recorded has the wallet's address. Of a Safe, the executor's key
 must be usable, and as many owners' keys as it asks for. A key from genesis may sign until governance says otherwise.
-Leaves out that the key's holder still has it: that shows when it is asked to sign (`KeyUnusable`).
+Leaves out that the key's holder still has it: asking it to sign shows that (`KeyUnusable`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ USE_ANOTHER: Final = "nothing was signed; have a quorum resume the key, or place
 
 
 def check_keys(case: Case) -> None:
-    """The keys that are to sign for the order's wallet may. Raises Unproven, Overtaken."""
+    """Check that the wallet's signing keys may sign. Raises Unproven, Overtaken."""
     wallet, today = case.wallet, case.today.governance
     if wallet.key_backend != "safe":
         _check(KeyHolder(address=wallet.address, key_backend=wallet.key_backend, key_id=wallet.key_id), today)
@@ -42,7 +42,7 @@ def _check_safe(safe: SafeAccount, today: Governance) -> None:
 
 
 def _check(holder: KeyHolder, today: Governance) -> None:
-    """One key of which governance has said anything."""
+    """Check one key that governance's events name."""
     standing = today.keys.get(holder.key_id)
     if standing is None:
         return

@@ -45,7 +45,7 @@ def _check_transaction(case: Case) -> None:
 
 
 def _check_call(case: Case) -> None:
-    """The bytes were decoded strictly before, so what is compared here is what is signed; of a Safe, but for signatures."""
+    """Check the call. The bytes were decoded strictly before, so they are compared as signed; of a Safe, without signatures."""
     simulated = case.shape.simulated
     unsigned = simulated.transaction
     if (simulated.safe_nonce is not None) != (case.wallet.key_backend == "safe"):

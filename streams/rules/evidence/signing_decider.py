@@ -21,7 +21,7 @@ from streams.rules.decider import Outcome, Recorded
 from streams.rules.evidence.signing_verdict import Verdict
 
 REMEMBERED: Final = ("log-rollback", "nonce", "velocity")
-"""The checks of the signer's own memory, which every signature has passed after those of the verdict."""
+"""The checks against the signer's own memory, which every signature passed after those of the verdict."""
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class SignerState:
     answered: AnsweredOrders = field(default_factory=AnsweredOrders)
 
     def nonce_refusal(self, simulated: Simulated) -> Refusal | None:
-        """Why the transaction's nonce must not be signed; None when it is the one that is next."""
+        """Return the reason that the transaction's nonce must not be signed; None if it is the next one."""
         last = self.last_nonces.get(nonce_key(simulated.wallet_id, simulated.transaction.chain_id))
         nonce, following = simulated.transaction.nonce, simulated.account_nonce if last is None else last + 1
         if nonce == following:
@@ -47,7 +47,7 @@ class SignerState:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A key's result: the raw transaction, its hash, and how it was signed."""
+    """A key's result: the raw transaction, its hash, and the form of signing."""
 
     raw_transaction: str
     transaction_hash: str
@@ -56,7 +56,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A simulated transaction with the verdict on it, and its signature if nothing spoke against it when it was made."""
+    """A simulated transaction with its verdict, and its signature if the verdict allowed it."""
 
     simulated: Simulated
     verdict: Verdict
@@ -71,16 +71,16 @@ def nonce_key(wallet_id: str, chain_id: int) -> str:
 
 
 class SigningDecider:
-    """Say what was signed or refused."""
+    """Decides the signer's events: each order signed or refused."""
 
     state_type = SignerState
 
     def initial(self) -> SignerState:
-        """Nothing signed yet."""
+        """Return a state without signatures."""
         return SignerState()
 
     def decide(self, state: SignerState, message: Judged | None, now: Instant) -> Outcome:  # noqa: ARG002 - the contract's shape
-        """One event for every order whose simulation passed, once; none for what is not the enclave's to answer."""
+        """Return one event for every order whose simulation passed, once; none for orders that the enclave does not answer."""
         if message is None or message.simulated.order_id in state.answered:
             return ()
         wrong_nonce = state.nonce_refusal(message.simulated)
@@ -100,11 +100,11 @@ class SigningDecider:
         return state
 
     def due(self, state: SignerState, now: Instant) -> tuple[Event, ...]:  # noqa: ARG002 - the contract's shape
-        """Nothing is due by time alone."""
+        """Return nothing: no event follows from time alone."""
         return ()
 
     def tail(self, state: SignerState, order_id: OrderId) -> Link | None:  # noqa: ARG002 - the contract's shape
-        """The link before is always the simulation that is answered."""
+        """Return None: the link before is always the simulation that is answered."""
         return None
 
 

@@ -30,8 +30,8 @@ Unsignable = (
     *(Unproven, Refused, transaction.TransactionInvalid, NotCompilable, CalldataRefused),
     *(ValueError, ArithmeticError, LookupError),
 )
-"""What deriving something again can end in, when the log does not hold: numbers out of every range among it. Whatever a log
-can say must refuse one order and never end the process: the log stays, and every start would end the same way."""
+"""Errors of a derivation from an inconsistent log, numbers out of every range among them. Any content of a
+log must refuse one order and never end the process: the log stays, and every start would end the same way."""
 CHECKS: Final = (*decided.CHECKS, *payload.CHECKS, *today.CHECKS)
 INVESTIGATE: Final = "nothing was signed; find out who wrote what the enclave could not derive, then place the order again"
 
@@ -43,9 +43,9 @@ class Verdict:
     passed: tuple[str, ...]
     refusal: Refusal | None = None
     policy_hash: str = ""
-    """Of the policy that allowed it last."""
+    """Hash of the policy that allowed it last."""
     governance_position: int = 0
-    """Of the governance that it was judged on last."""
+    """Position of governance at the last judgement."""
     approved: Approved | None = None
     """The case, once every check passed; None if one refused."""
     amount_usd: Decimal = Decimal(0)
@@ -53,7 +53,7 @@ class Verdict:
 
 
 def judge(dossier: Dossier, history: GovernanceLog, observed: Mapping[int, PriceFact], now: Instant) -> Verdict:
-    """Judge the transaction at the end of `dossier` at `now`. Never raises, whatever a log holds.
+    """Judge the transaction at the end of `dossier` at `now`. Never raises, whatever the log holds.
 
     `observed` are observations of prices by their offset on `price-observed`.
     """
@@ -77,5 +77,5 @@ def judge(dossier: Dossier, history: GovernanceLog, observed: Mapping[int, Price
 
 
 def refusal_of(check: str, reason: str, remedy: str = INVESTIGATE) -> Refusal:
-    """A refusal for people to act on: `check` names what could not be derived again, or holds no longer."""
+    """Return a refusal for people to act on; `check` names the claim that failed or no longer holds."""
     return Refusal(check=check, message=reason[:TEXT_CHARACTERS_MAX], remedy=remedy[:TEXT_CHARACTERS_MAX])

@@ -30,7 +30,7 @@ from streams.rules.orders.steps.counted_approvals import standing
 from streams.rules.policy.evaluation import evaluate
 
 WAITED_SECONDS_MAX: Final = 86_400
-"""Beside the time in which an order has to be approved: for a node that is down, for orders before it, for policy changes."""
+"""Seconds beside the time limit for approval: for a node that is down, for earlier orders, for policy changes."""
 PLACE_AGAIN: Final = "nothing was signed; place the order again when it is allowed"
 
 
@@ -42,12 +42,12 @@ def _check_cancelled(case: Case) -> None:
 
 
 def _check_rights(case: Case) -> None:
-    """The initiator still may, with the key they used; they asked lately, and the order still means what it meant."""
+    """Check that the initiator still has access and the key, that the command is recent, and that the effect is unchanged."""
     command, today = case.shape.initiated.command, case.today
     age_max = today.policy.settings.order_ttl_seconds + WAITED_SECONDS_MAX
     if case.now - command.issued_at > age_max * MICROS_PER_SECOND:
         raise Overtaken(f"the order was asked for more than {age_max} s ago", PLACE_AGAIN)
-    # Governance that has not moved gives the answer that it gave when the order was checked as of its decision.
+    # If governance has not moved, the check at the decision already gave this answer.
     if today.governance.position != case.first.governance.position:
         authenticate(command, command_digest(command), today.governance, today.policy.settings, COUNTERS_UNKNOWN)
     if today.effect(case.order) != case.shape.approved.effect:
@@ -77,7 +77,7 @@ def _told(reasons: tuple[Refusal, ...]) -> str:
 
 
 def _facts(case: Case) -> Facts:
-    """The facts as they are now, with what the simulation showed."""
+    """Return the facts as they are now, with the simulation's effects."""
     order, today, simulated = case.order, case.today, case.shape.simulated
     effect = today.effect(order)
     valued = today.valued(order, case.allowed.said)

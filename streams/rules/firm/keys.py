@@ -23,10 +23,10 @@ from schemas.keys import KeyBackend, KeyId
 from schemas.values import Instant, Slug
 
 KeyStatus = Literal["ordered", "active", "suspended", "rotated", "destroyed"]
-"""Ordered: it does not exist yet. Rotated: another took its place, and it signs what sweeps its funds."""
+"""Ordered: the key does not exist yet. Rotated: another took its place, and it signs the transfers that sweep its funds."""
 MAY_SIGN: Final[frozenset[KeyStatus]] = frozenset({"active", "rotated"})
 IN_SHARES: Final[frozenset[KeyBackend]] = frozenset({"mpc", "hybrid"})
-"""Keys that no one place holds."""
+"""Backends whose keys are split between several places."""
 
 KeyEvent = KeyOrdered | KeyGenerated | KeyRotated | KeySuspended | KeyResumed | KeyDestroyed | KeyFailed | RotationDue
 KEY_EVENTS: Final = (
@@ -43,25 +43,25 @@ KEY_EVENTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class KeyStanding:
-    """A key after all that was said of it."""
+    """A key after all events about it."""
 
     key_id: str
     status: KeyStatus = "active"
     generated: KeyGenerated | None = None
-    """None: it does not exist yet, or it was there before the first governance event."""
+    """None: the key does not exist yet, or is older than the first governance event."""
     epoch: int = 0
-    """Of its shares; 0 for a key that one place holds."""
+    """Epoch of its shares; 0 for a key in one place."""
     cosigners: tuple[Slug, ...] = ()
     """Holders of its shares, in the order of their places: 1, 2, 3 …"""
     renewed_at: Instant = 0
-    """The time at which it, or its present shares, were made."""
+    """The time at which the key, or its present shares, were made."""
     successor: str = ""
     open_order: KeyOrdered | None = None
     """The order that has no report yet."""
     is_due: bool = False
     """True once governance warned that the key should be rotated."""
     history: tuple[FirmEvent, ...] = ()
-    """All that was said of it, in order."""
+    """All events about it, in order."""
 
     @property
     def may_sign(self) -> bool:
@@ -70,7 +70,7 @@ class KeyStanding:
 
 
 def shares_named(key_id: KeyId) -> str:
-    """Return the prefix by which a cosigner's proof of destruction names all that it had of the key."""
+    """Return the prefix by which a cosigner's proof of destruction names all its parts of the key."""
     return f"sealed shares of key {key_id},"
 
 
@@ -80,13 +80,13 @@ def key_named(key_id: KeyId) -> str:
 
 
 def standing_after(before: KeyStanding | None, event: KeyEvent) -> KeyStanding:
-    """A key after one more event about it."""
+    """Return a key after one more event about it."""
     known = before or KeyStanding(event.key_id, "ordered" if _is_birth(event) else "active")
     return replace(known, **_changed(known, event), history=(*known.history, event))
 
 
 def _changed(known: KeyStanding, event: KeyEvent) -> dict[str, Any]:
-    """The fields that an event changes."""
+    """Return the fields that an event changes."""
     changed: dict[str, Any] = {}
     match event:
         case KeyOrdered():
@@ -94,7 +94,7 @@ def _changed(known: KeyStanding, event: KeyEvent) -> dict[str, Any]:
         case KeyGenerated():
             changed = {"status": "active", "generated": event, "open_order": None} | _renewed(event)
         case KeyRotated() if event.successor:
-            # One that was suspended meanwhile stays so.
+            # A key that was suspended meanwhile stays suspended.
             status = "rotated" if known.status == "active" else known.status
             changed = {"status": status, "successor": event.successor, "open_order": None, "is_due": False}
         case KeyRotated():

@@ -45,7 +45,7 @@ from streams.rules.versions import Rules
 HELD_EVENTS_MAX: Final = 1_000_000
 """Events behind a gap. More means that a topic is missing or that the log is not ours."""
 EARLIER_VIEWS_KEPT_MAX: Final = 64
-"""Of those that were asked for: decisions of one time ask for the same few."""
+"""Earlier views kept: decisions of one time ask for the same few."""
 
 SAYS_ONLY: Final = (
     PolicyProposed,
@@ -56,7 +56,7 @@ SAYS_ONLY: Final = (
     ProposalClosed,
     FirmCommandRejected,
 )
-"""Events that change nothing that is in force."""
+"""Events that change nothing in force."""
 
 BreakerKey = tuple[BreakerScope, Subject]
 
@@ -70,7 +70,7 @@ class GovernanceBroken(Exception):
 
 
 class NotFoldedYet(LookupError):
-    """A position that has not been reached: ask again when more events have arrived."""
+    """A position that has not been reached; it can be read after more events have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +85,21 @@ class Governance:
     assets: Mapping[AssetId, AssetListed] = field(default_factory=_nothing)
     wallets: Mapping[WalletId, WalletAssigned] = field(default_factory=_nothing)
     contracts: Mapping[tuple[int, Address], ContractListed] = field(default_factory=_nothing)
-    """By chain id and address; the event's `decided_at` is when it was listed."""
+    """By chain id and address; the event's `decided_at` is the time of listing."""
     breakers: Mapping[BreakerKey, BreakerTripped] = field(default_factory=_nothing)
-    """Those that are tripped, by scope and subject; the event's `decided_at` is when."""
+    """Tripped breakers, by scope and subject; the event's `decided_at` is the time of tripping."""
     keys: Mapping[KeyId, KeyStanding] = field(default_factory=_nothing)
-    """Those of which governance has said anything since genesis."""
+    """Keys that events since genesis name."""
     cosigners: Mapping[Slug, CosignerEnrolled] = field(default_factory=_nothing)
     """Holders of shares, one for each place."""
 
     @property
     def rules(self) -> Rules:
-        """The version of the rules in force; the first before there is a policy."""
+        """Return the version of the rules in force; the first before there is a policy."""
         return Rules.FIRST if self.policy is None else versions.known(self.policy.settings.rules_version)
 
     def active(self, principal: PrincipalId) -> AccessChanged | None:
-        """The rights of a principal that is known and not revoked; else None."""
+        """Return the rights of a principal that is known and not revoked; else None."""
         access = self.principals.get(principal)
         return access if access is not None and access.status == "active" else None
 
@@ -108,7 +108,7 @@ class Tables:
     """The firm in force, changed in place by one event after another. A view that was taken never changes."""
 
     def __init__(self, beginning: Governance) -> None:
-        """Begin where a view ends."""
+        """Begin at the end of a view."""
         self._view: Governance | None = beginning
         self._position = beginning.position
         self._genesis = beginning.genesis
@@ -128,12 +128,12 @@ class Tables:
 
     @property
     def position(self) -> int:
-        """Of the last event."""
+        """Return the position of the last event."""
         return self._position
 
     @property
     def view(self) -> Governance:
-        """The firm after all events so far. Costs nothing when nothing has changed."""
+        """Return the firm after all events so far. Costs nothing if nothing has changed."""
         if self._view is None:
             self._tables |= {name: MappingProxyType(table) for name, table in self._own.items()}
             self._own = {}
@@ -141,15 +141,15 @@ class Tables:
         return self._view
 
     def moved_to(self, position: int) -> Self:
-        """The same, after later events that changed nothing."""
+        """Return the same view, moved to `position` by later events that changed nothing."""
         self._position, self._view = position, None
         return self
 
     def apply(self, event: FirmEvent) -> None:
-        """Take in the event that follows.
+        """Take in the next event.
 
         Raises:
-            GovernanceBroken: it is of a kind that this version does not know.
+            GovernanceBroken: its kind is unknown to this version.
             RulesUnknown: it puts rules in force that this version does not know.
         """
         if isinstance(event, PolicyActivated):
@@ -176,14 +176,14 @@ class Tables:
                 raise GovernanceBroken(message)
 
     def _enrol(self, event: CosignerEnrolled) -> None:
-        """Whoever had its place has lost it."""
+        """Enrol a cosigner; the earlier cosigner of the same place is removed."""
         table, place = self._table("cosigners"), event.cosigner.party
         for name in [name for name, each in table.items() if each.cosigner.party == place]:
             del table[name]
         table[event.cosigner.cosigner] = event
 
     def _table(self, name: str) -> dict[Any, Any]:
-        """The table to write to: copied first if a view shows it."""
+        """Return the table to write to; copy it first if a view shows it."""
         if name not in self._own:
             self._own[name] = dict(self._tables[name])
         return self._own[name]
@@ -197,16 +197,16 @@ class GovernanceFold:
         self._held: dict[int, FirmEvent] = {}
         self._tables = Tables(Governance())
         self._changes: list[FirmEvent] = []
-        """All that ever changed what is in force, in order."""
+        """All events that changed anything in force, in order."""
         self._earlier: dict[int, Governance] = {0: Governance()}
 
     @property
     def view(self) -> Governance:
-        """The firm after all events up to the first gap. Costs nothing when nothing has changed."""
+        """Return the firm after all events up to the first gap. Costs nothing if nothing has changed."""
         return self._tables.view
 
     def at(self, position: int) -> Governance:
-        """The firm as it was after the event at `position`.
+        """Return the firm as it was after the event at `position`.
 
         Raises:
             NotFoldedYet: that event has not been folded.
@@ -221,7 +221,7 @@ class GovernanceFold:
         return known if known.position == position else replace(known, position=position)
 
     def accept(self, event: FirmEvent) -> None:
-        """Take in one event, once or again, in any order.
+        """Take in one event, also a repeated one, in any order.
 
         Raises:
             GovernanceBroken: an event that is not chained, two events with one position, or a gap that does not close.
@@ -243,12 +243,12 @@ class GovernanceFold:
             raise GovernanceBroken(message)
 
     def _last_change(self, position: int) -> int:
-        """The position of the last event up to `position` that changed anything; 0 when there is none."""
+        """Return the position of the last event up to `position` that changed anything; 0 if there is none."""
         after = bisect_right(self._changes, position, key=_position_of)
         return self._changes[after - 1].position if after else 0
 
     def _fold_again(self, position: int) -> Governance:
-        """The view after a change, folded from the nearest earlier one that is kept."""
+        """Return the view after a change, folded from the nearest earlier one that is kept."""
         nearest = max(kept for kept in self._earlier if kept < position)
         tables = Tables(self._earlier[nearest])
         first = bisect_right(self._changes, nearest, key=_position_of)
@@ -261,7 +261,7 @@ class GovernanceFold:
 
 
 def _place(event: FirmEvent) -> tuple[str, Any] | None:
-    """In which table, and under which key, an event stands for as long as no other takes its place."""
+    """Return the table and the key of an event, which it keeps until another event takes its place."""
     match event:
         case AccessChanged():
             return "principals", event.principal

@@ -49,11 +49,11 @@ RESERVED_FUNCTIONS: Final = frozenset({
 """Functions that no `call` may name (EIP-20, 677, 721, 777, 1155, 1363, 2612 and Dai's form of it, 4626, 6909, Permit2, Safe
 1.4.1): tokens and shares move by actions of their own, and a Safe by its own orders; limits would not count power over them."""
 _RESERVED_SELECTORS: Final = frozenset(spelled_call.selector(function) for function in RESERVED_FUNCTIONS)
-"""A contract knows a function by four bytes, for which other names can be found."""
+"""Selectors of these functions: a contract knows a function by four bytes, so other names can select it."""
 
 
 class CallKind(OrderKind[Call]):
-    """May bring anything in. It leaves what happens to others, so it never counts as lowering exposure."""
+    """May bring any asset in. The contract decides the rest, so a call never counts as lowering exposure."""
 
     sentence: ClassVar[str] = "Call {function} at {contract}, spending at most {amount} {asset_id}"
     gives_away: ClassVar[bool] = True
@@ -75,7 +75,7 @@ class CallKind(OrderKind[Call]):
         return proposed.effect(contract, function, contract)
 
     def call(self, action: Call, given: ToCompile) -> CompiledCall:
-        """Native money is sent along; a token is drawn by the contract, through an allowance that another order gave it."""
+        """Sends native money along; the contract draws a token through an allowance that another order gave."""
         effect = given.effect
         if effect.call != action.function:
             raise NotCompilable(f"the order calls {action.function}, its effect says {effect.call}")
@@ -86,6 +86,6 @@ class CallKind(OrderKind[Call]):
         return CompiledCall(effect.contract, effect.spends if given.asset.token is None else 0, data)
 
     def balances(self, action: Call, effect: Effect, assets: Mapping[AssetId, AssetListed]) -> dict[BalanceKey, BalanceBounds]:
-        """At most the amount goes."""
+        """At most the amount leaves."""
         _ = action
         return {spent_balance(effect, assets): BalanceBounds(-effect.spends, UINT256_MAX)}

@@ -24,7 +24,7 @@ class DepositKind(OrderKind[Deposit]):
     gives_away: ClassVar[bool] = False
 
     def effect(self, action: Deposit, proposed: Proposed) -> Effect:
-        """Pays the vault; the shares are an asset of the firm's if governance listed them."""
+        """Pays the vault; the shares count as an asset of the firm's if governance listed them."""
         token_of(proposed.spent, "deposit")
         check_destination(action.vault, proposed.wallet, proposed.spent)
         effect = proposed.effect(action.vault, calldata.Deposit.SIGNATURE, action.vault)
@@ -39,7 +39,7 @@ class DepositKind(OrderKind[Deposit]):
     def balances(
         self, action: Deposit, effect: Effect, assets: Mapping[AssetId, AssetListed]
     ) -> dict[BalanceKey, BalanceBounds]:
-        """Exactly the amount goes, and some shares come."""
+        """Exactly the amount leaves, and some shares arrive."""
         _ = action
         spent = BalanceBounds.exactly(-effect.spends)
         return {spent_balance(effect, assets): spent, BalanceKey(effect.wallet, effect.contract): SOME_GAIN}

@@ -20,7 +20,7 @@ from streams.rules.prices.valuation import least_out
 from streams.rules.refusals import orders as refusals
 
 SWAP_DEADLINE_SECONDS: Final = 1_200
-"""After its approval, within which a swap may still be included; Uniswap's own interface gives between 10 and 30 minutes."""
+"""Seconds from approval until a swap expires; Uniswap's own interface gives between 10 and 30 minutes."""
 
 
 class SwapKind(OrderKind[Swap]):
@@ -30,7 +30,7 @@ class SwapKind(OrderKind[Swap]):
     gives_away: ClassVar[bool] = False
 
     def effect(self, action: Swap, proposed: Proposed) -> Effect:
-        """Pays the router; how much comes back, the market decides."""
+        """Pays the router; the market decides the amount that comes back."""
         if action.buy_asset_id == action.asset_id:
             raise refusals.AssetsEqual(asset_id=action.asset_id)
         bought = asset_on_chain(action.buy_asset_id, proposed.wallet, proposed.governance)
@@ -57,18 +57,18 @@ class SwapKind(OrderKind[Swap]):
         return encoded(given.approved, call)
 
     def balances(self, action: Swap, effect: Effect, assets: Mapping[AssetId, AssetListed]) -> dict[BalanceKey, BalanceBounds]:
-        """Exactly the amount goes, and something comes back."""
+        """Exactly the amount leaves, and some of the other asset arrives."""
         spent = BalanceBounds.exactly(-effect.spends)
         return {spent_balance(effect, assets): spent, BalanceKey(effect.wallet, assets[action.buy_asset_id].token): SOME_GAIN}
 
     def reduces(self, action: Swap, wallet: WalletAssigned, assets: Mapping[AssetId, AssetListed]) -> bool:
-        """Only from a market-priced asset into cash."""
+        """Lowers exposure only from a market-priced asset into cash."""
         _ = wallet
         return not _is_cash(assets[action.asset_id]) and _is_cash(assets[action.buy_asset_id])
 
 
 def _is_cash(asset: AssetListed) -> bool:
-    """Return whether governance has pegged its price to something: a peg at nothing is none."""
+    """Return True if governance has pegged the asset's price; a peg at zero does not count."""
     return bool(asset.peg_usd)
 
 

@@ -47,5 +47,5 @@ class TransferKind(OrderKind[Transfer]):
         return {spent: BalanceBounds.exactly(-effect.spends), received: BalanceBounds.exactly(effect.spends)}
 
     def evacuates(self, action: Transfer, wallet: WalletAssigned) -> bool:
-        """Only to the holding address, where funds are safe when nothing else may move."""
+        """Evacuates only to the holding address, where funds are safe while other orders are stopped."""
         return action.destination == wallet.holding

@@ -16,7 +16,7 @@ from streams.rules.actions.kind import SOME_LOSS, BalanceBounds, BalanceKey, Ord
 
 
 class WithdrawKind(OrderKind[Withdraw]):
-    """Puts nothing in and takes something out, so it always lowers exposure."""
+    """Puts nothing in and takes an asset out, so it always lowers exposure."""
 
     sentence: ClassVar[str] = "Withdraw {amount} {asset_id} from {vault}"
     gives_away: ClassVar[bool] = False
@@ -37,12 +37,12 @@ class WithdrawKind(OrderKind[Withdraw]):
     def balances(
         self, action: Withdraw, effect: Effect, assets: Mapping[AssetId, AssetListed]
     ) -> dict[BalanceKey, BalanceBounds]:
-        """Exactly the amount comes, and some shares go."""
+        """Exactly the amount arrives, and some shares leave."""
         _ = action
         taken = BalanceBounds.exactly(effect.receives)
         return {spent_balance(effect, assets): taken, BalanceKey(effect.wallet, effect.contract): SOME_LOSS}
 
     def reduces(self, action: Withdraw, wallet: WalletAssigned, assets: Mapping[AssetId, AssetListed]) -> bool:
-        """Always."""
+        """Always lowers exposure."""
         _ = action, wallet, assets
         return True

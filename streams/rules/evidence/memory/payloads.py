@@ -27,7 +27,7 @@ from schemas.keys import KeyBackend
 from schemas.values import BaseUnits, Hash32, Instant, OrderId, Record, Sha256, Usd, WalletId
 
 NONCES_REMEMBERED_MAX: Final = 256
-"""Per wallet and chain. Older nonces are refused unseen: they are on the chain by then, or nothing after them is."""
+"""Nonces per wallet and chain. Older ones are refused without a look: they are mined, or no later one can be."""
 NO_INPUT: Final = "0x"
 
 Account = tuple[WalletId, int]
@@ -35,7 +35,7 @@ Account = tuple[WalletId, int]
 
 
 class Payload(Record):
-    """A payload for a nonce, as far as it must be recognised."""
+    """A payload for a nonce, with the fields needed to recognise it."""
 
     wallet_id: WalletId
     chain_id: Annotated[int, Field(ge=1)]
@@ -44,7 +44,7 @@ class Payload(Record):
     digest: Sha256
     """SHA-256 of the unsigned transaction's bytes as they were simulated."""
     call: Sha256
-    """SHA-256 of receiver, value and input: what it does."""
+    """SHA-256 of receiver, value and input."""
     is_empty: bool
     """True for a transfer of nothing to the wallet itself."""
     max_fee_per_gas: BaseUnits
@@ -62,7 +62,7 @@ class Payload(Record):
 
     @property
     def claim(self) -> Claim:
-        """Return the claim that others need to overtake it."""
+        """Return the claim that a later payload needs to overtake this one."""
         return Claim(
             digest=self.digest,
             max_fee_per_gas=self.max_fee_per_gas,
@@ -78,10 +78,10 @@ def payload_of(simulated: Simulated, backend: KeyBackend, amount_usd: Usd, now: 
 
 
 def payload_signed(signed: Signed) -> Payload:
-    """What was signed, from the bytes on the log; of a Safe, as it was before its owners' signatures were in it.
+    """Return the signed payload from the bytes on the log; of a Safe, without its owners' signatures.
 
     Raises:
-        TransactionInvalid, CalldataRefused: it is no transaction that anybody here would sign.
+        TransactionInvalid, CalldataRefused: the bytes are no transaction that our signers would sign.
     """
     unsigned, _ = transaction.decode_raw(bytes.fromhex(signed.raw_transaction[2:]))
     if signed.key_backend == "safe":
@@ -113,7 +113,7 @@ def _payload(
 
 
 def payload_refused(refused: SigningRefused, claim: Claim) -> Payload:
-    """Return the payload that a refused order left behind, as far as its refusal tells."""
+    """Return the payload that a refused order left behind, as far as its refusal names it."""
     return Payload(
         wallet_id=refused.wallet_id,
         chain_id=refused.chain_id,
@@ -131,7 +131,7 @@ def payload_refused(refused: SigningRefused, claim: Claim) -> Payload:
 
 
 def digest_of(unsigned: UnsignedTransaction) -> Sha256:
-    """SHA-256 of the bytes to be signed: by it a payload is known."""
+    """Return the SHA-256 of the bytes to be signed, which identifies a payload."""
     return hashlib.sha256(bytes.fromhex(unsigned.signing_payload[2:])).hexdigest()
 
 
@@ -140,15 +140,15 @@ def _call(unsigned: UnsignedTransaction) -> Sha256:
 
 
 class ClaimedPayload(Record):
-    """A payload that was claimed, and what became of it."""
+    """A claimed payload and its outcome."""
 
     payload: Payload
     transaction_hash: str = ""
-    """Of the signed transaction; empty: no signature is known of."""
+    """Hash of the signed transaction; empty while no signature is known."""
     answer: str = ""
-    """The `Signed` that says so, as JSON, until it is seen on the log."""
+    """The `Signed` event as JSON, until it is seen on the log."""
     refused: bool = False
-    """True if the log records its order's refusal: it is never signed again, and may be overtaken."""
+    """True if the log records its order's refusal: the payload is never signed again, and may be overtaken."""
 
 
 @dataclass(slots=True)
@@ -156,36 +156,36 @@ class AccountBook:
     """The claims for one wallet on one chain."""
 
     by_nonce: dict[int, list[ClaimedPayload]] = field(default_factory=dict)
-    """Each nonce's payloads, the newest last; more than one only by replacement or overtaking."""
+    """Each nonce's payloads, the newest last; more than one only after a replacement or an overtaking."""
     floor: int = 0
     """Nonces below it are forgotten."""
 
     def forget(self, nonce: int) -> None:
-        """Forget a nonce and all before it: none of them is signed for again."""
+        """Forget a nonce and all before it; none of them is signed again."""
         self.floor = max(self.floor, nonce + 1)
         self.by_nonce = {each: spoken for each, spoken in self.by_nonce.items() if each >= self.floor}
 
 
 class PayloadBook:
-    """All payloads that are remembered."""
+    """All remembered payloads."""
 
     def __init__(self) -> None:
         self.accounts: dict[Account, AccountBook] = {}
 
     def found(self, payload: Payload) -> ClaimedPayload | None:
-        """Return the memory of exactly this payload of this order."""
+        """Return the claim of exactly this payload of this order."""
         for spoken in self.of(payload.account, payload.nonce):
             if (spoken.payload.digest, spoken.payload.order_id) == (payload.digest, payload.order_id):
                 return spoken
         return None
 
     def of(self, account: Account, nonce: int) -> list[ClaimedPayload]:
-        """All payloads of a nonce, the newest last."""
+        """Return all payloads of a nonce, the newest last."""
         book = self.accounts.get(account)
         return [] if book is None else book.by_nonce.get(nonce, [])
 
     def refusal(self, payload: Payload, *, is_cancelled: bool) -> str | None:
-        """Why a payload must not be signed; None when it may. One that was claimed may be signed while its order stands."""
+        """Return the reason to refuse a payload; None if it may be signed, also again while its order stands."""
         spoken = self.of(payload.account, payload.nonce)
         found = self.found(payload)
         if found is not None:
@@ -205,9 +205,9 @@ class PayloadBook:
         return _replacement_refusal(spoken[-1], payload, is_cancelled=is_cancelled)
 
     def put(self, spoken: ClaimedPayload) -> None:
-        """Remember it in place of what was known of the same payload, or after what it replaces; forget the oldest nonces.
+        """Remember a claim in place of the same payload's earlier one, or after the one it replaces; forget the oldest nonces.
 
-        What the log tells of after a restart was there before what is claimed still: it was overtaken by that.
+        After a restart, a payload that the log reports is older than a claim that still stands: the claim overtook it.
         """
         payload = spoken.payload
         book = self.accounts.setdefault(payload.account, AccountBook())
@@ -224,7 +224,7 @@ class PayloadBook:
             book.forget(min(book.by_nonce))
 
     def refuse(self, account: Account, nonce: int, order_id: OrderId) -> None:
-        """The log says that an order was refused. What was signed for it all the same stays what it is."""
+        """Record an order's refusal on the log. A payload that was signed all the same stays signed."""
         known = self.of(account, nonce)
         for place, each in enumerate(known):
             if each.payload.order_id == order_id and not each.transaction_hash:
@@ -238,13 +238,13 @@ class PayloadBook:
             book.by_nonce[payload.nonce] = left
 
     def knows(self, account: Account, nonce: int) -> bool:
-        """Return True if a nonce is known, if only as used long ago."""
+        """Return True if a nonce is known, or so old that it was forgotten."""
         book = self.accounts.get(account)
         return book is not None and (nonce < book.floor or nonce in book.by_nonce)
 
 
 def _replacement_refusal(earlier: ClaimedPayload, later: Payload, *, is_cancelled: bool) -> str | None:
-    """Why `later` must not take the nonce of what was claimed before; None: it is a recorded replacement."""
+    """Return the reason that `later` must not take an earlier claim's nonce; None if it is a recorded replacement."""
     before = earlier.payload
     where = f"nonce {before.nonce} of wallet {before.wallet_id}"
     if later.replaces is None or later.replaces != earlier.transaction_hash:
@@ -257,14 +257,14 @@ def _replacement_refusal(earlier: ClaimedPayload, later: Payload, *, is_cancelle
 
 
 def _ended(found: ClaimedPayload, *, is_newest: bool) -> str | None:
-    """Why what was claimed before must not be signed (again); what was signed may be seen by anybody already."""
+    """Return the reason not to sign an earlier claim (again); its signature, if there is one, may be public already."""
     if found.transaction_hash or (is_newest and not found.refused):
         return None
     return f"order {found.payload.order_id} was refused, and nonce {found.payload.nonce} is no longer its"
 
 
 def _overtaking_refusal(earlier: list[ClaimedPayload], later: Payload) -> str | None:
-    """Why `later` must not take the nonce of what others may have signed; None: nothing of it counts, and it is outbid."""
+    """Return the reason that `later` must not overtake a refused order's payload; None if it may, and outbids it."""
     newest, where = earlier[-1].payload, f"nonce {later.nonce} of wallet {later.wallet_id}"
     if later.replaces is not None:
         return f"a transaction at {where} cannot both replace a transaction and overtake a claim"
@@ -279,7 +279,7 @@ def _overtaking_refusal(earlier: list[ClaimedPayload], later: Payload) -> str | 
 
 
 def _fees_refusal(before: Payload, later: Payload) -> str | None:
-    """Why nodes would not let `later` take the place of what was before; None when they would."""
+    """Return the reason that nodes would not replace the earlier payload by `later`; None if they would."""
     fees = (before.max_fee_per_gas, later.max_fee_per_gas), (before.max_priority_fee_per_gas, later.max_priority_fee_per_gas)
     if all(new >= outbidding(old) for old, new in fees):
         return None

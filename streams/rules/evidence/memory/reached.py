@@ -1,9 +1,9 @@
 """Remembers the end of the log at the last signature: a log that ends before it is an older one. Pure.
 
 A log from before a revocation, a tripped breaker or a cancelled order is sound in itself, and would be believed. So a signer
-remembers positions, and what it had read up to there: an older log that a desk's own credentials have written on is another.
-What one reading has folded it does not read again, so the desk's log is compared at the position that was remembered before.
-Leaves out repairing anything: people must look at it.
+remembers positions, and a digest of the log up to each: an older log with later writes by a desk's credentials differs.
+A reading never repeats folded records, so the desk's log is compared at the position that was remembered before.
+Leaves out repair: people must look at the log.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ from schemas.values import Record
 
 
 class Reading(Protocol):
-    """Whoever reads the log: `streams.judging.evidence_reader.EvidenceReader`."""
+    """Reads the log: `streams.judging.evidence_reader.EvidenceReader`."""
 
     @property
     def governance_position(self) -> int:
-        """Of the last governance event that is believed."""
+        """Return the position of the last governance event that is believed."""
         ...
 
     def governance_digest(self, position: int) -> str:
-        """SHA-256 of the governance event that is believed at a position."""
+        """Return the SHA-256 of the believed governance event at a position."""
         ...
 
     def desk_position(self, partition: int) -> int:
-        """Of the last of the desk's events on a partition that was folded."""
+        """Return the position of the partition's last folded desk event."""
         ...
 
     def desk_digest(self, partition: int, position: int) -> str | None:
-        """Of all the desk's events on a partition up to a position; None where this reading no longer knows it."""
+        """Return the digest of a partition's desk events up to a position; None if this reading no longer has it."""
         ...
 
 
 class Reached(Record):
-    """The end of a log."""
+    """The last positions read on the log, with their digests."""
 
     governance_position: Annotated[int, Field(ge=0)] = 0
     governance_digest: str = ""
     desk_positions: dict[int, int] = Field(default_factory=dict)
-    """By partition."""
+    """Position of the last desk event, by partition."""
     desk_digests: dict[int, str] = Field(default_factory=dict)
-    """Of all of them, by partition; none in memories written before there were any."""
+    """Digest of all desk events, by partition; missing in memories written before this field existed."""
 
     def moved_to(self, reading: Reading, partition: int) -> Reached:
-        """As far as `reading` is now."""
+        """Return the positions that `reading` has reached."""
         position, desk = reading.governance_position, reading.desk_position(partition)
         return Reached(
             governance_position=position,
@@ -57,7 +57,7 @@ class Reached(Record):
         )
 
     def refusal(self, reading: Reading, partition: int) -> str | None:
-        """Why what is read is not the log that was read before; None when it goes on from there."""
+        """Return the reason that the log read now does not continue the log read before; None if it does."""
         position, desk = reading.governance_position, reading.desk_position(partition)
         if position < self.governance_position:
             return f"the log's governance ends at {position}, but this signer has seen it reach {self.governance_position}"

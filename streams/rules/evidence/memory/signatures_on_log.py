@@ -1,7 +1,7 @@
 """Holds signatures on the log that a memory does not know: the memory was lost, or another signer made them.
 
-They stay undecoded until their wallet comes up, because decoding costs more than reading, and most wallets' past is never
-needed. Only the newest of each wallet are kept; older nonces are refused unseen.
+They stay undecoded until a payload of their wallet is judged, because decoding costs more than reading, and most wallets'
+past is never needed. Only the newest of each wallet are kept; older nonces are refused without a look.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SignaturesOnLog:
         return nonce in self._waiting.get(account, ()) or self._book.knows(account, nonce)
 
     def hear(self, signed: Signed) -> None:
-        """Keep it; beyond the bound, forget the oldest."""
+        """Keep a signature; beyond the bound, forget the oldest."""
         account = (signed.wallet_id, signed.chain_id)
         waiting = self._waiting[account]
         waiting[signed.nonce] = signed
@@ -47,19 +47,19 @@ class SignaturesOnLog:
             self._book.accounts.setdefault(account, AccountBook()).forget(oldest)
 
     def settle_all(self) -> None:
-        """Put everything into the book."""
+        """Enter every signature into the book."""
         for account in list(self._waiting):
             self.settle(account)
 
     def settle(self, account: Account) -> None:
-        """Put all of an account into the book."""
+        """Enter every signature of an account into the book."""
         for nonce in sorted(self._waiting.get(account, ())):
             signed = self._waiting[account].pop(nonce)
             self._book.put(ClaimedPayload(payload=_payload(signed), transaction_hash=signed.transaction_hash))
 
 
 def _payload(signed: Signed) -> Payload:
-    """Return the signed payload. Bytes that are no transaction use up their nonce for a payload that nobody can offer."""
+    """Return the signed payload. Invalid bytes use up their nonce for a payload that no order can offer."""
     try:
         found = payload_signed(signed)
     except (TransactionInvalid, CalldataRefused):

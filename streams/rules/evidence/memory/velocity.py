@@ -1,7 +1,7 @@
 """Caps a wallet's outflow in a day with this installation's own pinned caps, whatever governance says. Pure.
 
 The caps stand in a file of the signer's own machine, so that no event, no quorum and no stolen credential can raise them.
-What was signed is counted in US dollars at the price that the order was approved at, by the minute, over a rolling day; a
+Each signed amount counts in US dollars at the price that the order was approved at, by the minute, over a rolling day; a
 minute counts until all of it is a day old. Source: the signer's own last line, beside limits that a firm may change.
 Leaves out limits of policy (`streams.rules.limits`).
 """
@@ -25,11 +25,11 @@ class VelocityCaps(Record):
     """US dollars that may leave a wallet in 24 hours."""
 
     default_usd: Usd = USD_MAX
-    """Of wallets that are not named."""
+    """Cap of wallets that are not named."""
     wallets: dict[WalletId, Usd] = Field(default_factory=dict)
 
     def of(self, wallet_id: WalletId) -> Usd:
-        """The cap of a wallet."""
+        """Return the cap of a wallet."""
         return self.wallets.get(wallet_id, self.default_usd)
 
 
@@ -40,14 +40,14 @@ class Velocity:
         self.by_minute: defaultdict[WalletId, dict[int, Decimal]] = defaultdict(dict)
 
     def add(self, wallet_id: WalletId, at: Instant, usd: Decimal) -> None:
-        """Count what was signed; a negative amount takes back what was counted at the same time."""
+        """Count a signed amount; a negative amount takes back one counted at the same time."""
         minutes, minute = self.by_minute[wallet_id], at // MICROS_PER_MINUTE
         minutes[minute] = minutes.get(minute, NOTHING) + usd
 
     def used(self, wallet_id: WalletId, now: Instant) -> Decimal:
-        """What left the wallet in the 24 hours before `now`, the signer's own; what was signed by a clock ahead counts, too.
+        """Return the wallet's outflow in the 24 hours before `now`, the signer's own time; amounts dated later count, too.
 
-        What is older is forgotten here and nowhere else: the time that an event claims must not make a wallet look unused.
+        Older amounts are forgotten here only: the time that an event claims must not make a wallet look unused.
         """
         minutes, oldest = self.by_minute[wallet_id], now // MICROS_PER_MINUTE - WINDOW_MINUTES
         for minute in [each for each in minutes if each < oldest]:
@@ -55,7 +55,7 @@ class Velocity:
         return sum(minutes.values(), NOTHING)
 
     def refusal(self, wallet_id: WalletId, usd: Decimal, cap: Decimal, now: Instant) -> str | None:
-        """Why so much more must not leave the wallet; None when it may."""
+        """Return the reason that `usd` more must not leave the wallet; None if it may."""
         used = self.used(wallet_id, now)
         if used + usd <= cap:
             return None

@@ -1,7 +1,7 @@
 """Asks policy about a proposed change to the firm, and finds the people who could approve it.
 
-Policy is asked with the approvals that stand; what it asks for beside them is what is still required. Two things hold whatever
-policy says: tripping a breaker never waits, and nothing else happens without a quorum (architecture, rule 8).
+Policy is evaluated with the approvals that stand; the quorums that it still asks for are required. Two rules hold whatever
+the policy: tripping a breaker never waits, and nothing else happens without a quorum (architecture, rule 8).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Change = ProposeReset | ProposePolicy | ProposeAccess | ProposeKey
 
 
 def check_at_once(accepted: Accepted, body: TripBreaker) -> None:
-    """Return if the sender may trip this breaker, now and alone.
+    """Check that the sender may trip this breaker, now and alone.
 
     Raises:
-        PolicyRefuses, NotAtOnce: they may not.
+        PolicyRefuses, NotAtOnce: policy refuses, or asks for a quorum.
     """
     answer = asked(accepted.firm, accepted.sender.access, body, (), accepted.now)
     if answer.outcome == "refused":
@@ -40,10 +40,10 @@ def check_at_once(accepted: Accepted, body: TripBreaker) -> None:
 
 
 def required(accepted: Accepted, body: Change, excluded: Collection[PrincipalId]) -> list[str]:
-    """The quorums that must agree to a change. `excluded`: who never counts.
+    """Return the quorums that must agree to a change. `excluded`: principals who never count.
 
     Raises:
-        PolicyRefuses, QuorumMissing, QuorumUnmeetable: it may not be proposed.
+        PolicyRefuses, QuorumMissing, QuorumUnmeetable: the change may not be proposed.
     """
     answer = asked(accepted.firm, accepted.sender.access, body, (), accepted.now)
     if answer.outcome == "refused":
@@ -83,7 +83,7 @@ def asked(
 
 
 def may_count(firm: Governance, body: Change, requires: Collection[str], access: AccessChanged) -> bool:
-    """Return True if one of their roles counts in a quorum that policy asks for or would accept instead."""
+    """Return True if one of the person's roles counts in a quorum that policy asks for, or would accept instead."""
     assert firm.policy is not None  # noqa: S101 - as above
     action, _ = _about(firm, body)
     taken = ready(firm.policy.cedar).by_action[action].quorums | set(requires)
@@ -91,7 +91,7 @@ def may_count(firm: Governance, body: Change, requires: Collection[str], access:
 
 
 class _About(NamedTuple):
-    """The attributes of a change that policy sees."""
+    """The attributes of a change that policy reads."""
 
     scope: str = ""
     subject: str = ""

@@ -1,8 +1,8 @@
 """Decides which breakers a sender may trip, and how far (mission; architecture, rules 13 and 15).
 
-Tripping is immediate: one word of somebody whom policy lets do it is enough, and a breaker that stops nothing is refused, since
-somebody would rely on it. A breaker goes only further this way, from reducing to open; back is a reset, which takes a quorum
-(`proposals`). Left out: what a tripped breaker stops (the desk, execution, the signer and broadcast each see to it).
+Tripping is immediate: one command of a sender that policy permits is enough. A breaker that stops nothing is refused, since
+people would rely on it. A breaker goes only further this way, from reducing to open; back is a reset, which takes a quorum
+(`proposals`). Left out: the orders that a tripped breaker stops (checked by the desk, execution, the signer and broadcast).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _SUBJECTS: Final[MappingProxyType[BreakerScope, Callable[[Governance], Collectio
 
 
 def trip(accepted: Accepted, body: TripBreaker) -> BreakerTripped:
-    """The breaker as it is tripped.
+    """Return the event that trips the breaker.
 
     Raises:
-        Refused: there is nothing to stop, it is stopped already, or the sender may not.
+        Refused: the breaker would stop nothing, is tripped as far already, or the sender may not trip it.
     """
     firm = accepted.firm
     check_subject(firm, body.scope, body.subject)
@@ -62,20 +62,20 @@ def goes_further(present: BreakerTripped | None, state: BreakerState) -> bool:
 
 
 def check_subject(firm: Governance, scope: BreakerScope, subject: Subject) -> None:
-    """Return if the breaker could stop anything.
+    """Check that the breaker could stop anything.
 
     Raises:
-        BreakerSubjectUnknown: it could not.
+        BreakerSubjectUnknown: the breaker could stop nothing.
     """
     if subject != EVERYBODY and subject not in _SUBJECTS[scope](firm):
         raise refusals.BreakerSubjectUnknown(scope=scope, subject=subject)
 
 
 def check_tripped(firm: Governance, scope: BreakerScope, subject: Subject) -> None:
-    """Return if there is something to reset.
+    """Check that the breaker is tripped, so that it can be reset.
 
     Raises:
-        BreakerNotTripped: there is not.
+        BreakerNotTripped: the breaker is not tripped.
     """
     if (scope, subject) not in firm.breakers:
         raise refusals.BreakerNotTripped(scope=scope, subject=subject)

@@ -47,23 +47,23 @@ from streams.rules.refusals.base import Refused
 
 
 class NotAnInput(Exception):
-    """A record that governance does not take: the wiring is wrong."""
+    """A record from a topic that governance does not read: the wiring is wrong."""
 
 
 class GovernanceDecider:
-    """Governance as the engine runs it."""
+    """Decides governance, as the engine runs it."""
 
     state_type = GovernanceState
 
     def initial(self) -> GovernanceState:
-        """No firm."""
+        """Return a state without a firm."""
         return GovernanceState()
 
     def decide(self, state: GovernanceState, message: Received, now: Instant) -> tuple[FirmEvent, ...]:
         """Decide a record on `firm-commands`.
 
         Raises:
-            NotAnInput: it is on another topic.
+            NotAnInput: the record is on another topic.
         """
         command = message.record
         if command is None:
@@ -82,7 +82,7 @@ class GovernanceDecider:
             return (intake.rejected(message, command, refused, accepted.content),)
 
     def evolve(self, state: GovernanceState, recorded: Recorded) -> GovernanceState:
-        """`state`, changed in place by one event."""
+        """Return `state`, changed in place by one event."""
         assert isinstance(recorded.event, FirmEvent)  # noqa: S101 - narrows: governance writes no others
         return evolved(state, recorded.event)
 
@@ -91,7 +91,7 @@ class GovernanceDecider:
         return due(state, now)
 
     def tail(self, state: GovernanceState, order_id: OrderId) -> Link | None:  # noqa: ARG002 - part of the protocol
-        """None: governance appends to no order."""
+        """Return None: governance appends to no order."""
         return None
 
 
@@ -99,7 +99,7 @@ def carried_out(state: GovernanceState, accepted: Accepted) -> tuple[FirmEvent, 
     """Return the events of an accepted command.
 
     Raises:
-        Refused: to nothing.
+        Refused: the command's request is refused.
     """
     match accepted.command.body:
         case TripBreaker() as body:
@@ -120,12 +120,12 @@ def carried_out(state: GovernanceState, accepted: Accepted) -> tuple[FirmEvent, 
 
 
 def due(state: GovernanceState, now: Instant) -> tuple[FirmEvent, ...]:
-    """Proposals whose time is over, and keys that have become old."""
+    """Return expired proposals, and warnings of keys that have become old."""
     return (*proposals.expired(state, now), *rotations_due(state.firm, now))
 
 
 def evolved(state: GovernanceState, event: FirmEvent) -> GovernanceState:
-    """`state`, changed in place by one event."""
+    """Return `state`, changed in place by one event."""
     state.in_force.apply(event)
     match event:
         case BreakerTripped() | KeyGenerated() | KeyRotated() | KeyDestroyed() | KeyFailed():
@@ -148,7 +148,7 @@ def evolved(state: GovernanceState, event: FirmEvent) -> GovernanceState:
 
 
 def _spend(state: GovernanceState, command: FirmCommand, now: Instant) -> None:
-    """A command was carried out: its id is spent, and its key's counter has risen."""
+    """Spend the id of a command that was carried out, and record its key's counter."""
     state.remember(command.command_id, firm_command_digest(command).hex(), now)
     if isinstance(command.authorization, WebAuthnAssertion):
         state.counters[command.authorization.credential_id] = counter_shown(command.authorization)

@@ -1,7 +1,7 @@
 """Enacts a proposal that a quorum approved, and finds the other proposals that it invalidates.
 
-What was proposed is in the proposer's own command, so nothing is taken from anywhere else. It is looked at again before it is
-put in force: what made sense when it was proposed may have stopped to since.
+The change is read from the proposer's own command, so nothing comes from another source. It is checked again before it is
+put in force, because the firm may have changed since the proposal.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def change_of(proposed: Proposed) -> Change:
 
 
 def policy_after(firm: Governance, body: ProposePolicy) -> PolicyActivated:
-    """The policy as it would be in force after the present one, before it is chained."""
+    """Return the policy as it would be in force after the present one, before it is chained."""
     present = 0 if firm.policy is None else firm.policy.version
     unhashed = PolicyActivated(
         version=present + 1,
@@ -54,10 +54,10 @@ def policy_after(firm: Governance, body: ProposePolicy) -> PolicyActivated:
 
 
 def enacted(firm: Governance, proposed: Proposed) -> tuple[FirmEvent, ...]:
-    """The events that put in force, or order, what was proposed, before they are chained.
+    """Return the events, before they are chained, that put the change in force, or order it.
 
     Raises:
-        NothingChanges, ProposalUnusable: it no longer makes sense.
+        NothingChanges, ProposalUnusable: the change can no longer be put in force.
     """
     body, identity = change_of(proposed), proposed.proposal_id
     match body:
@@ -97,7 +97,7 @@ def _of_key(firm: Governance, body: ProposeKey, identity: ProposalId) -> tuple[F
 
 
 def unsettles(change: FirmEvent, proposed: Proposed) -> str:
-    """Why a proposal can no longer be agreed to after `change`, in words; empty when it can."""
+    """Return the reason that a proposal can no longer be approved after `change`, in words; empty if it can."""
     match change:
         case PolicyActivated():
             return f"policy {change.version} was put in force, and it was judged by an earlier one"

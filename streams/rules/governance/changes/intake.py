@@ -1,9 +1,9 @@
 """Reads a record on `firm-commands`; decides that governance must answer it, and authenticates its sender.
 
-In this order: it can be read, its id is not spent, it is neither old nor from the future, its sender is who it names. Anybody
-who may write the topic can put anything there, so nothing is remembered of a record whose signature does not hold: else it
-could use up somebody else's id. An approval's assertion is over the proposal's own hash, so that it binds the change and not
-the envelope. Left out: what the sender may do (policy) and what the command asks for (`breakers`, `proposals`).
+Checks in this order: the record can be read, its id is not spent, it is neither old nor from the future, its sender signed
+it. A writer of the topic can put any record there, so a record whose signature is wrong does not spend its id: else it
+could use up another sender's. An approval's assertion is over the proposal's own hash, so that it binds the change and not
+the envelope. Left out: the sender's rights (policy) and the command's request itself (`breakers`, `proposals`).
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from streams.rules.refusals.base import (
 )
 
 NOBODY: Final = "unknown"
-"""The principal of a record that does not say who sent it."""
+"""The principal of a record without a sender."""
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PRINCIPAL: Final = re.compile(r".{1,100}")
 
 
 class NoPolicy(Exception):
-    """A command before genesis: the process establishes that first."""
+    """A command arrived before genesis: the process establishes genesis first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A command from whom it says, for the first time, and what was in force when it came."""
+    """An authenticated command that was not answered before, and the firm in force when it came."""
 
     command: FirmCommand
     content: Sha256
-    """Hex of what identifies the command's content; for all but an approval, of what its sender signed."""
+    """Hash, in hex, that identifies the command's content; for all but an approval, the bytes that its sender signed."""
     sender: Sender
     firm: Governance
     policy: PolicyActivated
@@ -57,10 +57,10 @@ class Accepted:
 
 
 def accept(state: GovernanceState, command: FirmCommand, now: Instant) -> Accepted | None:
-    """The command as one to be answered; None when it was answered before.
+    """Return the command if it must be answered; None if it was answered before.
 
     Raises:
-        Refused: it is not one to be carried out.
+        Refused: the command is not to be carried out.
         NoPolicy: genesis has not been established.
     """
     firm = state.firm
@@ -77,7 +77,7 @@ def accept(state: GovernanceState, command: FirmCommand, now: Instant) -> Accept
 
 
 def rejected(received: Received, command: FirmCommand, refused: Refused, content: Sha256 | None = None) -> FirmCommandRejected:
-    """The answer to a command that changes nothing. `content`: that of a command whose sender was authenticated."""
+    """Return the answer to a command that changes nothing. `content`: that of a command whose sender was authenticated."""
     body = command.body
     about = body.proposal_id if isinstance(body, (ApproveProposal, DeclineProposal, WithdrawProposal)) else None
     return FirmCommandRejected(
@@ -86,13 +86,13 @@ def rejected(received: Received, command: FirmCommand, refused: Refused, content
         proposal_id=about,
         refusal=refused.record(),
         command_hash=received.digest,
-        # An approval's assertion does not cover the command's id, so it proves nobody's claim to it.
+        # An approval's assertion does not cover the command's id, so it does not prove whose id it is.
         content_hash=None if isinstance(body, ApproveProposal) else content,
     )
 
 
 def unreadable(received: Received) -> FirmCommandRejected:
-    """The answer to a record that is no command. Its bytes stay on its topic for ever; this event names their hash."""
+    """Return the answer to an unreadable record. Its bytes stay on its topic for ever; this event names their hash."""
     content = received.content or {}
     body = content.get("body")
     return FirmCommandRejected(

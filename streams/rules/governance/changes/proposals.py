@@ -1,9 +1,9 @@
 """Changes the firm: one person proposes, a quorum of others approves, the change is immediate (architecture, rules 8 and 9).
 
-An approval is of one hash: the change itself, its proposer and its id. It counts if a person other than the proposer, whom the
-change is not about, who has not approved before, gave it with their own FIDO2 key, in a role that is asked for. Then policy is
-asked with all approvals that still stand. What was agreed to follows in the same decision, if it still makes sense by then.
-A proposal ends by a quorum, a decline, its proposer, time, or by a change of what it was judged by (`outdated`).
+An approval signs one hash: of the change itself, its proposer and its id. It counts if its approver is a person, is neither
+the proposer nor the subject, has not approved before, used their own FIDO2 key, and has a role that policy asks for. Then
+policy is evaluated with all approvals that still stand. An agreed change follows in the same decision, if it is still valid.
+A proposal ends by a quorum, a decline, its proposer, time, or a change of the rules it was judged by (`outdated`).
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ Reason = Literal["enacted", "declined", "withdrawn", "expired", "outdated"]
 
 
 def propose(state: GovernanceState, accepted: Accepted, body: authority.Change) -> Proposed:
-    """The proposal, once it is one that people could put in force.
+    """Return the proposal, if people could put it in force.
 
     Raises:
-        Refused: it is not.
+        Refused: the change may not be proposed.
     """
     if len(state.proposals) >= PROPOSALS_OPEN_MAX:
         raise refusals.ProposalsTooMany(most=PROPOSALS_OPEN_MAX)
@@ -89,7 +89,7 @@ def approve(state: GovernanceState, accepted: Accepted, body: ApproveProposal) -
     """Return an approval's events: the approval and, with a quorum, the change itself.
 
     Raises:
-        Refused: it does not count.
+        Refused: the approval does not count.
     """
     found = _open(state, body.proposal_id, accepted.now)
     proposed, sender, firm = found.proposed, accepted.sender, accepted.firm
@@ -115,10 +115,10 @@ def approve(state: GovernanceState, accepted: Accepted, body: ApproveProposal) -
 
 
 def decline(state: GovernanceState, accepted: Accepted, body: DeclineProposal) -> ProposalClosed:
-    """The end of a proposal that somebody who could have agreed to it does not want.
+    """Return the end of a proposal that one of its possible approvers declined.
 
     Raises:
-        Refused: it is not theirs to decline.
+        Refused: the sender may not decline it.
     """
     found = _open(state, body.proposal_id, accepted.now)
     _check_may_decide(found, accepted.sender, accepted.firm)
@@ -127,10 +127,10 @@ def decline(state: GovernanceState, accepted: Accepted, body: DeclineProposal) -
 
 
 def withdraw(state: GovernanceState, accepted: Accepted, body: WithdrawProposal) -> ProposalClosed:
-    """The end of a proposal that its proposer takes back.
+    """Return the end of a proposal that its proposer withdrew.
 
     Raises:
-        Refused: it is not theirs.
+        Refused: the proposal is another person's.
     """
     found = _open(state, body.proposal_id, accepted.now)
     who, proposer = accepted.sender.access.principal, found.proposed.proposer
@@ -140,7 +140,7 @@ def withdraw(state: GovernanceState, accepted: Accepted, body: WithdrawProposal)
 
 
 def expired(state: GovernanceState, now: Instant) -> tuple[ProposalClosed, ...]:
-    """The end of all proposals whose time is over."""
+    """Return the ends of all expired proposals."""
     over = [found for found in state.proposals.values() if found.proposed.expires_at <= now]
     return tuple(closed(state, found, "expired", _expiry(state.firm)) for found in over)
 
@@ -154,7 +154,7 @@ def _expiry(firm: Governance) -> str:
 
 
 def outdated(state: GovernanceState, *changes: FirmEvent, but: OpenProposal | None = None) -> tuple[ProposalClosed, ...]:
-    """The end of all other proposals that were judged by what `changes` change."""
+    """Return the ends of all proposals that an enacted change of their rules made outdated."""
     return tuple(
         closed(state, found, "outdated", why)
         for found in state.proposals.values()
@@ -165,7 +165,7 @@ def outdated(state: GovernanceState, *changes: FirmEvent, but: OpenProposal | No
 def closed(
     state: GovernanceState, found: OpenProposal, reason: Reason, message: str, *, command: FirmCommand | None = None
 ) -> ProposalClosed:
-    """A proposal's end, with the approvals that stand by then."""
+    """Return a proposal's end, with the approvals that stood."""
     return ProposalClosed(
         proposal_id=found.proposed.proposal_id,
         reason=reason,
@@ -176,7 +176,7 @@ def closed(
 
 
 def _agreed(state: GovernanceState, found: OpenProposal, approvals: list[ApprovalFact]) -> tuple[FirmEvent, ...]:
-    """Return the approved change's events, or the end of a proposal that no longer makes sense."""
+    """Return the approved change's events, or the end of a proposal that is no longer valid."""
     proposed = found.proposed
     end = {"proposal_id": proposed.proposal_id, "approvals": approvals}
     try:
@@ -200,7 +200,7 @@ def _open(state: GovernanceState, identity: str, now: Instant) -> OpenProposal:
 
 
 def _check_may_decide(found: OpenProposal, sender: Sender, firm: Governance) -> VerifiedAssertion:
-    """The assertion of a person who is asked, and is neither the proposer nor whom it is about."""
+    """Return the assertion of a possible approver who is neither the proposer nor the subject."""
     principal, proposed = sender.access.principal, found.proposed
     if sender.shown is None or sender.access.kind != "person":
         raise PersonNeeded(principal=principal)

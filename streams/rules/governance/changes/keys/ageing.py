@@ -1,6 +1,6 @@
 """Warns of a key above its maximum age, once for each key and each renewal of its shares. Pure.
 
-From time alone, like the end of a proposal: whoever has the log finds the same. It stops nothing; people rotate keys.
+Depends on time alone, like the end of a proposal, so every reader of the log finds the same. It stops nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from streams.rules.firm.view import Governance
 
 
 def rotations_due(firm: Governance, now: Instant) -> Iterator[RotationDue]:
-    """Yield a warning of each key that has become due and that nobody was warned of."""
+    """Yield a warning of each key that has become due and has no warning yet."""
     for known in firm.keys.values():
         since = due_at(known)
         if since is not None and since <= now and not known.is_due:

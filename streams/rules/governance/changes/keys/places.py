@@ -1,6 +1,6 @@
 """Tracks each key's place and account, from governance's events. Pure.
 
-A key that was ordered is known by its report; one that stood in genesis as a wallet's, or as an owner's of a Safe, by that.
+An ordered key is known by its report; a key that genesis named for a wallet, or for an owner of a Safe, by genesis.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class KeyPlace(NamedTuple):
 
 
 def place_of(firm: Governance, key_id: KeyId) -> KeyPlace | None:
-    """Return a key's place; None for a key that nobody has reported."""
+    """Return a key's place; None for a key without a report."""
     known = firm.keys.get(key_id)
     if known is not None and known.generated is not None:
         return KeyPlace(known.generated.backend, known.generated.address)
@@ -46,12 +46,12 @@ def is_taken(firm: Governance, key_id: KeyId) -> bool:
 
 
 def wallets_of(firm: Governance, key_id: KeyId) -> list[str]:
-    """The wallets that it signs for: its own, and Safes of which it is an owner or the executor."""
+    """Return the wallets that the key signs for: its own, and Safes of which it is an owner or the executor."""
     return [wallet.wallet_id for wallet in firm.wallets.values() if any(named == key_id for named, _ in _named_by(wallet))]
 
 
 def backend_said(change: KeyChange) -> KeyBackend | None:
-    """The backend that a change itself names; None when it is that of the key."""
+    """Return the backend that a change itself names; None if it is the key's present one."""
     match change:
         case GenerateKey():
             return change.backend

@@ -1,8 +1,8 @@
 """Verifies the proofs that a key exists, that it has new shares, or that it is destroyed. Pure.
 
-A public key is a point of secp256k1, and its account follows from it (EIP-55). A key in shares is there when everybody who is
-to hold a share says so, of the same key and the same epoch, each signing with the key that governance has enrolled (RFC 8032).
-What was destroyed is named with its hash: shares by who held them, a token's key by its public half, and its keeper's report.
+A public key is a point of secp256k1, and its account follows from it (EIP-55). A key in shares exists if every one of its
+holders states the same key and the same epoch, each signing with the key that governance has enrolled (RFC 8032).
+A destroyed key is named with its hash: shares by their holders, a token's key by its public half, and its keeper's report.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ SKEW_MICROS_MAX: Final = COMMAND_SKEW_SECONDS_MAX * MICROS_PER_SECOND
 
 
 class Unproven(Exception):
-    """A report that does not hold; the message says why."""
+    """A report that does not hold; the message gives the reason."""
 
 
 class Account(NamedTuple):
-    """A public key and what follows from it."""
+    """A public key with its account."""
 
     address: Address
     public_key: HexBytes
@@ -47,11 +47,11 @@ class Share(NamedTuple):
     epoch: int
     account: Account
     ordered_position: int
-    """Of the order that it was made for: who holds it throws it away when that has failed."""
+    """Position of the order that it was made for: its holder deletes it if that order failed."""
 
 
 def account(body: ReportKey) -> Account:
-    """The account that a report's public key is for. Raises Unproven: none, or another than it says."""
+    """Return the account of a report's public key. Raises Unproven if it has none, or another than stated."""
     point = bytes.fromhex(body.public_key[2:])
     if len(point) != POINT_BYTES or point[0] != 4:  # noqa: PLR2004 - SEC 1: the mark of an uncompressed point
         raise Unproven("its public key is no uncompressed point")
@@ -65,16 +65,16 @@ def account(body: ReportKey) -> Account:
 
 
 def check_of_one_place(body: ReportKey) -> None:
-    """Return if nothing is said of shares of a key that has none. Raises Unproven."""
+    """Check that a key in one place comes without statements about shares. Raises Unproven."""
     if body.vouched or body.epoch:
         raise Unproven("it has no shares, so that nobody vouches for any, of no epoch")
 
 
 def check_vouched(firm: Governance, holders: Sequence[Slug], vouched: Sequence[KeyVouched], share: Share, after: int) -> None:
-    """Return if each of `holders`, and nobody else, says once that it holds a share of this key, of an epoch after `after`.
+    """Check that each of `holders`, and no other, states once that it holds a share of this key, of an epoch after `after`.
 
     Raises:
-        Unproven: they do not.
+        Unproven: a statement is missing, repeated or wrong.
     """
     if share.epoch <= after:
         raise Unproven(f"new shares are of a later epoch than {after}, and these are of {share.epoch}")
@@ -86,7 +86,7 @@ def check_vouched(firm: Governance, holders: Sequence[Slug], vouched: Sequence[K
 
 
 def check_destroyed(firm: Governance, known: KeyStanding, proofs: Sequence[DestructionProof], now: Instant) -> None:
-    """Return if everybody who had any of the key destroyed it, since it was made. Raises Unproven."""
+    """Check that every holder of any part of the key destroyed it, after it was made. Raises Unproven."""
     holders = [name for name in known.cosigners if name in firm.cosigners]
     _check_everybody(holders or [TOKEN], [each.place for each in proofs], "said what it destroyed")
     expected = shares_named(known.key_id) if known.cosigners else key_named(known.key_id)

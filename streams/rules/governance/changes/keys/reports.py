@@ -1,8 +1,8 @@
 """Acts on a report about a key: it holds as stated, or it is refused and the order stays open.
 
-Only the custodian reports, and of a key in shares it is believed for nothing: every cosigner must have vouched, in its own
-signature, that it holds a share of exactly this key, or said what it destroyed. The account follows from the public key, never
-from what anybody says of it. Pure. Source: mission, key lifecycle; SEC 1 for points, EIP-55 for accounts.
+Only the custodian reports. A report about a key in shares needs more proof: every cosigner must have vouched, in its own
+signature, that it holds a share of exactly this key, or named the parts it destroyed. The account follows from the public
+key, never from a statement. Pure. Source: mission, key lifecycle; SEC 1 for points, EIP-55 for accounts.
 Leaves out how the order is carried out: `streams.custody`, `streams.cosigning`.
 """
 
@@ -26,7 +26,7 @@ from streams.rules.refusals.keys import KeyUnproven, NotTheCustodian, OrderNotOp
 
 CUSTODIAN: Final[Principal] = "custodian"
 ROTATE_AFTER_DAYS: Final = 365
-"""Of a successor to a key of which nobody said how old it may become."""
+"""Maximum age, in days, of a successor to a key without an agreed one."""
 
 _OUTCOMES: Final = MappingProxyType(
     {"generate": "generated", "rotate": "rotated", "recover": "recovered", "destroy": "destroyed"}
@@ -37,7 +37,7 @@ def report(accepted: Accepted, body: ReportKey) -> tuple[FirmEvent, ...]:
     """Return the events of a report about an order.
 
     Raises:
-        NotTheCustodian, OrderNotOpen, ReportOfOther, KeyUnproven: this is not to be believed.
+        NotTheCustodian, OrderNotOpen, ReportOfOther, KeyUnproven: the report is not to be believed.
     """
     sender = accepted.sender.access
     if sender.principal != CUSTODIAN or sender.kind != "system":
@@ -61,7 +61,7 @@ def _answered(firm: Governance, position: int) -> KeyStanding:
 
 
 def _unfit(change: KeyChange, body: ReportKey) -> str:
-    """Why a report is none of this order, in words; empty when it is one."""
+    """Return the reason that a report does not fit this order, in words; empty if it fits."""
     if body.outcome not in (_OUTCOMES[change.kind], "failed"):
         return f"the outcome of that is {_OUTCOMES[change.kind]} or failed"
     if (body.outcome == "failed") != (body.refusal is not None):
@@ -141,7 +141,7 @@ def _recovered(accepted: Accepted, known: KeyStanding, order: KeyOrdered, body: 
 
 
 def _renewed(accepted: Accepted, known: KeyStanding, order: KeyOrdered, body: ReportKey) -> KeyRotated:
-    """New shares of the same key, vouched for by all who hold them now."""
+    """Return the event of new shares of the same key, vouched for by all their holders."""
     before = known.generated
     assert before is not None  # noqa: S101 - narrows: shares are made by an order, and never stood in genesis
     holders = list(known.cosigners)
@@ -182,7 +182,7 @@ def _failed(accepted: Accepted, known: KeyStanding, order: KeyOrdered, body: Rep
 
 
 def _check_unused(firm: Governance, address: str) -> None:
-    """Return if no key that is known has this account: a new key is one that nobody had before."""
+    """Check that no known key has this account: a new key must be new."""
     accounts = {each.generated.address: each.key_id for each in firm.keys.values() if each.generated is not None}
     accounts |= {wallet.address: wallet.key_id for wallet in firm.wallets.values()}
     if (other := accounts.get(address)) is not None:

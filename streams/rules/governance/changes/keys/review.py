@@ -1,9 +1,9 @@
 """Checks that a proposal about a key can be carried out: when it is proposed, and again when it is approved.
 
 A table of checks by kind of change, each giving sentences a person can act on. A key is made once, and its id never used again;
-a wallet gets a key that exists, at that key's own address; what signs for a wallet is suspended before it is destroyed; a key
+a wallet gets a key that exists, at that key's own address; a wallet's key is suspended before it is destroyed; a key
 in shares is made, refreshed and recovered by all its cosigners together. Pure. Source: mission, key lifecycle.
-Leaves out what only the holders of keys know: whether a token has room, whether a cosigner still has its share.
+Leaves out facts that only the holders of keys know: a token's free room, a cosigner's possession of its share.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from streams.rules.governance.review import wallets
 from streams.rules.refusals.governance import NothingChanges, ProposalUnusable
 
 KEY_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-"""Of a key that is made from now on: it names files and objects in tokens."""
+"""Pattern of a new key's id: it names files and objects in tokens."""
 THRESHOLD_MIN: Final = 2
 DOOMED: Final = "it was ordered to destroy it, and nobody knows how much of it is left"
 
 
 def check_key(firm: Governance, change: KeyChange) -> None:
-    """Return if `change` could be made.
+    """Check that `change` could be made.
 
     Raises:
-        NothingChanges, ProposalUnusable: it could not.
+        NothingChanges, ProposalUnusable: the change could not be made.
     """
     known = standing_of(firm, change.key_id)
     if isinstance(change, SuspendKey) and known.status == "suspended":
@@ -109,7 +109,7 @@ def _firm_parts(firm: Governance) -> wallets.FirmParts:
 
 
 def _usable(firm: Governance, key_id: str, backend: str, address: str) -> Iterator[str]:
-    """Yield what speaks against signing with a key for an account."""
+    """Yield the reasons not to sign with a key for an account."""
     place = place_of(firm, key_id)
     if place is None:
         yield "there is no such key"
@@ -118,7 +118,7 @@ def _usable(firm: Governance, key_id: str, backend: str, address: str) -> Iterat
         yield f"it is a key of backend {place.backend} for {place.address}, not of {backend} for {address}"
     if (status := standing_of(firm, key_id).status) != "active":
         yield f"it is {status}"
-    # Also when that failed: some of it may be gone, and funds would be sent to where nobody can sign.
+    # Also after a failed destruction: parts of the key may be gone, and funds would go to an account that cannot sign.
     if any(_destroys(each) for each in standing_of(firm, key_id).history):
         yield DOOMED
 
@@ -188,7 +188,7 @@ def _recover(firm: Governance, change: RecoverShare) -> Iterator[str]:
 
 
 def _at_hand(firm: Governance, key_id: str) -> Iterator[str]:
-    """Yield why nothing could be ordered about a key."""
+    """Yield the reasons that no action on a key could be ordered."""
     place, known = place_of(firm, key_id), standing_of(firm, key_id)
     if place is None:
         yield "there is no such key"
