@@ -30,7 +30,7 @@ class FieldFault(Record):
 
 
 class Problem(Record):
-    """Why a request came to nothing (RFC 9457), in words a person can act on."""
+    """Explains a refused request (RFC 9457), with a remedy."""
 
     type: str
     """`urn:proofdesk:problem:` and the name of the check that refused, stable over versions."""
@@ -48,7 +48,7 @@ class Problem(Record):
 
 
 class OrderAnswer(Record):
-    """An order as a command has left it. What the command did not touch is left out; `GET /v1/orders/{order_id}` shows all."""
+    """An order as a command has left it, without untouched fields; `GET /v1/orders/{order_id}` shows all."""
 
     order_id: OrderId
     desk_id: DeskId
@@ -70,7 +70,7 @@ class OrderAnswer(Record):
     requires: tuple[str, ...] = ()
     """Quorums still to be met, such as `risk-officer:1`."""
     unmet: tuple[Unmet, ...] = ()
-    """Of each of them, what is still missing and who could give it."""
+    """The approvals missing from each quorum, and the principals that could give them."""
     rules: tuple[RuleFinding, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     approval_hash: Sha256 | None = None
@@ -91,11 +91,11 @@ class TrialAnswer(Record):
     requires: tuple[str, ...] = ()
     """Quorums that it would take."""
     unmet: tuple[Unmet, ...] = ()
-    """Of each of them, what is missing and who could give it."""
+    """The approvals missing from each quorum, and the principals that could give them."""
     rules: tuple[RuleFinding, ...] = ()
     """Every rule that mattered."""
     refusals: tuple[Refusal, ...] = ()
-    """Every check that would refuse, and what would change that."""
+    """Every check that would refuse, with its remedy."""
     facts: Facts | None = None
     """The limits, prices and breakers that it was judged on. None when it could not be valued at all."""
 

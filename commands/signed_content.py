@@ -12,7 +12,7 @@ from schemas.firm_commands import ApproveProposal, FirmCommand
 
 
 def content_digest(command: Command | FirmCommand) -> bytes:
-    """The digest of the command's whole content: what tells it from every other."""
+    """Return the digest of the command's whole content, which identifies it."""
     return firm_command_digest(command) if isinstance(command, FirmCommand) else command_digest(command)
 
 

@@ -29,7 +29,7 @@ class Freed(Record):
 
 
 class LimitUse(Record):
-    """A limit of the policy in force, whose it is, and what is used of it now."""
+    """A limit of the policy in force, its subject, and its use now."""
 
     limit_id: str
     scope: str
@@ -42,7 +42,7 @@ class LimitUse(Record):
     zone: str
     """In which a calendar day or month is reckoned."""
     measure: str
-    """`usd` or `count`: whichever it is, the amounts of the other are 0."""
+    """`usd` or `count`; the amounts of the other measure are 0."""
     cap_usd: Usd
     reserved_usd: Usd
     """Held by orders that are not confirmed yet."""
@@ -68,7 +68,7 @@ class Counting:
     limit_id: str
     counted_from: Instant
     width_seconds: int
-    """Of the ledger's buckets: what was posted in one counts until its end has left."""
+    """The width of the ledger's buckets: a posting counts until the end of its bucket leaves the window."""
     together_seconds: int
     """Buckets that are shown together."""
 
@@ -92,7 +92,7 @@ def countings(limits: Iterable[Limit], now: Instant) -> list[Counting]:
 
 
 def uses(limits: Sequence[Limit], sums: Iterable[Summed], now: Instant) -> list[LimitUse]:
-    """Every limit for everybody it holds for, as far as they are known: whom the policy names, and who has used some of it."""
+    """Return every limit for each of its known subjects: those that the policy names, and those that have used it."""
     held: dict[str, dict[str, list[Summed]]] = {}
     for each in sums:
         held.setdefault(each.limit_id, {}).setdefault(each.scope_key, []).append(each)

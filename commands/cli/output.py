@@ -33,16 +33,16 @@ stderr: Final = Console(stderr=True, highlight=False, width=None if sys.stderr.i
 
 
 def plain(text: str) -> str:
-    """Words that anybody may have written, for a terminal: nothing in them is markup, commands it, or turns lines around.
+    """Make untrusted text safe for a terminal: no markup, no control characters, no change of direction.
 
-    A key's reason and a cosigner's refusal are shown to those who decide. What has no shape of its own is named instead.
+    A key's reason and a cosigner's refusal are shown to approvers. Unprintable characters are shown as escapes.
     """
     return escape("".join(each if each.isprintable() or each == "\n" else f"\\u{ord(each):04x}" for each in text))
 
 
 @contextmanager
 def answering(*, as_json: bool) -> Iterator[None]:
-    """Turn what a client raises into words and an exit status."""
+    """Turn the client's exceptions into messages and an exit status."""
     try:
         yield
     except CommandRefused as refused:
@@ -65,7 +65,7 @@ def print_json(value: Any) -> None:
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> None:
-    """A value a line, without those that say nothing."""
+    """Print one value a line; leave out empty ones."""
     table = Table.grid(padding=(0, 2))
     for name, value in pairs:
         if value not in (None, "", (), []):
@@ -74,7 +74,7 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Rows under columns."""
+    """Print rows under columns."""
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for at, column in enumerate(columns):
         shown.add_column(column, overflow="fold", no_wrap=at == 0)  # an id that is cut names nothing
@@ -84,7 +84,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
 
 
 def refused(refusals: Iterable[Refusal]) -> NoReturn:
-    """Say every check that refused and what would change that, to people; exit as refused."""
+    """Print every refusing check with its remedy; exit as refused."""
     for refusal in refusals:
         stderr.print(f"[red]{plain(refusal.check)}[/red]: {plain(refusal.message)}; {plain(refusal.remedy)}")
     raise typer.Exit(EXIT_REFUSED)

@@ -92,7 +92,7 @@ class Connection:
         return self._answer(self._request("POST", path, json=content)).json()
 
     def _sent(self, command: Command | FirmCommand) -> bytes:
-        """The answer to a signed command in JSON, sent the same again while something is away or undecided."""
+        """Send a signed command; resend it while a service is unreachable or no decision has come. Returns JSON."""
         again = Retrying(
             retry=retry_if_exception_type(SystemFault),
             stop=stop_after_delay(self._patience_seconds),

@@ -6,7 +6,7 @@ from commands.answers import PendingAnswer, Problem
 
 
 class CommandRefused(Exception):
-    """It was refused: the same again is refused again. `problem` says why, and what would change that."""
+    """The command was refused; sending it again is refused again. `problem` gives the reason and the remedy."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
@@ -14,7 +14,7 @@ class CommandRefused(Exception):
 
 
 class SystemFault(Exception):
-    """Nothing was decided, since something is away. Sending the same again under the same key is safe."""
+    """A service is unreachable, so nothing was decided. Sending the same again under the same key is safe."""
 
 
 class NotDecidedYet(SystemFault):

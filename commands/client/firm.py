@@ -70,7 +70,7 @@ class FirmCommands(Connection):
         return self._of_firm(WithdrawProposal(proposal_id=proposal_id, reason=reason))
 
     def send_to_firm(self, command: FirmCommand) -> FirmAnswer:
-        """Send a signed command, the same again while something is away or undecided."""
+        """Send a signed command; resend it while a service is unreachable or no decision has come."""
         return FirmAnswer.model_validate_json(self._sent(command))
 
     # Reading -----------------------------------------------------------------------------------------------------------

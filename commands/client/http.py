@@ -7,4 +7,4 @@ from commands.client.orders import OrderCommands
 
 
 class ProofdeskClient(OrderCommands, FirmCommands):
-    """One principal's way to one gateway: to desks, to governance, and to what can be read."""
+    """Connects one principal to one gateway: sends commands to desks and governance, and reads."""

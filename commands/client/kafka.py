@@ -57,7 +57,7 @@ class KafkaCommander:
     def of(
         cls, description: ClusterDescription, principal: PrincipalId, signer: Signer, kafka_principal: str = KAFKA_PRINCIPAL
     ) -> Self:
-        """For a cluster whose Kafka credentials this process may read."""
+        """Return a client of a cluster whose Kafka credentials this process may read."""
         return cls(
             clients.producer(description, kafka_principal, publishing.SETTINGS),
             lambda: clients.consumer(description, kafka_principal, tail.SETTINGS),
@@ -90,7 +90,7 @@ class KafkaCommander:
         )
 
     def send(self, command: Command, decision_seconds_max: float = DECISION_SECONDS_MAX) -> OrderAnswer:
-        """Write a signed command and wait for what it leads to.
+        """Write a signed command and wait for its answer.
 
         Raises:
             CommandRefused: it was rejected.
@@ -102,7 +102,7 @@ class KafkaCommander:
         return answer
 
     def attempt(self, command: Command, decision_seconds_max: float = DECISION_SECONDS_MAX) -> TrialAnswer:
-        """As `send`, for a `TryOrder`: what would be decided."""
+        """Send a `TryOrder`, as `send` does; return the predicted decision."""
         answer = self._asked(command, decision_seconds_max)
         if not isinstance(answer, TrialAnswer):
             raise TypeError("only a `TryOrder` is attempted")

@@ -35,12 +35,12 @@ class OrderCommands(Connection):
     def submit(
         self, desk_id: DeskId, wallet_id: WalletId, action: Action, memo: str = "", *, idempotency_key: str | None = None
     ) -> OrderAnswer:
-        """Ask for an order; the answer says what policy said. Without a key a new one is made."""
+        """Submit an order; the answer holds the policy's outcome. Without an idempotency key a new one is made."""
         body = InitiateOrder(wallet_id=wallet_id, action=action, memo=memo)
         return self.send(self.command(desk_id, body, idempotency_key))
 
     def attempt(self, desk_id: DeskId, wallet_id: WalletId, action: Action, memo: str = "") -> TrialAnswer:
-        """Ask what would be decided of an order, without placing it."""
+        """Predict the decision on an order without placing it."""
         command = self.command(desk_id, TryOrder(wallet_id=wallet_id, action=action, memo=memo))
         return TrialAnswer.model_validate_json(self._sent(command))
 
@@ -66,7 +66,7 @@ class OrderCommands(Connection):
         return self.send(self.command(self._desk(order_id, desk_id), SplitOrder(order_id=order_id, amounts=list(amounts))))
 
     def send(self, command: Command) -> OrderAnswer:
-        """Send a signed command, the same again while something is away or undecided."""
+        """Send a signed command; resend it while a service is unreachable or no decision has come."""
         return OrderAnswer.model_validate_json(self._sent(command))
 
     # Reading -----------------------------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ class ShownOrder(ApiView):
     slippage_ppm: int | None = None
     findings: tuple[SimulationFinding, ...] = ()
     attestation: Attestation | None = None
-    """By what it was signed and judged."""
+    """The key that signed it, the code that judged it, and the cosigners."""
     message: str = ""
     created_at: Instant
     updated_at: Instant

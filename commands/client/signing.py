@@ -20,10 +20,10 @@ _UNSIGNED: Final = Ed25519Signature(key_id="", signature="")
 
 
 class Signer(Protocol):
-    """Whoever can agree to 32 bytes."""
+    """Signs 32 bytes for a principal."""
 
     def authorize(self, digest: bytes) -> Authorization:
-        """The proof that the signer agreed to `digest`."""
+        """Sign `digest`; return the signature or assertion."""
         ...
 
 

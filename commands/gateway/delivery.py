@@ -84,7 +84,7 @@ Headers = Annotated[CommandHeaders, Depends()]
 
 
 async def carry(question: Question, request: Request, response: Response, location: str) -> Answer | Response:
-    """From a command to its answer; `location` is where what it leads to can be seen. Raises Refused."""
+    """Carry a command to its answer; `location` is the path that shows its result. Raises Refused."""
     parts = parts_of(request)
     response.headers["Location"] = location
     with tracing.span(f"gateway {request.method}", _trace_headers(request)) as outgoing:

@@ -123,7 +123,7 @@ def _form(name: str, form: Json) -> Iterator[str]:
 
 
 def _type(schema: Json) -> str:
-    """A JSON Schema in words, with links; empty when anything will do."""
+    """Describe a JSON Schema in words, with links; empty if it accepts anything."""
     if "$ref" in schema:
         name = _named(schema["$ref"].removeprefix(FORMS))
         return f"[{name}](#{re.sub(r'[^a-z0-9-]', '', name.lower().replace(' ', '-'))})"

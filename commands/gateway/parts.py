@@ -32,7 +32,7 @@ class Parts:
 
 
 def wired(description: ClusterDescription, reading: ReadSide) -> Parts:
-    """The parts of a cluster's gateway. Connects to nothing yet; secrets are read now, before anything can be asked."""
+    """Build the parts of a cluster's gateway. Reads the secrets now, before the first request; connects to nothing yet."""
     stories = Stories()
     publisher = Publisher(clients.producer(description, PRINCIPAL, publishing.SETTINGS))
     return Parts(
@@ -46,7 +46,7 @@ def wired(description: ClusterDescription, reading: ReadSide) -> Parts:
 
 @asynccontextmanager
 async def running(app: FastAPI, parts: Parts) -> AsyncIterator[None]:
-    """The parts at work while the application serves. Starts also while Kafka or PostgreSQL is away."""
+    """Run the parts while the application serves. Starts also while Kafka or PostgreSQL is unreachable."""
     app.state.parts = parts
     parts.tail.start()
     await parts.reading.open()

@@ -82,7 +82,7 @@ async def _bug(request: Request, error: Exception) -> Response:
 
 
 def _of_faults(errors: Sequence[Any]) -> Refused:
-    """The refusal of a request whose fields are wrong; a request that nobody signed is unauthenticated first of all."""
+    """Refuse a request with wrong fields; an unsigned request is refused as unauthenticated first."""
     missing = {tuple(error["loc"]) for error in errors if error["type"] == "missing"}
     if ("header", "Proofdesk-Principal") in missing or ("body", "authorization") in missing:
         return Refused(

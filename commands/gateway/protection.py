@@ -26,7 +26,7 @@ REQUESTS_AT_ONCE_MAX: Final = 256
 STREAMS_AT_ONCE_MAX: Final = 64
 BODY_BYTES_MAX: Final = 65_536
 POLICY_BYTES_MAX: Final = 800_000
-"""Of a request with a whole policy: what fits into a record of the log with all that stands around it."""
+"""The bound of a request with a whole policy: it fits into a record of the log with the command around it."""
 POLICY_PATHS: Final = "/v1/policies"
 REQUEST_SECONDS_MAX: Final = 15
 EVENT_STREAM: Final = "text/event-stream"
@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 
 class Protection:
-    """Around the application. `hosts` are the names under which it may be asked, without ports."""
+    """Wrap the application. `hosts` are the host names that requests may name, without ports."""
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
         self._app = app
@@ -131,7 +131,7 @@ class _Answer:
 
 
 def _bounded(receive: Receive, body_bytes_max: int) -> Receive:
-    """Give on what arrives, up to the bound: a body need not say how long it is."""
+    """Pass on the body up to the bound, since a request need not declare its length."""
     arrived = 0
 
     async def bounded() -> Message:

@@ -10,7 +10,7 @@ from commands.intake.refusals import Refused
 
 
 class ProblemProtocol(H11Protocol):
-    """Says in problem form that a request is not HTTP, or that its headers are too large."""
+    """Answers a request that is not HTTP, or has too large headers, with a problem."""
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the library's words say less
         """Answer and close: where the next request would begin is not known."""

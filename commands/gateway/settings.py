@@ -14,9 +14,9 @@ class GatewaySettings(BaseSettings):
     schema_registry_url: str = Field("", alias="SCHEMA_REGISTRY_URL", pattern="^(https?://[^ ]+)?$")
     """A real Schema Registry, which then answers instead of the catalogue."""
     hosts: str = Field("", alias="PROOFDESK_HOSTS")
-    """Further names under which the gateway may be asked, with commas between."""
+    """Further host names of the gateway, separated by commas."""
 
     def host_names(self, own: str) -> set[str]:
-        """All names under which it may be asked."""
+        """Return all host names of the gateway."""
         further = {each.strip().lower() for each in self.hosts.split(",") if each.strip()}
         return {own.lower(), "localhost", "127.0.0.1", "::1", *further}

@@ -37,7 +37,7 @@ class ReadSide(Protocol):
         ...
 
     async def registered(self, principal: PrincipalId) -> Registered | None:
-        """Return the rights of `principal`; None: nobody has that name."""
+        """Return the rights of `principal`; None: no such principal."""
         ...
 
     async def order_events(self, command_id: CommandId, orders: Sequence[OrderId], answers: Sequence[str]) -> list[Event]:

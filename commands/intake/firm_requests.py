@@ -101,7 +101,7 @@ class ChangeKey(FirmRequest):
 
 
 class Agree(FirmRequest):
-    """Agree to exactly what `proposal_hash` is the hash of."""
+    """Agree to the content with the hash `proposal_hash`, and to nothing else."""
 
     proposal_hash: Sha256
 

@@ -74,11 +74,11 @@ _STATUS_OF_CHECK: Final = MappingProxyType(
     {each.check: status for status, refusals in _CLASSES_OF_STATUS.items() for each in refusals}
 )
 MALFORMED: Final = 422
-"""Of every other check of theirs: what was asked for cannot be done as it was asked."""
+"""The status of every other check: the request cannot be carried out as it stands."""
 
 
 class Refused(HTTPException):
-    """A request that comes to nothing. `check` is stable over versions; `remedy` says what would change the outcome."""
+    """Refuses a request. `check` is stable over versions; `remedy` names a change that would alter the outcome."""
 
     def __init__(  # noqa: PLR0913 - what a problem is made of
         self,
@@ -100,7 +100,7 @@ class Refused(HTTPException):
         self.rejected = rejected
 
     def problem(self) -> Problem:
-        """The same, as it is sent."""
+        """Return the refusal as the problem that is sent."""
         return Problem(
             type=PROBLEM_TYPE_PREFIX + self.check,
             title=HTTPStatus(self.status_code).phrase,
@@ -115,19 +115,19 @@ class Refused(HTTPException):
         )
 
     def record(self) -> Refusal:
-        """The same, as it stands in an event. Faults of fields are part of its message."""
+        """Return the refusal as it stands in an event. The message includes the faults of fields."""
         faults = "; ".join(f"{fault.field}: {fault.message}" for fault in self.errors)
         message = f"{self.message}: {faults}" if faults else self.message
         return Refusal(check=self.check, message=message[:TEXT_CHARACTERS_MAX], remedy=self.remedy[:TEXT_CHARACTERS_MAX])
 
 
 def malformed(errors: Sequence[FieldFault]) -> Refused:
-    """A request whose fields are wrong."""
+    """Refuse a request with wrong fields."""
     return Refused(MALFORMED, "request-malformed", "the request is malformed", "correct what `errors` names", errors=errors)
 
 
 def refused(refusal: rules.Refused) -> Refused:
-    """Return what one of the rules refused at the door, as a problem."""
+    """Translate a refusal of the rules, before the log, into HTTP."""
     record = refusal.record()
     return Refused(_STATUS_OF_CHECK.get(record.check, MALFORMED), record.check, record.message, record.remedy)
 

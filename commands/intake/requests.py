@@ -46,12 +46,12 @@ class SubmitOrder(Request):
         return InitiateOrder(wallet_id=self.wallet_id, action=self.action, memo=self.memo)
 
     def trial(self) -> TryOrder:
-        """The body of the command that only asks what would be decided."""
+        """Return the body of the command that only predicts the decision."""
         return TryOrder(wallet_id=self.wallet_id, action=self.action, memo=self.memo)
 
 
 class Approve(Request):
-    """Approve exactly what `approval_hash` is the hash of."""
+    """Approve the content with the hash `approval_hash`, and nothing else."""
 
     approval_hash: Sha256
 
@@ -91,7 +91,7 @@ class Cancel(Request):
 
 
 class Split(Request):
-    """Replace the order by several whose amounts add up to its own."""
+    """Replace the order by several; their amounts add up to its own."""
 
     amounts: Annotated[list[Amount], Field(min_length=2, max_length=SPLIT_PARTS_MAX)]
 

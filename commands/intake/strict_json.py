@@ -23,7 +23,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class NotStrictJson(ValueError):
-    """The bytes have no one meaning; `faults` says where and why."""
+    """The bytes are ambiguous; `faults` gives the fields and the reasons."""
 
     def __init__(self, faults: list[FieldFault]) -> None:
         super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
@@ -32,7 +32,7 @@ class NotStrictJson(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Forbidden:
-    """Stands in the place of what was refused while reading, until its place is known."""
+    """Replaces a value that was refused while reading, until its path is known."""
 
     message: str
 

@@ -19,7 +19,7 @@ from schemas.commands import Command
 from schemas.topics import TOPIC_OF
 
 DELIVERY_MS_MAX: Final = 1_500
-"""Shorter than the wait for a decision, so that a broker that is away is said to be away."""
+"""Shorter than the wait for a decision, so that an unreachable broker is reported as such."""
 QUEUED_RECORDS_MAX: Final = 10_000
 POLL_SECONDS: Final = 0.2
 CLOSE_SECONDS_MAX: Final = 3
@@ -80,7 +80,7 @@ class Publisher:
         return True
 
     def close(self) -> None:
-        """Wait a bounded time for what is still on its way."""
+        """Wait a bounded time for records not yet delivered."""
         self._producer.flush(CLOSE_SECONDS_MAX)
         self._closing.set()
         self._thread.join()

@@ -43,7 +43,7 @@ Place = tuple[str, int]
 
 @dataclass(slots=True)
 class Story:
-    """The events that name one command's id as their cause, and who waits for what they mean."""
+    """Holds the events that name one command's id as their cause, and the requests that wait for its outcome."""
 
     events: list[Event] = field(default_factory=list)
     waiting: dict[int, tuple[Question, Future[Outcome]]] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Stories:
 
     @contextmanager
     def following(self, asked: Question) -> Iterator[Future[Outcome]]:
-        """The outcome of a command that is to be sent inside the block, done when it is heard."""
+        """Yield a future of the outcome of a command that the block sends."""
         outcome: Future[Outcome] = Future()
         with self._lock:
             story = self._story(asked.command.command_id)
@@ -81,7 +81,7 @@ class Stories:
         return outcome_of(asked, lasting), spent_otherwise(asked, lasting)
 
     def hear(self, event: Event) -> None:
-        """Take in one event; whoever waits for it is told."""
+        """Add one event; complete the futures whose outcome it decides."""
         with self._lock:
             story = self._story(cause_of(event))
             story.events.append(event)
@@ -97,7 +97,7 @@ class Stories:
         return story
 
     def _forget(self) -> None:
-        """Drop the oldest beyond the bound, but none that somebody waits for."""
+        """Drop the oldest stories beyond the bound; keep those with a waiting request."""
         excess = len(self._stories) - REMEMBERED_COMMANDS_MAX
         if excess > 0:
             idle = [name for name, story in self._stories.items() if not story.waiting][:excess]
@@ -109,7 +109,7 @@ class Tail:
     """The consumer thread that fills `stories`."""
 
     def __init__(self, connect: Callable[[], Consumer], stories: Stories) -> None:
-        """`connect` makes a consumer that reads what is committed, with `SETTINGS`."""
+        """`connect` makes a consumer of committed records, with `SETTINGS`."""
         self._connect = connect
         self._stories = stories
         self._next: dict[Place, int] = {}
@@ -159,7 +159,7 @@ class Tail:
                 self._caught_up.set()
 
     def _assign(self, consumer: Consumer) -> set[Place | None]:
-        """Begin where it stopped, or a minute ago; all places, whose ends are still to be reached."""
+        """Resume where the last reading stopped, or a minute ago. Returns all partitions: none has reached its end yet."""
         places = [(topic, number) for topic in ANSWER_TOPICS for number in range(TOPICS[topic].partitions)]
         begin = time.time_ns() // 1_000_000 - REMEMBERED_SECONDS * 1_000
         since = consumer.offsets_for_times([TopicPartition(*place, begin) for place in places], timeout=REQUEST_SECONDS_MAX)
@@ -174,7 +174,7 @@ class Tail:
         return set(places)
 
     def _take(self, message: Message) -> Place | None:
-        """Hear one record; the place whose end was reached, if that is what the message says."""
+        """Process one message; return (topic, partition) for an end-of-partition marker."""
         topic, partition, offset = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
         error = message.error()
         if error is not None:

@@ -46,7 +46,7 @@ FirmOutcome = FirmAnswer | FirmCommandRejected
 
 
 def answer_of(asked: SentFirmCommand, events: Sequence[Event]) -> FirmAnswer | None:
-    """The answer to `asked` other than a rejection; None while something is missing."""
+    """Return the answer to `asked` other than a rejection; None while an event is missing."""
     match asked.command.body:
         case TripBreaker():
             return _tripped(asked, events)

@@ -51,7 +51,7 @@ OrderOutcome = OrderAnswer | TrialAnswer | CommandRejected
 
 
 def answer_of(asked: SentCommand, events: Sequence[Event]) -> OrderAnswer | TrialAnswer | None:
-    """The answer to `asked` other than a rejection; None while something is missing."""
+    """Return the answer to `asked` other than a rejection; None while an event is missing."""
     heard = [event for event in events if isinstance(event, DeskEvent) and event.desk_id == asked.command.desk_id]
     match asked.command.body:
         case InitiateOrder():
@@ -72,7 +72,7 @@ def answer_of(asked: SentCommand, events: Sequence[Event]) -> OrderAnswer | Tria
 
 
 def _holding(asked: SentCommand, record: type[E], events: Sequence[DeskEvent]) -> E | None:
-    """The event of this kind, on the order that is asked about, that holds the very command."""
+    """Return the event of this kind on the command's order that holds the command itself."""
     for event in events:
         if isinstance(event, record) and getattr(event, "order_id", None) == asked.order_id and asked.is_held_by(event):
             return event

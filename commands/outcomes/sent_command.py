@@ -21,9 +21,9 @@ class SentCommand:
     command: Command
     value: bytes
     content: Sha256
-    """Hex of what the sender signed."""
+    """Hex of the digest that the sender signed."""
     record_hash: Sha256
-    """SHA-256 of `value`: what a rejection names."""
+    """SHA-256 of `value`; a rejection names it."""
 
     topic = TOPIC_OF[Command].name
 
@@ -57,9 +57,9 @@ class SentFirmCommand:
     command: FirmCommand
     value: bytes
     content: Sha256
-    """Hex of what the sender signed."""
+    """Hex of the digest that the sender signed."""
     record_hash: Sha256
-    """SHA-256 of `value`: what a rejection names."""
+    """SHA-256 of `value`; a rejection names it."""
 
     topic = TOPIC_OF[FirmCommand].name
     key = FIRM_KEY.encode()
@@ -88,12 +88,12 @@ Question = SentCommand | SentFirmCommand
 
 
 def sent_command(command: Command) -> SentCommand:
-    """`command` with its bytes and hashes."""
+    """Return `command` with its bytes and hashes."""
     value = wire.encode(command)
     return SentCommand(command, value, content_digest(command).hex(), digest_of(value))
 
 
 def asked_of_firm(command: FirmCommand) -> SentFirmCommand:
-    """As `asked`, of a command to governance."""
+    """Return a command to governance with its bytes and hashes."""
     value = wire.encode(command)
     return SentFirmCommand(command, value, content_digest(command).hex(), digest_of(value))

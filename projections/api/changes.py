@@ -23,7 +23,7 @@ from projections.api.shapes import Order, Rejection
 from projections.storage.announcements import CHANNEL, Announcement, parse
 
 QUEUED_CHANGES_MAX: Final = 500
-"""Of one listener; one that has more is told to reload."""
+"""The bound of one listener's queue; beyond it the listener gets a `reload`."""
 RECONNECT_SECONDS: Final = 0.5
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ GOVERNANCE: Final = Change("governance")
 
 
 class Changes:
-    """Hears announcements while somebody listens."""
+    """Receives announcements while there is a listener."""
 
     def __init__(self, reading: Database) -> None:
         self._reading = reading
@@ -55,7 +55,7 @@ class Changes:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[asyncio.Queue[Change]]:
-        """A queue of what changes from now on; its first element is a `reload`, once changes are really heard."""
+        """A queue of changes from now on; its first element is a `reload`, once announcements arrive."""
         queue: asyncio.Queue[Change] = asyncio.Queue(QUEUED_CHANGES_MAX)
         self._listeners.add(queue)
         if self._hearing is None:

@@ -39,11 +39,11 @@ class Database:
 
     @property
     def url(self) -> str:
-        """For a connection of one's own that listens."""
+        """The URL for a separate, listening connection."""
         return self._url
 
     async def fetch(self, query: LiteralString, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
-        """All rows of `query`, whose unqualified names are those of the tables that serve.
+        """Return all rows of `query`; its unqualified names mean the serving tables.
 
         Raises:
             HTTPException: 503, the database is away or has no tables yet.
@@ -59,7 +59,7 @@ class Database:
     async def records(
         self, record_type: type[R], query: LiteralString, parameters: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[R]:
-        """As `fetch`, each row as a record whose fields are the columns."""
+        """Return the rows of `query` as records; their fields are the columns."""
         return [record_type.model_validate(row) for row in await self.fetch(query, parameters)]
 
     async def close(self) -> None:

@@ -48,7 +48,7 @@ async def list_keys(reading: Reading) -> Keys:
 
 @router.get("/{key_id:path}", summary="One key, with all that was said of it")
 async def show_key(reading: Reading, key_id: Annotated[str, PathPart(max_length=KEY_ID_CHARACTERS_MAX)]) -> KeyHistory:
-    """A key as its events have left it; 404 if nothing was said of it."""
+    """A key as its events have left it; 404 if there is none."""
     return await key(reading, key_id)
 
 
@@ -76,7 +76,7 @@ async def key(reading: Database, key_id: str) -> KeyHistory:
 
 
 async def _standings(reading: Database) -> dict[str, KeyStanding]:
-    """Every key of which governance has said anything, as its own fold has it."""
+    """Return every key with an event of governance, as governance's own fold has it."""
     standings: dict[str, KeyStanding] = {}
     for row in await reading.fetch(_SAID, (_TOPICS,)):
         event = _event(row)

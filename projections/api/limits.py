@@ -41,7 +41,7 @@ class Limits(Shape):
 
 @router.get("", summary="Limits in force, their use now, and what will be free when")
 async def list_limits(reading: Reading) -> Limits:
-    """Every limit of the policy in force, for each whose it is."""
+    """Every limit of the policy in force, once for each of its subjects."""
     return await limits(reading)
 
 

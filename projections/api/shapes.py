@@ -58,7 +58,7 @@ class Order(Shape):
     requires: list[str]
     """Quorums still to be met."""
     unmet: list[Unmet]
-    """Of each of them, what is still missing and who could give it."""
+    """The approvals missing from each quorum, and the principals that could give them."""
     rules: list[RuleFinding]
     refusals: list[Refusal]
     approval_hash: str | None
@@ -83,7 +83,7 @@ class Order(Shape):
     """Simulated loss against independent prices, parts per million."""
     findings: list[SimulationFinding]
     attestation: Attestation | None
-    """By what it was signed and judged; none before, and of signatures made before there were attestations."""
+    """The key that signed it, the code that judged it, the cosigners; none if unsigned or older than attestations."""
     message: str
     """Why it was closed."""
     created_at: Instant

@@ -33,13 +33,13 @@ class Replayed:
     """Holds the result of replaying a history under another policy."""
 
     orders: int
-    """That were judged."""
+    """The number of judged orders."""
     otherwise: list[Otherwise]
-    """Those that would have been decided otherwise, in the order in which they came."""
+    """The orders with another decision, in the order of their arrival."""
 
 
 def replay(policy: PolicyActivated, history: Iterable[OrderEvent]) -> Replayed:
-    """Judge a history anew. `history`: each desk's events in the order in which it said them; other events are passed over."""
+    """Judge a history anew. `history`: each desk's events in the desk's order; other events are ignored."""
     desks: dict[DeskId, _Desk] = {}
     for event in history:
         desks.setdefault(event.desk_id, _Desk(policy)).take(event)

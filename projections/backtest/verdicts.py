@@ -55,7 +55,7 @@ class Total(Record):
 
 
 def totals(found: Iterable[Otherwise]) -> list[Total]:
-    """Orders and amounts by what they were and would be; the largest amount first."""
+    """Return orders and amounts by pair of outcomes, before and after; the largest amount first."""
     sums: dict[tuple[Outcome, Outcome], tuple[int, Decimal]] = {}
     for each in found:
         key = (each.before.outcome, each.after.outcome)

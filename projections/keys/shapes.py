@@ -63,7 +63,7 @@ class Key(Record):
 
     key_id: str
     backend: KeyBackend | None
-    """None: nothing says where it is."""
+    """None: its backend is not known."""
     state: KeyState
     may_sign: bool
     address: str | None
@@ -76,7 +76,7 @@ class Key(Record):
     sites_min: int
     cosigners: list[ShareHolder]
     safe: SafeAccount | None
-    """Of a Safe: its owners, and who sends what they signed."""
+    """A Safe's owners and its executor."""
     uses: list[KeyUse]
     generated_at: Instant | None
     """The time of the report that it was made; none of a key that was there before."""
@@ -112,13 +112,13 @@ class KeySaid(Record):
 
 
 class KeyHistory(Key):
-    """A key, and all that governance has said of it, first to last."""
+    """A key and all its events of governance, first to last."""
 
     history: list[KeySaid]
 
 
 class Keys(Record):
-    """All keys, and all who hold shares."""
+    """All keys, and all cosigners that hold shares."""
 
     keys: list[Key]
     cosigners: list[EnrolledCosigner]

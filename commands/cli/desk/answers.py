@@ -19,7 +19,7 @@ def answered(answer: OrderAnswer, *, as_json: bool) -> None:
 
 
 def tried(answer: TrialAnswer, *, as_json: bool) -> None:
-    """Print what would be decided, and all that matters for it; exit as refused when it would be refused."""
+    """Print the predicted decision and its grounds; exit as refused if the order would be refused."""
     if as_json:
         print_json(answer.model_dump(mode="json", exclude_none=True))
     else:

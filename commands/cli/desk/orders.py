@@ -175,7 +175,7 @@ def described(order: ShownOrder) -> list[tuple[str, object]]:
 
 
 def signed_by(attestation: Attestation | None) -> list[tuple[str, object]]:
-    """By what an order was signed, for people: the key, the code that judged it, and each cosigner with its site."""
+    """Describe an order's attestation: the key, the code that judged it, and each cosigner with its site."""
     if attestation is None:
         return []
     epoch = f", epoch {attestation.epoch}" if attestation.epoch else ""

@@ -14,7 +14,7 @@ OUTDATED: Final = "outdated"
 
 
 def answered(answer: FirmAnswer, *, as_json: bool) -> None:
-    """Print it; exit as refused when what was agreed to did not come into force."""
+    """Print the answer; exit as refused if the approved change did not come into force."""
     if as_json:
         print_json(answer.model_dump(mode="json", exclude_none=True))
     else:

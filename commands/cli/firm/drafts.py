@@ -21,7 +21,7 @@ PARTS: Final = ("cedar", "cedar_schema", "limits", "settings")
 
 
 def draft_of(file: str, client: ProofdeskClient) -> PolicyDraft:
-    """The draft that a file describes. Raises typer.BadParameter, pydantic.ValidationError, and what reading raises."""
+    """Return the draft in a file. Raises typer.BadParameter, pydantic.ValidationError, and the errors of reading."""
     found = files.content(file, FILE_BYTES_MAX)
     changes = (
         files.json_in(file, found)

@@ -105,7 +105,7 @@ def withdraw(  # noqa: PLR0913, PLR0917 - options
 
 
 def agree(client: ProofdeskClient, proposal_id: str, *, yes: bool, as_json: bool) -> None:
-    """Approve a proposal once what it changes was shown. Raises ApprovalMismatch."""
+    """Show a proposal's changes, then approve it. Raises ApprovalMismatch."""
     proposal = client.proposal(proposal_id)
     agreement = wanted_agreement(proposal)
     if not as_json:

@@ -98,7 +98,7 @@ def _age_seconds(key: dict[str, Any], now: int) -> int:
 
 
 def _kept(key: dict[str, Any]) -> str:
-    """In what it is kept, and who must sign."""
+    """Describe the key's backend and the number of signers."""
     backend = key["backend"] or ""
     if not key["threshold"]:
         return backend
@@ -117,7 +117,7 @@ def _last_used(key: dict[str, Any]) -> str:
 
 
 def safe_of(key: dict[str, Any]) -> list[tuple[str, object]]:
-    """Of a Safe, whose signatures it takes and who sends them."""
+    """Describe a Safe's owners and its executor."""
     if not (safe := key["safe"]):
         return []
     holders = [*(("owner", owner) for owner in safe["owners"]), ("sent by", safe["executor"])]

@@ -23,7 +23,7 @@ Key = Mapping[str, Any]
 
 
 class Objection(NamedTuple):
-    """Why a Safe cannot be set up so, and what to do."""
+    """Explains one fault of a planned Safe, with its remedy."""
 
     check: str
     message: str
@@ -32,7 +32,7 @@ class Objection(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The Safe that somebody asks for; owners and executor by key id."""
+    """The requested Safe; owners and executor by key id."""
 
     owners: Sequence[str]
     threshold: int
@@ -41,7 +41,7 @@ class Wish:
 
 
 def objections(wish: Wish, keys: Sequence[Key]) -> Iterator[Objection]:
-    """Yield everything that speaks against it, what is worth saying first coming first."""
+    """Yield every objection to the Safe, the most important first."""
     yield from _numbers(wish)
     known = {key["key_id"]: key for key in keys}
     for key_id in dict.fromkeys((*wish.owners, wish.executor)):
@@ -50,7 +50,7 @@ def objections(wish: Wish, keys: Sequence[Key]) -> Iterator[Objection]:
 
 
 def account(wish: Wish, keys: Sequence[Key]) -> SafeAccount:
-    """The Safe's owners and executor as governance will be told of them. Nothing may speak against it."""
+    """Return the Safe's owners and executor for the proposal. Requires a wish without objections."""
     known = {key["key_id"]: key for key in keys}
     holders = {key_id: _holder(known[key_id]) for key_id in wish.owners}
     return SafeAccount(threshold=wish.threshold, owners=list(holders.values()), executor=holders[wish.executor])

@@ -37,7 +37,7 @@ router = APIRouter(prefix="/v1", tags=["governance"], route_class=StrictRoute, r
 
 @router.post("/breakers", status_code=201, summary="Trip a breaker", **_ANSWERED)
 async def trip_breaker(content: Trip, sent: Headers, response: Response) -> Answer | Response:
-    """Stopped at once, if policy lets who asks do so alone."""
+    """Stops the subject at once, if policy lets the sender do so alone."""
     return await _carry(content, content.body(), sent, response)
 
 

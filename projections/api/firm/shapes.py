@@ -77,7 +77,7 @@ class Backtest(Shape):
 
 
 class Breaker(Shape):
-    """A breaker as it was last said to be."""
+    """A breaker in its last state."""
 
     scope: str
     subject: str
