@@ -65,7 +65,7 @@ class GatewayQueries:
         await self._reader.fetch("SELECT 1 FROM projection.principals LIMIT 1")
 
     async def registered(self, principal: PrincipalId) -> Registered | None:
-        """Return the rights of `principal`; None: nobody has that name."""
+        """Return the rights of `principal`; None: no such principal."""
         rows = await self._reader.fetch(_ACCESS, (principal,))
         try:
             return Registered.model_validate(rows[0]) if rows else None

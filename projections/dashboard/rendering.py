@@ -34,7 +34,7 @@ ASSETS: Final = {
     "keys.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }
-"""The pages' own files, and what each is."""
+"""The pages' own files, with their media types."""
 
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
@@ -47,15 +47,15 @@ _TEMPLATES.filters |= wording.FILTERS
 
 
 def page(template: str, **values: Any) -> HTMLResponse:
-    """A page made from a template."""
+    """Return a page made from a template."""
     return HTMLResponse(_TEMPLATES.get_template(template).render(values), values.get("status", 200), HEADERS)
 
 
 def problem(found: HTTPException) -> HTMLResponse:
-    """A page that says why there is none."""
+    """Return a page that explains an error."""
     return page("problem.html", status=found.status_code, detail=found.detail)
 
 
 def asset(name: str) -> FileResponse:
-    """One of `ASSETS`."""
+    """Return one of `ASSETS`."""
     return FileResponse(FOLDER / "assets" / name, media_type=ASSETS[name], headers=HEADERS)

@@ -36,7 +36,7 @@ class Bar:
     limit: LimitUse
     posted: Decimal
     reserved: Decimal
-    """Of what is left beside `posted`."""
+    """Percent of the cap, at most the rest beside `posted`."""
 
     @classmethod
     def of(cls, limit: LimitUse) -> Bar:
@@ -85,7 +85,7 @@ def usd(amount: Decimal | None) -> str:
 
 
 def quantity(amount: str) -> str:
-    """An amount of an asset exactly as it was asked for, thousands apart."""
+    """Return an order's exact amount, with thousands separated."""
     return f"{Decimal(amount):,f}"
 
 
@@ -146,7 +146,7 @@ def action(content: Mapping[str, Any] | None) -> str:
 
 
 def kept(key: Key) -> str:
-    """In what a key is kept, and how many must sign."""
+    """Describe a key's backend and the number of signers."""
     if key.backend is None:
         return NOTHING
     if not key.threshold:

@@ -23,7 +23,7 @@ BATCH_EVENTS_MAX: Final = 5_000
 """Beyond it COPY gains nothing."""
 BATCH_BYTES_MAX: Final = 8_000_000
 BUFFERED_EVENTS_MAX: Final = 1_000
-"""Of one partition; one that has more is paused until it is down to a quarter."""
+"""The bound of one partition; beyond it the partition is paused until a quarter is left."""
 CONSUME_EVENTS_MAX: Final = 1_000
 LAGGING_WAIT_MS_MAX: Final = 200
 """Other partitions wait at most this long for one that has not been read to its end."""
@@ -40,11 +40,11 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "log_level": 2,  # a broker that is away is said once, by the projector, not at every try
 }
 UNTIL_END_SETTINGS: Final[Mapping[str, Any]] = {"fetch.wait.max.ms": 20}
-"""Beside these, for one who reads to the end and stops: a broker says that there is no more only when a fetch times out."""
+"""Further settings of a reader that stops at the end: a broker reports the end only when a fetch times out."""
 
 
 class LogLost(Exception):
-    """Kafka no longer has what comes next: the log was cut or replaced. The tables can only be rebuilt."""
+    """Kafka no longer has the next event: the log was cut or replaced. The tables must be rebuilt."""
 
 
 class LogAway(Exception):
@@ -61,12 +61,12 @@ class Log:
     def __init__(
         self, connect: Callable[[dict[str, Any]], Consumer], starts: Mapping[LogPartition, int], *, until_end: bool
     ) -> None:
-        """Read from `starts` on; `until_end` says that the reader stops where the log ends now."""
+        """Read from `starts` on; with `until_end` the reader stops at the log's present end."""
         more = UNTIL_END_SETTINGS if until_end else {}
         self._consumer = connect({**SETTINGS, **more, "error_cb": self._failed})
         self._waiting: dict[LogPartition, deque[tuple[int, Message]]] = {place: deque() for place in starts}
         self._ended: set[LogPartition] = set()
-        """Those that have been read to their end once: live, and waited for no more."""
+        """The partitions that have been read to their end once; others no longer wait for them."""
         self._paused: set[LogPartition] = set()
         self._stopped_by: UnreadableEvent | None = None
         self._lagging_since: float | None = None
@@ -83,7 +83,7 @@ class Log:
         self._consumer.close()
 
     def take(self, wait_seconds: float) -> Iterator[Arrived]:
-        """The next events, at most `BATCH_EVENTS_MAX`, decoded as they are asked for; none came within `wait_seconds`: empty.
+        """Return at most `BATCH_EVENTS_MAX` events, decoded lazily; empty if none came within `wait_seconds`.
 
         Raises:
             UnreadableEvent: the next one is no event; all before it have been taken.
@@ -134,7 +134,7 @@ class Log:
             self._away = error.str()
 
     def _must_wait_for_others(self) -> bool:
-        """A partition that is still read for the first time has nothing here, and the rest have not waited long for it."""
+        """Return True while a partition on its first reading has no event here and the rest have not waited too long."""
         lagging = any(not events and place not in self._ended for place, events in self._waiting.items())
         if not lagging or not any(self._waiting.values()):
             self._lagging_since = None

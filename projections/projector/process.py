@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 def run(what: Callable[[Outside], object], description: ClusterDescription) -> NoReturn:
-    """Run until done or told to stop (exit 0), or until something must be looked at."""
+    """Run until done or stopped (exit 0), or until an operator must act."""
     logging.configure(PROJECTOR)
     gc.set_threshold(COLLECTED_OBJECTS)
     received: list[int] = []

@@ -39,11 +39,11 @@ class Events(Protocol):
 
     @property
     def at_end(self) -> bool:
-        """Nothing more is there now, and all has been taken."""
+        """Return True if all events have been taken and there are no more now."""
         ...
 
     def take(self, wait_seconds: float) -> Iterable[Arrived]:
-        """The next events; empty when none came within `wait_seconds`."""
+        """Return the next events; empty if none came within `wait_seconds`."""
         ...
 
     def close(self) -> None:
@@ -60,12 +60,12 @@ class Outside:
     follow: Callable[[Mapping[LogPartition, int]], Events]
     """A reader of the log from these offsets on."""
     read_to_end: Callable[[Mapping[LogPartition, int]], Events]
-    """The same for one who stops where the log ends now."""
+    """A reader that stops at the log's present end."""
     stopping: Callable[[], bool]
 
 
 class Stopped(Exception):
-    """Told to stop while waiting."""
+    """The process was stopped while it waited."""
 
 
 def project(outside: Outside) -> None:
@@ -95,7 +95,7 @@ def project(outside: Outside) -> None:
 
 
 def rebuild(outside: Outside) -> Version:
-    """Fill new tables from the log's beginning beside those that serve, and swap them in when they are as far.
+    """Fill new tables from the log's beginning beside the serving ones; swap them in when they have caught up.
 
     Raises:
         Stopped: told to stop; what was built is left and removed by the next rebuild.
@@ -127,7 +127,7 @@ def _project_with(connection: Writer, outside: Outside) -> None:
 
 
 def _current(connection: Writer, outside: Outside) -> Version:
-    """The version that serves, if this code made it; else one that is built now."""
+    """Return the serving version if this code made it; else build one now."""
     version = versions.serving(connection)
     if version is None:
         version = versions.create(connection)
@@ -139,7 +139,7 @@ def _current(connection: Writer, outside: Outside) -> Version:
 
 
 def _fill(connection: Writer, version: Version, outside: Outside) -> int:
-    """Project into tables that nobody sees until the log's end; how many events that were."""
+    """Project into tables that do not serve yet, to the log's end. Returns the number of events."""
     projection = Projection(connection, version, served=False)
     events = 0
     for batch_events, at_end in _batches(projection, outside.read_to_end, outside):
@@ -152,7 +152,7 @@ def _fill(connection: Writer, version: Version, outside: Outside) -> int:
 def _batches(
     projection: Projection, read: Callable[[Mapping[LogPartition, int]], Events], outside: Outside
 ) -> Iterator[tuple[int, bool]]:
-    """Batch after batch until told to stop: how many events, and whether that was all. Waits while Kafka is away."""
+    """Apply batches until stopped; yield (events, at the end) of each. Waits while Kafka is unreachable."""
     away = False
     while not outside.stopping():
         reader = read(projection.offsets)
@@ -173,7 +173,7 @@ def _batches(
 
 
 def _swap_when_as_far(connection: Writer, version: Version, outside: Outside) -> Version | None:
-    """Swap; while the version that serves has moved on meanwhile, follow it."""
+    """Swap; as long as the serving version is ahead, catch up first."""
     while True:
         try:
             return versions.swap(connection, version)
@@ -192,7 +192,7 @@ def _drop(connection: Writer, version: Version) -> None:
 
 
 def _lock(connection: Writer, key: int, waiting: str, outside: Outside) -> None:
-    """Take an advisory lock for as long as the connection lives, saying once that somebody else has it."""
+    """Take an advisory lock for the connection's life; log once that another process holds it."""
     said = False
     while connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone() != (True,):
         if not said:

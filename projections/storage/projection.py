@@ -39,7 +39,7 @@ _ORDER_COLUMNS: Final = ", ".join(tables.ORDERS.columns)
 
 
 class OffsetsMoved(Exception):
-    """Somebody else has projected meanwhile: nothing was written, begin again from the offsets as they are now."""
+    """Another process has projected meanwhile: nothing was written; begin again from the present offsets."""
 
 
 class VersionRetired(Exception):
@@ -50,7 +50,7 @@ class Projection:
     """Writes batches into one version. One connection, one thread."""
 
     def __init__(self, connection: Writer, version: Version, *, served: bool) -> None:
-        """Open `version`; `served` says that readers see it, so that each batch holds it and is announced to them."""
+        """Open `version`. With `served`, readers see it: each batch locks it and is announced."""
         connection.adapters.register_loader("uuid", TextLoader)
         versions.use(connection, version)
         self._connection = connection
@@ -64,7 +64,7 @@ class Projection:
         return dict(self._next)
 
     def apply(self, batch: Iterable[Arrived]) -> int:
-        """Write what is new in `batch`, each partition in order of offset; how many events that were.
+        """Write the new events of `batch`, each partition in order of offset. Returns their number.
 
         `batch` may decode its events as they are asked for: the database takes in the ones before meanwhile.
 
@@ -157,7 +157,7 @@ class Projection:
         return results
 
     def _refold(self, order_ids: list[str], known: Mapping[str, OrderRow]) -> list[Folded]:
-        """Orders whose links contradict each other, from all their links. Rare, and each is said loudly, once."""
+        """Fold orders with contradicting links again, from all their links. Rare; each is logged once as an error."""
         if not order_ids:
             return []
         self._connection.execute("DELETE FROM reservations WHERE order_id = ANY(%s::uuid[])", (order_ids,))

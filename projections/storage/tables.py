@@ -30,7 +30,7 @@ Writer = Connection[TupleRow]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table and how its rows are told apart."""
+    """A table and its key."""
 
     name: str
     columns: tuple[str, ...]
@@ -100,7 +100,7 @@ def append(connection: Writer, table: Table, rows: Iterable[Sequence[Any]]) -> N
 
 
 def upsert(connection: Writer, table: Table, rows: Sequence[Any]) -> None:
-    """Put `rows` (dataclasses whose fields are the columns) in place of those with the same key."""
+    """Insert `rows` (dataclasses; fields are columns), or replace those with the same key."""
     if not rows:
         return
     incoming = f"incoming_{table.name}"

@@ -43,7 +43,7 @@ class Version:
 
 
 class BehindServing(Exception):
-    """The new version has not read as far as the one that serves: swapping now would take what is shown back in time."""
+    """The new version has read less than the serving one: a swap now would set readers back in time."""
 
 
 def schema_of(number: int) -> str:
@@ -69,7 +69,7 @@ def prepare(connection: Writer) -> None:
 
 
 def serving(connection: Writer) -> Version | None:
-    """The version that readers see; None before the first."""
+    """Return the version that readers see; None before the first."""
     row = connection.execute("SELECT version, fingerprint FROM projection.versions WHERE state = 'serving'").fetchone()
     return None if row is None else Version(*row)
 
@@ -90,7 +90,7 @@ def create(connection: Writer) -> Version:
 
 
 def swap(connection: Writer, version: Version) -> Version | None:
-    """Serve `version` from now on; the one that served until now, or None.
+    """Serve `version` from now on. Returns the version that served before, or None.
 
     Raises:
         BehindServing: some partition has been read further by the version that serves.
@@ -121,7 +121,7 @@ def drop(connection: Writer, version: Version) -> None:
 
 
 def leftovers(connection: Writer) -> list[Version]:
-    """Versions that nobody serves or builds any more, as the caller alone may build."""
+    """Return the versions that do not serve. Only the caller may build, so none is under construction."""
     rows = connection.execute("SELECT version, fingerprint FROM projection.versions WHERE state <> 'serving' ORDER BY version")
     return [Version(*row) for row in rows]
 

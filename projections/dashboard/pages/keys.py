@@ -31,7 +31,7 @@ async def keys_page(reading: Reading) -> HTMLResponse:
 
 @router.get("/keys/{key_id:path}")
 async def key_page(reading: Reading, key_id: Annotated[str, PathPart(max_length=keys.KEY_ID_CHARACTERS_MAX)]) -> HTMLResponse:
-    """One key, what was said of it, and what can be proposed."""
+    """Show one key, its history, and the possible proposals."""
     try:
         found = await keys.key(reading, key_id)
     except HTTPException as missing:
