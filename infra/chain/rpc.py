@@ -26,13 +26,13 @@ CONNECTIONS_MAX: Final = 8
 LIMIT_EXCEEDED: Final = -32_005
 """EIP-1474: the request exceeds a defined limit, most often of requests per second."""
 INDEXING: Final = "transaction indexing is in progress"
-"""What go-ethereum 1.17 says, with its general code -32000, while it cannot tell yet whether it knows a transaction."""
+"""The message of go-ethereum 1.17, with its general code -32000, while it cannot tell yet whether it knows a transaction."""
 REFUSAL_CHARACTERS_MAX: Final = 500
 """A node's message goes into logs and events; longer ones are cut."""
 
 
 class NodeError(Exception):
-    """The node did not do what was asked of it."""
+    """The node did not answer a request as asked."""
 
 
 class NodeUnavailable(NodeError):
@@ -49,7 +49,7 @@ class NodeRefused(NodeError):
     """The node answered with an error. `code` and `message` are its own; `detail` is the error's data, often revert bytes."""
 
     def __init__(self, code: int, message: str, detail: JsonValue = None) -> None:
-        """Keep what the node said."""
+        """Keep the node's message."""
         super().__init__(f"the node refused ({code}): {message}")
         self.code = code
         self.message = message

@@ -15,7 +15,7 @@ _FORM: Final = re.compile("0x[0-9a-fA-F]{40}")
 
 @lru_cache(maxsize=REMEMBERED_MAX)
 def is_checksummed(address: str) -> bool:
-    """Whether it is an address with its checksum."""
+    """Return True if `address` is an address with its checksum."""
     return _FORM.fullmatch(address) is not None and values.checksummed(address) == address
 
 

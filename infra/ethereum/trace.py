@@ -33,7 +33,7 @@ UNLIMITED_AMOUNT_MIN: Final = 2**96 - 1
 """An allowance of this many base units or more is unlimited: no holding of a listed asset comes near it, and tokens that keep
 allowances in 96 bits (UNI, COMP) use it for "unlimited"."""
 PRECOMPILE_ADDRESS_MAX: Final = 0x1FF
-"""Addresses up to here are the chain's own code (EIP-7587), not contracts that somebody deployed."""
+"""Addresses up to here are the chain's own code (EIP-7587), not deployed contracts."""
 REVERT_REASON_CHARACTERS_MAX: Final = 300
 
 TRANSFER: Final = "0x" + keccak(b"Transfer(address,address,uint256)").hex()
@@ -56,7 +56,7 @@ class DelegateCall(Record):
 
 
 class Effects(Record):
-    """What a transaction does to the chain, apart from paying for its gas. Amounts in base units, gains positive."""
+    """The effects of a transaction on the chain, without the payment for its gas. Amounts in base units, gains positive."""
 
     ok: bool
     revert_reason: Text | None
@@ -228,7 +228,7 @@ def _number(log: Log) -> int:
 
 
 def _revert_reason(root: Mapping[str, JsonValue]) -> str:
-    """Return what the contract said, as text that fits an event: it is the contract author's and not to be trusted."""
+    """Return the contract's message as text that fits an event. The contract's author wrote it: do not trust it."""
     output = answers.octets(root.get("output") or "0x")
     reason = str(root.get("error"))
     try:

@@ -35,7 +35,7 @@ _SIGNED_FIELDS: Final = 12
 
 
 class TransactionInvalid(Exception):
-    """Bytes or fields that are no EIP-1559 transaction that we would sign. The message says which part."""
+    """The bytes or fields are not an EIP-1559 transaction that this system signs. The message names the part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class SignedTransaction:
-    """What is sent: the raw bytes, and their keccak-256 as 0x-hex, by which every node knows them."""
+    """A signed transaction: its raw bytes, and their keccak-256 as 0x-hex, by which every node knows it."""
 
     raw: bytes
     hash: str

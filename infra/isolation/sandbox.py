@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 class ConfinementRefused(Exception):
-    """The process cannot be confined as asked; the message says what to change."""
+    """The process cannot be confined as asked; the message names what to change."""
 
 
 class ThreadsRunning(ConfinementRefused):

@@ -97,7 +97,7 @@ class ShareVault:
         return digest
 
     def backup(self, key_id: str, epoch: int, recovery_public: bytes) -> bytes:
-        """Return a share for the holder of the X25519 key `recovery_public`, and for nobody else. Raises as `get` does."""
+        """Return a share that only the holder of the X25519 key `recovery_public` can open. Raises as `get` does."""
         data_key, sealed = self._read(key_id, epoch)
         return _framed(envelope.encrypt(data_key, recovery_public, _context(BACKUP_CONTEXT, key_id, epoch)), sealed)
 

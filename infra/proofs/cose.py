@@ -43,7 +43,7 @@ def encode_es256(public_key: ec.EllipticCurvePublicKey) -> bytes:
 
 
 def verify(cose_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` is that of `message` under `cose_key`. Raises CoseKeyInvalid."""
+    """Return True if `signature` is that of `message` under `cose_key`. Raises CoseKeyInvalid."""
     public_key = _public_key(cose_key)
     if isinstance(public_key, bytes):
         return _verify_eddsa(public_key, message, signature)

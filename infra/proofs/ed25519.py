@@ -16,7 +16,7 @@ SIGNATURE_BYTES: Final = 64
 FIELD_PRIME: Final = 2**255 - 19
 GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 _SIGN_BIT: Final = 1 << 255
-# The y of the points of order 1, 2, 4 and 8; whatever their x, they generate at most eight points.
+# The y of the points of order 1, 2, 4 and 8; with either x, they generate at most eight points.
 _ORDER_EIGHT_Y: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 SMALL_ORDER_Y: Final = frozenset({0, 1, FIELD_PRIME - 1, _ORDER_EIGHT_Y, FIELD_PRIME - _ORDER_EIGHT_Y})
 

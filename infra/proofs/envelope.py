@@ -60,7 +60,7 @@ def decrypt(envelope: bytes, receiver_private: X25519PrivateKey, context: bytes)
 
 
 def is_receiver(public: bytes) -> bool:
-    """Whether anything can be encrypted to an X25519 key: not to one of another length, or of low order (RFC 7748, 6.1)."""
+    """Return True if X25519 can encrypt to the key; False for another length or a point of low order (RFC 7748, 6.1)."""
     try:
         _key(_ANY, public, public)
     except EnvelopeRefused:

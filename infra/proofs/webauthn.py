@@ -81,7 +81,7 @@ class OriginRefused(AssertionRefused):
 
 
 class CrossOriginRefused(AssertionRefused):
-    """It was made in a frame inside somebody else's page."""
+    """The assertion was made in a frame inside another site's page."""
 
     check = "cross-origin"
 
@@ -99,7 +99,7 @@ class RelyingPartyRefused(AssertionRefused):
 
 
 class UserPresenceRefused(AssertionRefused):
-    """Nobody touched the authenticator."""
+    """The user did not touch the authenticator."""
 
     check = "user-present"
 
@@ -130,7 +130,7 @@ class CounterRefused(AssertionRefused):
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What the browser returned, every field in base64url without padding."""
+    """An assertion as the browser returned it, every field in base64url without padding."""
 
     credential_id: str
     authenticator_data: str
@@ -140,7 +140,7 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedAssertion:
-    """What a verified assertion says beyond that it is one."""
+    """The content of a verified assertion."""
 
     credential_id: bytes
     counter: int

@@ -113,7 +113,7 @@ def install_wheel(folder: Path, wheel: Path) -> None:
 
 
 def locked(lock: Path) -> dict[str, str]:
-    """Return the version of each package that `lock` names, whatever the system it is for."""
+    """Return the version of each package that `lock` names, for any system."""
     lines = (line.split(";")[0].split("\\")[0].strip() for line in lock.read_text("utf-8").splitlines())
     return dict(line.split("==", 1) for line in lines if "==" in line and not line.startswith("#"))
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class WorldSettings(BaseSettings):
-    """Where the local chain is and whose it is."""
+    """Locates the local chain and the mnemonic of its accounts."""
 
     model_config = SettingsConfigDict(env_prefix="PROOFDESK_WORLD_")
 

@@ -44,7 +44,7 @@ class WorldAccount:
 
 @dataclass(frozen=True, slots=True)
 class WorldAccounts:
-    """Who is who in the local world."""
+    """Names the accounts of the local world by role."""
 
     issuer: WorldAccount
     """Deploys USDC and WETH, and mints."""

@@ -33,7 +33,7 @@ class NewSwap(Record):
     fee: int
     """Of the pool, in hundredths of a basis point."""
     start_sqrt_price_x96: BaseUnits
-    """Where the pool stands at $3,000, as Uniswap keeps it: the square root of token1 per token0, times 2^96."""
+    """The pool's price at $3,000 in Uniswap's form: the square root of token1 per token0, times 2^96."""
 
 
 class Reference(Record):
@@ -75,12 +75,12 @@ class World(Record):
 
     @property
     def swap_companions(self) -> tuple[str, ...]:
-        """What a swap on the router touches besides the router itself."""
+        """Return the contracts that a swap on the router touches besides the router itself."""
         return (self.newswap.pool, self.usdc.address, self.usdc_implementation, self.weth.address)
 
     @property
     def reference_venue(self) -> ReferenceVenue:
-        """The reference pair as `infra.chain.prices` wants it."""
+        """Return the reference pair in the form that `infra.chain.prices` reads."""
         return ReferenceVenue(
             pair=self.reference.pair,
             asset=self.weth.address,

@@ -32,7 +32,7 @@ FOREVER: Final = 2**40
 MINT_ALLOWANCE: Final = 10**20
 PROVISION_USDC: Final = 100_000_000 * USDC_BASE_UNITS
 PROVISION_WETH: Final = 200_000 * WETH_BASE_UNITS
-"""What NewSwap's provider and the arbitrageur start with, each."""
+"""Starting balances of NewSwap's liquidity provider and of the arbitrageur, each."""
 REFERENCE_USDC: Final = 300_000_000 * USDC_BASE_UNITS
 REFERENCE_WETH: Final = 100_000 * WETH_BASE_UNITS
 """The reference pair's depth; the quotient is its price, $3,000."""
@@ -85,7 +85,7 @@ class Plan:
 
 
 def plan(accounts: WorldAccounts, chain_id: int) -> Plan:
-    """Return the plan of the world that belongs to these accounts."""
+    """Return the plan of the world that these accounts make up."""
     money, usdc, weth, addresses = _money(accounts)
     exchange, newswap = _newswap(accounts.newswap, usdc, weth)
     venue, reference = _reference(accounts.reference, usdc, weth)
@@ -105,7 +105,7 @@ def plan(accounts: WorldAccounts, chain_id: int) -> Plan:
 
 
 def _money(accounts: WorldAccounts) -> tuple[Sequence, str, str, Mapping[str, str]]:
-    """Circle's USDC behind its proxy, initialised through every version as on mainnet; WETH9; and what everybody needs."""
+    """Circle's USDC behind its proxy, initialised through every version as on mainnet; WETH9; and what all others need."""
     issuer = accounts.issuer.address
     steps = Sequence(accounts.issuer)
     token, proxy = artefact(artefacts.FIAT_TOKEN), artefact(artefacts.FIAT_TOKEN_PROXY)
