@@ -112,7 +112,7 @@ class BroadcastObserver:
         return Later("; ".join(refusals) or f"no node of chain {signed.chain_id} is there")
 
     def _held_back(self, signed: Signed, now: Instant) -> str | None:
-        """Why it is not sent now, told once in a while; as soon as nothing holds it, it goes."""
+        """Return the reason why it is not sent now, logged at intervals; None once nothing holds it back."""
         reason = self._holding.reason(signed)
         if reason is None:
             self._held_logged.settled(signed.order_id)
@@ -129,7 +129,7 @@ class BroadcastObserver:
         return reason
 
     def _send(self, signed: Signed, now: Instant) -> tuple[tuple[str, ...], list[str]]:
-        """Return the names of the nodes that have it, and what the others said."""
+        """Return the names of the nodes that accepted it, and the refusals of the others."""
         raw = bytes.fromhex(signed.raw_transaction[2:])
         took: list[str] = []
         refusals: list[str] = []
@@ -170,7 +170,7 @@ class BroadcastObserver:
                         self._send(signed, now)
 
     def _due(self, now: Instant) -> Iterator[Signed]:
-        """What is to be looked for now; a transaction that was only just sent is given time first."""
+        """Yield the transactions to look for now; a transaction that was only just sent is given time first."""
         for signed in self._pending.under_way(now):
             if not self._watching.knows(signed.order_id):
                 self._watching.asked(signed.order_id, now, WATCHING)

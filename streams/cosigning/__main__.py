@@ -44,9 +44,9 @@ from streams.sessions.signed_messages import MessageSigner
 from streams.sessions.transport import Inbox, Outbox
 
 IDLE_SECONDS: Final = 1.0
-"""How often what governance says is looked at while nobody asks for anything."""
+"""The interval between reads of governance while no session is open."""
 WAITING_SECONDS: Final = 0.005
-"""How often evidence that is on its way is looked for."""
+"""The interval between reads while evidence that is on its way is waited for."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,11 +58,11 @@ class CosignerSettings(BaseSettings):
 
     principal: str = Field(alias="PROOFDESK_PRINCIPAL")
     production: bool = Field(default=False, alias="PROOFDESK_PRODUCTION")
-    """Whether a machine that cannot confine a cosigner wholly is refused."""
+    """Refuses a machine that cannot confine a cosigner fully."""
 
 
 def shut_in(description: ClusterDescription, place: CosignerFolder, settings: CosignerSettings) -> None:
-    """Give up whatever a cosigner does not need from here on. Raises ConfinementRefused."""
+    """Drop every right that a cosigner does not need from here on. Raises ConfinementRefused."""
     confine(
         read=[
             *runtime_paths(),
@@ -100,7 +100,7 @@ def participant_of(
 
 
 def main() -> int:
-    """Cosign until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
+    """Cosign until told to stop (0), a restart is needed (`EXIT_RESTART`) or a person has to help (`EXIT_REFUSED`)."""
     settings = CosignerSettings()
     ends = Ends(
         refusals=UNFIT,
@@ -123,7 +123,7 @@ def _cosign(settings: CosignerSettings, stop: Stop) -> None:
 
 
 def _serve(participant: Participant, inbox: Inbox, outbox: Outbox, stop: Stop) -> None:
-    """Read, answer, and between whiles take in what the log says."""
+    """Read and answer messages, and read the log in between."""
     participant.refresh()
     log.info("ready")
     while not stop.is_due():

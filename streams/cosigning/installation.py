@@ -33,7 +33,7 @@ SITES: Final[dict[Slug, Slug]] = {
     "cosigner-4": "london",
     "cosigner-5": "new-york",
 }
-"""Where each of a new installation is; what counts is what governance has enrolled."""
+"""The site of each cosigner of a new installation; governance's enrolments take precedence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,12 @@ class CosignerFolder:
 
     @property
     def memory(self) -> Path:
-        """What it has signed, and whom it has banned."""
+        """Return the folder of the payloads that it has signed and the cosigners that it has banned."""
         return self.folder / "memory"
 
     @property
     def sealing_key_file(self) -> Path:
-        """What seals the shares of keys that are not sealed by the token."""
+        """Return the file of the key that seals the shares that the token does not seal."""
         return self.folder / "sealing.key"
 
     @property

@@ -31,7 +31,7 @@ REFUSALS: Final = (EnvelopeRefused, ShareUnfit, ShareExists, PrivateFileRefused,
 
 
 def vault_of(place: CosignerFolder, token: Token | None) -> ShareVault:
-    """Where a cosigner keeps shares: of hybrid keys with its token, else without."""
+    """Return the vault of a cosigner's shares: with a token, of its hybrid keys; without one, of its MPC keys."""
     if token is None:
         return ShareVault(place.shares / "mpc", FileSealer(place.sealing_key_file))
     return ShareVault(place.shares / "hybrid", TokenSealer(token, SEALING_KEY))

@@ -48,7 +48,7 @@ from streams.rules.governance.root import RootedGovernance
 from streams.sessions.transport import MESSAGES, Inbox
 
 LOOK_SECONDS: Final = 0.2
-"""How often governance is looked at, and what is under way."""
+"""The interval between looks at governance and at open ceremonies."""
 DELIVERY_SECONDS_MAX: Final = 10
 LOCK: Final = "lock"
 SIGNER: Final[Principal] = "signer"
@@ -72,7 +72,7 @@ class _Writer:
         self._producer: Producer = clients.producer(description, CUSTODIAN, more)
 
     def write(self, record: FirmCommand | SessionOpened) -> None:
-        """Return once the topic has it. Raises KafkaException: it does not, or nobody knows."""
+        """Return once the topic has the record. Raises KafkaException: it does not have it, or the outcome is unknown."""
         failures: list[KafkaError] = []
 
         def delivered(error: KafkaError | None, _: Message) -> None:
@@ -87,7 +87,7 @@ class _Writer:
 
 
 def main() -> int:
-    """Keep keys until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
+    """Keep keys until told to stop (0), a restart is needed (`EXIT_RESTART`) or a person has to help (`EXIT_REFUSED`)."""
     ends = Ends(
         refusals=REFUSALS,
         refused="the custodian does nothing",
@@ -128,7 +128,7 @@ def _serve(stop: Stop) -> None:
 
 
 def shut_in(description: ClusterDescription, settings: EnclaveSettings) -> None:
-    """Give up whatever the custodian does not need from here on. Raises ConfinementRefused."""
+    """Drop every right that the custodian does not need from here on. Raises ConfinementRefused."""
     key, token = key_file(description), description.token.config_file
     confine(
         read=[
@@ -153,7 +153,7 @@ def _keeps_files(settings: EnclaveSettings) -> bool:
 
 
 def _keepers(description: ClusterDescription, token: Token, settings: EnclaveSettings) -> dict[KeyBackend, Keeper]:
-    """Where keys are that one place holds. Files only where it is said to be development: they lie where the enclave looks."""
+    """Return the keepers of undivided keys. Files only in development: they lie where the enclave looks."""
     keepers: dict[KeyBackend, Keeper] = {"hsm": token}
     if _keeps_files(settings):
         keepers["software"] = SoftwareKeys(own_folder(description, SIGNER) / KEYS_FOLDER)
@@ -162,7 +162,7 @@ def _keepers(description: ClusterDescription, token: Token, settings: EnclaveSet
 
 @contextmanager
 def alone(place: Path) -> Iterator[None]:
-    """Hold the folder. Raises AlreadyRunning: somebody else does."""
+    """Hold the folder. Raises AlreadyRunning: another process holds it."""
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (place / LOCK).open("w") as lock:
         try:
@@ -173,7 +173,7 @@ def alone(place: Path) -> Iterator[None]:
 
 
 def _say_if_mute(custodian: Custodian) -> None:
-    """Say at the start what a report would find missing, while nobody needs it yet."""
+    """Log at the start what a report would lack, before one is needed."""
     try:
         custodian.voice()
     except NotRegistered as refusal:

@@ -41,7 +41,7 @@ _UNNAMED: Final = "0" * 64
 
 
 def participants_of(order: KeyOrdered, known: KeyStanding) -> list[Slug]:
-    """Who is to hold shares afterwards or, of a key that is destroyed, who held them."""
+    """Return the cosigners that hold shares afterwards or, for a key that is destroyed, that held them."""
     change = order.change
     if isinstance(change, GenerateKey):
         return list(change.cosigners)
@@ -68,16 +68,16 @@ def opening(order: KeyOrdered, known: KeyStanding, attempt: int, now: Instant) -
 
 @dataclass(slots=True)
 class Attempt:
-    """One session, and what its participants have said of its outcome."""
+    """One session and its participants' reports of its outcome."""
 
     opened: SessionOpened
     said: dict[Slug, KeyVouched | DestructionProof] = field(default_factory=dict)
     refused: dict[Slug, Refusal] = field(default_factory=dict)
     doubt: str = ""
-    """Why governance would not believe what all have said."""
+    """The reason why governance would not believe the participants' reports."""
 
     def hear(self, message: CosignerMessage, firm: Governance) -> None:
-        """Take in what a participant says; anything else counts for nothing."""
+        """Process a participant's message; any other message is ignored."""
         enrolled = firm.cosigners.get(message.sender)
         mine = message.session_id == self.opened.session_id and message.sender in self.opened.participants
         if not mine or enrolled is None or message.kind in ("round", "signed"):
@@ -86,7 +86,7 @@ class Attempt:
             require_from(message, enrolled.cosigner)
             self._take(message, base64url.decode(message.payload))
         except (NotFromSender, ValidationError, ValueError):
-            return  # a cosigner that says nothing readable is as good as silent
+            return  # a cosigner whose message is not readable counts as silent
 
     def _take(self, message: CosignerMessage, content: bytes) -> None:
         match message.kind:
@@ -103,7 +103,7 @@ class Attempt:
                 self.refused.setdefault(message.sender, Refusal(check="banned", message=reason, remedy=remedy))
 
     def is_lost(self, now: Instant) -> bool:
-        """Whether nothing can come of it any more."""
+        """Return True if the session can no longer succeed."""
         late = now >= self.opened.opened_at + ATTEMPT_SECONDS_MAX * MICROS_PER_SECOND
         return late or bool(self.refused or self.doubt) or (self._is_complete and self.report() is None)
 
@@ -112,7 +112,7 @@ class Attempt:
         return len(self.said) == len(self.opened.participants)
 
     def report(self) -> ReportKey | None:
-        """What is to be reported, once everybody has said so of the same; else None."""
+        """Return the report once all participants have vouched for the same outcome; else None."""
         words = [self.said[name] for name in self.opened.participants if name in self.said]
         if not self._is_complete:
             return None
@@ -139,7 +139,7 @@ class Attempt:
         return ReportKey(ordered_position=self.opened.ordered_position, outcome="destroyed", proofs=said)
 
     def believable(self, known: KeyStanding, firm: Governance, now: Instant) -> ReportKey | None:
-        """What is to be reported, if it proves what governance will ask for; if not, the attempt is lost."""
+        """Return the report if it proves what governance asks for; if not, mark the attempt as lost."""
         if (report := self.report()) is None:
             return None
         try:

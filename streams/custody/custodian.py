@@ -99,16 +99,16 @@ class Custodian:
 
     @property
     def has_orders(self) -> bool:
-        """Whether anything about a key in shares is still to be done."""
+        """Return True if an order about a key in shares is still open."""
         firm = self._governance.view
         orders = [known.open_order for known in firm.keys.values() if known.open_order is not None]
         return any(_backend_of(firm, order) in IN_SHARES for order in orders)
 
     def refresh(self) -> None:
-        """Take in what governance has said.
+        """Process governance's records.
 
         Raises:
-            NotRooted, GenesisRefused: it was not governance that said it.
+            NotRooted, GenesisRefused: the records are not governance's.
         """
         for received in self._references.poll():
             if isinstance(received.record, FirmEvent):
@@ -130,7 +130,7 @@ class Custodian:
 
         Raises:
             TokenError: the place of a key does not answer.
-            NotRegistered: there is something to report, and nobody would listen.
+            NotRegistered: there is something to report, but governance would not accept it.
         """
         firm = self._governance.view
         ordered = [(known.open_order, known) for known in firm.keys.values() if known.open_order is not None]
@@ -144,7 +144,7 @@ class Custodian:
                 self._take_up(order, known, under_way, now)
 
     def hear(self, message: CosignerMessage) -> None:
-        """Take in what a cosigner says."""
+        """Process a cosigner's message."""
         for each in self._under_way.values():
             if each.attempt is not None:
                 each.attempt.hear(message, self._governance.view)
@@ -188,12 +188,12 @@ def command_id(body: ReportKey) -> CommandId:
 
 
 def key_file(description: ClusterDescription) -> Path:
-    """Where the custodian's private key is."""
+    """Return the file of the custodian's private key."""
     return description.secret(KEY_FILE)
 
 
 def folder(description: ClusterDescription) -> Path:
-    """Where its notes are."""
+    """Return the folder of the custodian's notes."""
     return description.runtime / FOLDER
 
 

@@ -27,7 +27,7 @@ class Keeper(Protocol):
     """A place that holds keys: `infra.hsm.token.Token`. Its errors are those of `infra.hsm.errors`."""
 
     def has_key(self, key_id: KeyId) -> bool:
-        """Whether anything there has this id."""
+        """Return True if the keeper holds anything with this id."""
         ...
 
     def generate_key(self, key_id: KeyId) -> str:

@@ -31,13 +31,13 @@ class Notes:
     """The custodian's notes, in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        """Read what was noted before. Raises PrivateFileRefused, pydantic.ValidationError: somebody tampered with it."""
+        """Read earlier notes. Raises PrivateFileRefused, pydantic.ValidationError: the file was tampered with."""
         folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
         self._file = folder / FILE
         self._notes = _Notes.model_validate_json(read_private(self._file)) if self._file.exists() else _Notes()
 
     def has_begun(self, position: int) -> bool:
-        """Whether a key was begun for an order."""
+        """Return True if a key was begun for an order."""
         return position in self._notes.begun
 
     def begin(self, position: int) -> None:
@@ -46,7 +46,7 @@ class Notes:
             self._write(self._notes.model_copy(update={"begun": [*self._notes.begun, position]}))
 
     def has_made(self, position: int) -> bool:
-        """Whether an order's key was seen to be whole: it may have been reported since, and is never made again."""
+        """Return True if an order's key is complete: it may have been reported since, and is never made again."""
         return position in self._notes.made
 
     def note_made(self, position: int) -> None:
@@ -54,7 +54,7 @@ class Notes:
         self._write(self._notes.model_copy(update={"made": [*self._notes.made, position]}))
 
     def destroyed(self, position: int) -> DestructionProof | None:
-        """What was about to be destroyed for an order."""
+        """Return the proof for the key that an order destroys; None if no destruction has begun."""
         return self._notes.destroyed.get(position)
 
     def note_destroyed(self, position: int, proof: DestructionProof) -> None:

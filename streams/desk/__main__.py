@@ -12,7 +12,7 @@ from streams.engine.references import References
 
 
 def main() -> NoReturn:
-    """Take in all that governance and the price sources have said, then decide."""
+    """Read all records of governance and of the price sources, then decide."""
     logging.configure(PRINCIPAL)
     description = current()
     references = References(description, PRINCIPAL, REFERENCE_TOPICS)

@@ -49,7 +49,7 @@ class DeskObserver:
             self.accept(received)
 
     def read(self, _state: DeskState, received: Received, _now: Instant) -> Message | Later:
-        """The input with what is known now; later, if governance has not said yet by which policy to decide."""
+        """Return the input with the current facts; Later if governance has no policy to decide by yet."""
         view = self._governance.view
         if view.policy is None:
             return Later("no policy is active yet")

@@ -41,7 +41,7 @@ class FirmCommands:
         self._topic = TOPIC_OF[FirmCommand].name
 
     def publish(self, command: FirmCommand) -> None:
-        """Return once the topic has it. Raises KafkaException: it does not, or nobody knows."""
+        """Return once the topic has the record. Raises KafkaException: it does not have it, or the outcome is unknown."""
         failures: list[KafkaError] = []
 
         def delivered(error: KafkaError | None, _: Message) -> None:
@@ -55,7 +55,7 @@ class FirmCommands:
 
 
 def main() -> int:
-    """Detect until told to stop (0), or until a fresh start (`EXIT_RESTART`) or a person (`EXIT_REFUSED`) has to help."""
+    """Detect until told to stop (0), a restart is needed (`EXIT_RESTART`) or a person has to help (`EXIT_REFUSED`)."""
     ends = Ends(
         refusals=(RulesUnknown,),
         restarting="restarting: what was not asked for will be read again",

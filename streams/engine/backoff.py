@@ -29,18 +29,18 @@ class _Wait:
 
 
 class Backoff:
-    """When each key may be asked about again."""
+    """Keeps, for each key, the time of the next attempt."""
 
     def __init__(self) -> None:
         self._waits: dict[str, _Wait] = {}
 
     def due(self, key: str, now: Instant) -> bool:
-        """Whether the key may be asked about: never asked before, or its interval is over."""
+        """Return True if the key may be asked about: never asked before, or its interval is over."""
         wait = self._waits.get(key)
         return wait is None or now >= wait.until
 
     def knows(self, key: str) -> bool:
-        """Whether the key was asked about, and not settled since."""
+        """Return True if the key was asked about and not settled since."""
         return key in self._waits
 
     def asked(self, key: str, now: Instant, intervals: Intervals) -> None:

@@ -33,11 +33,11 @@ BATCH_INPUTS_MAX: Final = 500
 TICK_MS_MAX: Final = 100
 """The longest a loop waits for input before it looks at the time."""
 PARKED_RETRY_MS: Final = 5
-"""How soon a parked input is offered again."""
+"""The interval between offers of a parked input."""
 OFFSETS_IDLE_MS: Final = 1_000
-"""How soon offsets are committed when inputs led to no events."""
+"""The interval between commits of offsets while inputs lead to no events."""
 WAIT_MENTIONED_SECONDS: Final = 10
-"""How often an input that waits is mentioned in the process's own log."""
+"""The interval at which the process's own log mentions an input that waits."""
 TRANSACTION_SECONDS_MAX: Final = 10
 COMMITTED_SECONDS_MAX: Final = 60
 NANOS_PER_MICRO: Final = 1_000
@@ -59,7 +59,7 @@ class Assigned(Generic[S, I]):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[S, I]):
-    """What one input, or the time, led to, with the headers its events carry."""
+    """The events that one input, or the passing of time, led to, with the headers that they carry."""
 
     owner: Assigned[S, I]
     chained: list[ChainedEvent]
@@ -94,7 +94,7 @@ class Loop(Generic[S, I]):
         self._waits: dict[tuple[str, int, int], float] = {}
 
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Work until `stopping` says so; anything unexpected is raised."""
+        """Work until `stopping` is set; raises anything unexpected."""
         self._producer.init_transactions(COMMITTED_SECONDS_MAX)
         self._consumer.subscribe(
             list(self._processor.inputs), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
@@ -110,7 +110,7 @@ class Loop(Generic[S, I]):
         return [received_of(message) for message in messages if check(message) is not None]
 
     def _step(self, inputs: list[Received]) -> None:
-        """One batch: parked inputs, new inputs, what time has made due; then one transaction if anything was said."""
+        """Process one batch: parked inputs, new inputs, due decisions; then commit one transaction if there are events."""
         if not self._assigned:
             return
         now = self._clock()
@@ -180,7 +180,7 @@ class Loop(Generic[S, I]):
         self._metrics.parked(sum(len(each.partition.parked()) for each in self._assigned.values()))
 
     def _write(self, answers: list[Answer[S, I]]) -> None:
-        """All events, in order. Of each place the last one's offset is noted: being told of every one costs too much."""
+        """Write all events in order. Only each partition's last offset is noted: a callback for each event costs too much."""
         last = {(answer.owner.partition.number, chained.topic): chained for answer in answers for chained in answer.chained}
         for answer in answers:
             owner, number = answer.owner, answer.owner.partition.number
@@ -200,7 +200,7 @@ class Loop(Generic[S, I]):
             self._write_snapshot(each)
 
     def _write_snapshot(self, owner: Assigned[S, I]) -> None:
-        """Whatever of it does not stand on its topic already."""
+        """Write the records of the snapshot that its topic does not have yet."""
         number = owner.partition.number
         written = self._codec.write(owner.partition, owner.own_offsets)
         for key, value in written.records(number, owner.pages):
@@ -229,7 +229,7 @@ class Loop(Generic[S, I]):
 
 
 def _noting(offsets: dict[str, int], topic: str) -> Callable[[KafkaError | None, Message], None]:
-    """What notes where `topic` is to be read on from, once the record is written."""
+    """Return a callback that notes the offset after the record on `topic`, once it is written."""
 
     def delivered(error: KafkaError | None, message: Message) -> None:
         if error is None:  # an error fails the transaction, and committing raises

@@ -105,7 +105,7 @@ class Partition(Generic[S, I]):
         return chained
 
     def tick(self, wall_clock: Instant) -> list[ChainedEvent]:
-        """What has become due because time passed."""
+        """Return the events that became due as time passed."""
         now = self._at(wall_clock)
         return self._write(self._decider.due(self.state, now), now, CLOCK, None)
 
@@ -119,7 +119,7 @@ class Partition(Generic[S, I]):
         return [(self._parked[place], self._reasons[place]) for place in oldest.values()]
 
     def offsets(self) -> dict[str, int]:
-        """What may be committed: per topic, the first offset that is not answered yet."""
+        """Return the offsets that may be committed: per topic, the first that is not answered yet."""
         committable = dict(self._next)
         for topic, offset in self._parked:
             committable[topic] = min(offset, committable[topic])
@@ -128,7 +128,7 @@ class Partition(Generic[S, I]):
         return committable
 
     def answered(self) -> dict[str, list[int]]:
-        """What was answered beyond the committed offsets, for a snapshot."""
+        """Return the offsets that were answered beyond the committed ones, for a snapshot."""
         return {topic: sorted(offsets) for topic, offsets in self._answered.items() if offsets}
 
     def _at(self, wall_clock: Instant) -> Instant:
@@ -151,7 +151,7 @@ class Partition(Generic[S, I]):
         return written
 
     def _tail(self, event: Event, tails: Mapping[str, Link]) -> Link:
-        """The later of what the decider knows and what the input said; the beginning for an order new to both."""
+        """Return the later of the decider's and the input's last link; the first link for an order new to both."""
         if not isinstance(event, OrderEvent):
             return Link()
         known, said = self._decider.tail(self.state, event.order_id), tails.get(event.order_id)

@@ -39,7 +39,7 @@ def wall_clock() -> Instant:
 
 
 def run(processor: Processor[S, I], description: ClusterDescription, refusals: tuple[type[Exception], ...] = ()) -> NoReturn:
-    """Run one worker until it is told to stop (exit 0) or must be started again (exit `EXIT_RESTART`).
+    """Run one worker until a stop is requested (exit 0) or it must be started again (exit `EXIT_RESTART`).
 
     At one of `refusals`, or at rules that this software does not know, a person has to help, and no other start
     (exit `EXIT_REFUSED`).

@@ -26,7 +26,7 @@ REQUEST_SECONDS_MAX: Final = 2
 POLL_RECORDS_MAX: Final = 1_000
 CATCH_UP_WAIT_SECONDS: Final = 0.02
 BROKER_WAIT_SECONDS_MAX: Final = 120
-"""How long a start waits for a broker that leads all topics; starting over and over would take a core from it."""
+"""The longest that a start waits for a broker that leads all topics; repeated restarts would take a core from it."""
 BROKER_POLL_SECONDS: Final = 0.1
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class References:
         self._caught_up = False
 
     def _end(self, place: TopicPartition) -> int:
-        """Where a partition ends now. Raises KafkaException: no broker could say for long."""
+        """Return the end offset of a partition. Raises KafkaException: no broker answered within `BROKER_WAIT_SECONDS_MAX`."""
         asking = Retrying(
             retry=retry_if_exception_type(KafkaException),
             stop=stop_after_delay(BROKER_WAIT_SECONDS_MAX),

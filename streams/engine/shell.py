@@ -23,7 +23,7 @@ EXIT_STOPPED: Final = 0
 EXIT_RESTART: Final = 3
 """An error that a fresh start mends: fencing, a time-out, a broker gone."""
 PAUSE_SECONDS: Final = 1.0
-"""How long a process waits before it ends with an error of `Ends.paused`, so that restarts are not a busy loop."""
+"""The wait before a process ends with an error of `Ends.paused`, so that restarts are not a busy loop."""
 
 log = structlog.get_logger(__name__)
 

@@ -32,7 +32,7 @@ STEP_MICROS_MAX: Final = 50_000
 
 
 class Fenced(Exception):
-    """A worker whose partitions belong to another tried to commit."""
+    """A worker tried to commit for partitions that were assigned to another."""
 
 
 class NeverQuiet(AssertionError):
@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one input (none: time) led to on one partition."""
+    """The events that one input (None: the passing of time) led to on one partition."""
 
     number: int
     received: Received | None
@@ -152,7 +152,7 @@ class SimulatedLog:
         return [recorded for _, _, recorded in sorted(found, key=lambda item: item[:2])]
 
     def is_current(self, worker: Worker) -> bool:
-        """Whether the worker still owns its partitions: what the group's generation tells a real broker."""
+        """Return True if the worker still owns its partitions; a real broker knows this from the group's generation."""
         return worker.generation == self._generation[worker.processor.principal]
 
     def _assign(self, processor: Processor[Any, Any]) -> Worker:
@@ -176,7 +176,7 @@ class SimulatedLog:
         self._workers[index] = self._assign(self._factories[index]())
 
     def _wake_a_zombie(self) -> None:
-        """A worker that was taken for dead goes on where it was. Fencing must stop all that it says."""
+        """Let a worker that was taken for dead go on where it was. Fencing must stop all its writes."""
         if not self._zombies or self._random.random() > self.zombie_rate:
             return
         zombie = self._zombies.pop()
@@ -238,7 +238,7 @@ class SimulatedLog:
                 self._committed[group, topic, number] = offset
 
     def _waiting(self) -> bool:
-        """Whether an input has not been read by the worker that owns it, or is parked."""
+        """Return True if an input is parked, or was not read by the worker that owns it."""
         return any(
             worker.positions[place] < len(self.entries[place]) or worker.partitions[place[1]].parked()
             for worker in self._workers

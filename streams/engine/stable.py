@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 class NotStable(TimeoutError):
-    """A transaction stays open, or no broker says where partitions end: exit, and be restarted."""
+    """A transaction stays open, or no broker tells the partitions' end offsets: exit, and be restarted."""
 
 
 class _NoAnswer(Exception):

@@ -33,7 +33,7 @@ class Watchdog:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Whatever is done inside must end in time."""
+        """Watch the body: it must end in time."""
         self._begun = time.monotonic()
         yield
         self._begun = None

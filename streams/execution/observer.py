@@ -99,7 +99,7 @@ class ExecutionObserver:
             log.warning("the node is away", chain=chain, reason=str(fault))
             return Later(str(fault))
         except (NodeRefused, AnswerUnreadable, FeesTooHigh, NotCompilable) as fault:
-            # None of these need pass by itself: somebody has to look, and the order must not be lost until then.
+            # None of these need pass by itself: a person has to look, and the order must not be lost until then.
             log.warning("an approved order cannot be simulated now", order_id=approved.order_id, reason=str(fault))
             return Later(str(fault))
         self._patience.settled(chain)

@@ -51,7 +51,7 @@ class Ground:
 
     @property
     def sender(self) -> Address:
-        """Whose transactions carry the wallet's calls."""
+        """Return the account whose transactions carry the wallet's calls."""
         return wallet_sender(self.wallet)
 
     @property
@@ -65,11 +65,11 @@ class Ground:
         return None if self.standing is None else self.standing.nonce
 
     def measured(self, call: CompiledCall, nonce: int) -> Effects:
-        """What a call would do if gas and fees were no matter."""
+        """Return the effects of a call with gas and fees left out."""
         return self._traced(assembly.probe(self.wallet.chain_id, carried(call, self.wallet, nonce)))
 
     def exact(self, transaction: Transaction) -> Effects:
-        """What exactly this transaction would do."""
+        """Return the effects of exactly this transaction."""
         return self._traced(transaction)
 
     def _traced(self, transaction: Transaction) -> Effects:
@@ -79,7 +79,7 @@ class Ground:
         return _impossible(reason) if reason is not None else self._inside(self.safe, transaction)
 
     def _inside(self, safe: SafeAccount, transaction: Transaction) -> Effects:
-        """What the executor's transaction would do with the owners' signatures."""
+        """Return the effects of the executor's transaction with the owners' signatures."""
         word = packed({}, safe.executor.address)
         signed = replace(transaction, data=safe_transaction.with_signatures(transaction.data, word))
         seen = self._affordable(self.sender, signed, {self.wallet.address: {"stateDiff": {THRESHOLD_SLOT: ONE}}})

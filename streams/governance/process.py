@@ -50,7 +50,7 @@ def processor() -> Processor[GovernanceState, Received]:
 
 
 def run(description: ClusterDescription) -> NoReturn:
-    """Establish governance, then decide until told to stop (exit 0) or to be started again."""
+    """Establish governance, then decide until a stop is requested (exit 0) or a restart is needed."""
     ends = Ends(
         refusals=(GenesisRefused, GenesisMismatch, wire.Unreadable, ValueError, OSError),
         refused="governance refused: nothing may start on this log",

@@ -52,7 +52,7 @@ class EvidenceReader:
         return self._evidence.position(partition)
 
     def desk_digest(self, partition: int, position: int) -> str | None:
-        """Of all the desk's events on a partition up to a position; None for one that nobody here remembers."""
+        """Return the hash of all the desk's events on a partition up to a position; None for a position not remembered here."""
         return self._evidence.digest(partition, position)
 
     @property
@@ -112,7 +112,7 @@ class EvidenceReader:
         return Later("links of the order's chain are still on their way")
 
     def _is_ahead(self, simulated: Simulated, dossier: Dossier) -> bool:
-        """Whether it was decided on governance or prices, or overtakes what was refused, that have not arrived here."""
+        """Return True if it rests on governance, prices or the refusal of an overtaken order that have not arrived here."""
         facts = [each.facts for each in dossier.all(PolicyEvaluated)]
         prices = [*simulated.prices, *(price for each in facts for price in each.prices)]
         return (
@@ -123,7 +123,7 @@ class EvidenceReader:
         )
 
     def _is_late(self, simulated: Simulated, now: Instant) -> bool:
-        """Whether waiting can no longer help: the simulation is too old to be signed, or of a time that is still to come."""
+        """Return True if waiting cannot help: the simulation is too old to be signed, or its time lies in the future."""
         policy = self.firm.policy
         if policy is None:
             return False

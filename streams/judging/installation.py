@@ -38,9 +38,9 @@ class EnclaveSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     production: bool = Field(default=False, alias="PROOFDESK_PRODUCTION")
-    """Whether a machine that cannot confine the enclave wholly is refused, and an installation that pins no caps."""
+    """Refuses a machine that cannot confine the enclave fully, and an installation that pins no caps."""
     development: bool = Field(default=False, alias="PROOFDESK_DEVELOPMENT")
-    """Whether keys may lie in files."""
+    """Allows keys in files."""
 
 
 class RootKeyInvalid(Exception):
@@ -73,7 +73,7 @@ def pinned_caps(file: Path, *, production: bool) -> VelocityCaps:
 
     Raises:
         CapsRefused: production, and there is no file; or it does not hold caps.
-        PrivateFileRefused: somebody else could have changed it.
+        PrivateFileRefused: another user could have changed it.
     """
     if file.exists():
         try:
@@ -99,13 +99,13 @@ UNFIT: Final = (
     GovernanceBroken,
     RulesUnknown,
 )
-"""What a signer ends at with `EXIT_REFUSED`: a person has to look at its installation, or at the log that it was given.
+"""Errors that end a signer with `EXIT_REFUSED`: a person has to check its installation, or the log that it was given.
 
-Not a token that is away, or does not answer: it may be back before anybody has looked."""
+A token that is away or does not answer is not one of them: it may be back before a person has looked."""
 
 
 def token_paths(place: TokenPlace) -> list[Path]:
-    """What SoftHSM reads after its token was opened: its configuration and its store, not the PINs that lie beside them."""
+    """Return what SoftHSM reads after its token was opened: its configuration and its store, not the PINs beside them."""
     if place.config_file is None:
         return []
     store = place.config_file.parent / SOFTHSM_STORE
@@ -113,7 +113,7 @@ def token_paths(place: TokenPlace) -> list[Path]:
 
 
 def own_folder(description: ClusterDescription, principal: str) -> Path:
-    """Where a signer keeps what is its own: `<runtime>/<principal>`, for nobody else to read."""
+    """Return a signer's private folder, `<runtime>/<principal>`; only the signer may read it."""
     folder = description.runtime / principal
     for each in (folder, folder / MEMORY_FOLDER, folder / KEYS_FOLDER):
         each.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)

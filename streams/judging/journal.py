@@ -35,7 +35,7 @@ class MemoryRefused(Exception):
 
 
 class Journal(Protocol):
-    """Where entries are written down."""
+    """Appends entries to lasting storage."""
 
     def append(self, entry: bytes, *, durable: bool = True) -> None:
         """Write one entry, without line breaks; durable: it outlives a machine that stops at once."""

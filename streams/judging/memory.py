@@ -54,7 +54,7 @@ class Released(Record):
 
 
 class AccountSummary(Record):
-    """What is remembered of one wallet on one chain."""
+    """The memory of one wallet on one chain."""
 
     wallet_id: WalletId
     chain_id: int
@@ -76,7 +76,7 @@ _ENTRY: Final[TypeAdapter[Entry]] = TypeAdapter(Annotated[Entry, Field(discrimin
 
 
 class SealedMemory:
-    """What one signer remembers."""
+    """The memory of one signer."""
 
     def __init__(self, journal: Journal, caps: VelocityCaps, entries: list[bytes] | None = None) -> None:
         """`entries`: what the journal held when it was opened (`SealedJournal.entries`)."""
@@ -110,7 +110,7 @@ class SealedMemory:
             self._write(Claimed(payload=payload, reached=reached))
 
     def keep(self, payload: Payload, signed: Signed) -> None:
-        """Write down what was said of a signature. Lost with the machine, it would be made again, of the same payload."""
+        """Write down a signature's answer. If it is lost with the machine, the same payload is signed again."""
         claimed = self._book.found(payload)
         spoken = ClaimedPayload(
             payload=payload if claimed is None else claimed.payload,
@@ -126,7 +126,7 @@ class SealedMemory:
             self._write(Released(payload=spoken.payload))
 
     def found(self, simulated: Simulated) -> ClaimedPayload | None:
-        """What is remembered of exactly the payload of a simulation."""
+        """Return the remembered claim of exactly a simulation's payload; else None."""
         unsigned = simulated.transaction
         account = (simulated.wallet_id, unsigned.chain_id)
         self._heard.settle(account)
@@ -136,7 +136,7 @@ class SealedMemory:
         return None
 
     def left_claimed(self, simulated: Simulated) -> Claim | None:
-        """What others may have signed for the nonce of an order that is refused: of this one, or of one refused before it.
+        """Return a payload that cosigners may have signed for the nonce of this refused order, or of one refused before it.
 
         Its fees are the highest of all claims of the nonce, since all have to be outbid.
         """
@@ -151,7 +151,7 @@ class SealedMemory:
         return newest.payload.claim.model_copy(update=fees)
 
     def lacks_refusal(self, simulated: Simulated) -> bool:
-        """Whether what a simulation overtakes is still to be read of."""
+        """Return True if the refusal of the order that a simulation overtakes has not been read yet."""
         unsigned = simulated.transaction
         account = (simulated.wallet_id, unsigned.chain_id)
         self._heard.settle(account)
@@ -179,7 +179,7 @@ class SealedMemory:
             self._velocity.add(signed.wallet_id, signed.decided_at, signed.amount_usd or Decimal(0))
 
     def learn_refusal(self, refused: SigningRefused) -> None:
-        """An order that the log says was refused, with what it left behind: other signers may have signed that."""
+        """Note a refused order of the log and the payload that it left behind: other signers may have signed that payload."""
         account, claim = (refused.wallet_id, refused.chain_id), refused.claimed
         self._book.refuse(account, refused.nonce, refused.order_id)
         if claim is None:

@@ -61,7 +61,7 @@ def sources(world: World) -> tuple[PriceSource, ...]:
 
 
 def main() -> int:
-    """Publish prices until told to stop (`EXIT_STOPPED`), or until a price could not be written (`EXIT_RESTART`)."""
+    """Publish prices until a stop is requested (`EXIT_STOPPED`), or until a price could not be written (`EXIT_RESTART`)."""
     return shell.run(PRINCIPAL, _publish, Ends())
 
 

@@ -32,14 +32,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PriceSource:
-    """Where an asset's price is read."""
+    """The venue at which an asset's price is read."""
 
     asset_id: AssetId
     venue: ReferenceVenue
 
     @property
     def name(self) -> str:
-        """What facts call it."""
+        """Return the source's name in facts."""
         return f"uniswap-v2:{self.venue.pair}"
 
 
@@ -55,7 +55,7 @@ class PricePublisher:
         self._observed_at: Instant = 0
 
     def step(self, now: Instant) -> int:
-        """Observe if there is something new, or nothing was said for a while; return the number of prices published."""
+        """Observe prices at a new head, or if none was published for a while; return the number published."""
         if not self._patience.due(self._node.name, now):
             return 0
         try:

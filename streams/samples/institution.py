@@ -48,13 +48,13 @@ SYSTEM_KEY: Final = "treasury-bot-1"
 PAYEE: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 """A listed account: where the treasury pays its custodian's fees."""
 HOLDING: Final = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
-"""A listed account: where the wallet's funds are evacuated to, whatever is stopped."""
+"""A listed account: the wallet's funds are evacuated to it even while orders are stopped."""
 PROTOCOL: Final = "newswap"
 DAY_SECONDS: Final = 86_400
 FUNDS_USDC: Final = 12_000_000 * 10**6
 FUNDS_WEI: Final = 100 * 10**18
 VELOCITY_USD: Final = Decimal(300_000_000)
-"""What the signers let leave a wallet in 24 hours."""
+"""The value in USD that the signers let leave a wallet in 24 hours."""
 
 PEOPLE: Final = {
     "paula": (["portfolio-manager"], "london"),
@@ -110,7 +110,7 @@ def establish(description: ClusterDescription, command_max_age_seconds: int = 3_
 
 
 def _pin_caps(description: ClusterDescription) -> None:
-    """Every signer's own last line: what may leave a wallet in a day, whatever governance says."""
+    """Return every signer's own caps: the value that may leave a wallet in a day, which governance cannot raise."""
     places = [
         own_folder(description, "signer") / CAPS_FILE,
         *(CosignerFolder.of(description, name).velocity_file for name in COSIGNERS),

@@ -20,22 +20,22 @@ from schemas.keys import Cosigner
 from schemas.values import MICROS_PER_MS, Instant, Slug
 
 PASSED_OVER_MICROS: Final = 20_000 * MICROS_PER_MS
-"""How long after a silence others are preferred."""
+"""The time for which others are preferred after a silence."""
 TO_EACH: Final = (1, 2)
 TO_ALL: Final = 3
-"""The rounds of a signature (DKLs23, protocol 3.6): in the first ones everybody speaks to each, in the last one to all."""
+"""The rounds of a signature (DKLs23, protocol 3.6): in the first, each party sends to each; in the last, each sends to all."""
 
 
 @dataclass(slots=True)
 class CosignerStandings:
-    """What is known of cosigners, over all orders."""
+    """The record of cosigners over all orders: silences and accusations."""
 
     passed_over: dict[Slug, Instant] = field(default_factory=dict)
-    """Until when each is asked only if there is nobody else."""
+    """Until then, a cosigner is asked only if no other is left."""
     apart: set[frozenset[Slug]] = field(default_factory=set)
     """Pairs that are not asked together."""
     times: dict[Slug, int] = field(default_factory=dict)
-    """How often each was passed over without having signed since, or having been forgiven."""
+    """The number of times that each was passed over since it last signed or was forgiven."""
 
     def pass_over(self, name: Slug, now: Instant) -> None:
         """Prefer others for a while."""
@@ -48,18 +48,18 @@ class CosignerStandings:
         self.times.pop(name, None)
 
     def lateness(self, name: Slug, now: Instant) -> int:
-        """How much speaks against asking it: 0 when nothing does."""
+        """Return how late a cosigner has been: 0 if nothing speaks against asking it."""
         return self.times.get(name, 1) if now < self.passed_over.get(name, 0) else 0
 
     def keep_apart(self, one: Slug, other: Slug) -> None:
-        """One accused the other."""
+        """Keep two cosigners apart: one accused the other."""
         if one != other:
             self.apart.add(frozenset((one, other)))
 
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
-    """What a key asks for."""
+    """The quorum that a key asks for."""
 
     holders: Mapping[Slug, Cosigner]
     threshold: int
@@ -69,7 +69,7 @@ class Quorum:
 def chosen(
     quorum: Quorum, company: CosignerStandings, refused: Collection[Slug], turn: bytes, now: Instant
 ) -> tuple[Slug, ...] | None:
-    """Who is to be asked now; None when those that are left cannot make up the quorum.
+    """Return the cosigners to ask now; None if those that are left cannot make up the quorum.
 
     `turn` decides among equals: the digest and the attempt.
     """
@@ -87,9 +87,9 @@ def chosen(
 
 
 def rounds_said(name: Slug, participants: Sequence[Slug], said: Collection[tuple[int, Slug]]) -> int:
-    """How many rounds of a signature somebody is through with, having said these: in which round, to whom ("": to all).
+    """Return the number of rounds that a participant has completed, given its messages as (round, receiver; "" for all).
 
-    Whoever keeps others waiting is through with fewer rounds than they are, whatever else it says.
+    A participant that keeps others waiting has completed fewer rounds than they have, in spite of its other messages.
     """
     others = [each for each in participants if each != name]
     rounds = [*({(number, each) for each in others} for number in TO_EACH), {(TO_ALL, "")}]

@@ -14,7 +14,7 @@ BANNED: Final = "banned"
 EPOCH: Final = "epoch"
 CLOCK: Final = "clock"
 PASSING: Final = frozenset({UNREADY, ABORTED, BANNED, EPOCH, CLOCK})
-"""What may be otherwise in another attempt: with others, or once everybody has read of a rotation."""
+"""Refusals that another attempt may not meet: with other cosigners, or once all have read of a rotation."""
 NOTHING_DONE: Final = "nothing was signed or made; open another session"
 
 
@@ -28,7 +28,7 @@ class NotTakingPart(Exception):
 
 
 class WithBanned(NotTakingPart):
-    """A session with somebody who cheated before."""
+    """A session with a participant that cheated before."""
 
     def __init__(self, cosigner: Cosigner) -> None:
         """Name who it is."""
@@ -38,4 +38,4 @@ class WithBanned(NotTakingPart):
 
 
 class NotYet(Exception):
-    """What it takes is still on its way; said for a while, then `unready`."""
+    """Evidence is still on its way; after a while the session is refused as `unready`."""

@@ -55,28 +55,28 @@ class MessageSigner:
 
     @property
     def name(self) -> Slug:
-        """Whose it is."""
+        """Return the signer's name."""
         return self._identity.name
 
     def _signature(self, digest: bytes) -> str:
         return base64url.encode(ed25519.sign(self._identity.signing_key, digest))
 
     def told(self, session_id: Sha256, kind: str, number: int, content: bytes) -> CosignerMessage:
-        """What everybody may read."""
+        """Return a message that every participant may read."""
         return self._signed(session_id, "", kind, number, content)
 
     def outcome(self, session_id: Sha256, kind: str, content: Record) -> CosignerMessage:
-        """How a session ended for us, for everybody."""
+        """Return a message for all participants with the session's outcome here."""
         return self.told(session_id, kind, 0, canonical_bytes(content))
 
     def whispered(self, session_id: Sha256, receiver: Cosigner, number: int, content: bytes) -> CosignerMessage:
-        """What only `receiver` may read."""
+        """Return a message that only `receiver` can read."""
         context = _context(session_id, self.name, receiver.cosigner, number)
         sealed = envelope.encrypt(content, bytes.fromhex(receiver.agreement_key[2:]), context)
         return self._signed(session_id, receiver.cosigner, "round", number, sealed)
 
     def read(self, message: CosignerMessage, sender: Cosigner) -> bytes:
-        """The content of a message from `sender`, for us or for everybody.
+        """Return the content of a message from `sender`, to this cosigner or to all.
 
         Raises:
             NotFromSender: it is not from them.
@@ -105,7 +105,7 @@ class MessageSigner:
         return proof.model_copy(update={"signature": self._signature(destruction_digest(proof))})
 
     def is_enrolled_as(self, cosigner: Cosigner) -> bool:
-        """Whether these are our own keys."""
+        """Return True if these are our own keys."""
         signing, agreement = self._identity.signing_key, self._identity.agreement_key
         return (cosigner.signing_key, cosigner.agreement_key) == (
             f"0x{ed25519.public_bytes(signing).hex()}",

@@ -43,7 +43,7 @@ class Inbox:
         topics: Sequence[str] = (SESSIONS, MESSAGES),
         since: Instant | None = None,
     ) -> None:
-        """`since`: from the first record of that time; None: what comes from now on. Raises KafkaException."""
+        """`since`: from the first record of that time; None: only new records. Raises KafkaException."""
         more = {"error_cb": outage, "auto.offset.reset": "earliest", "queued.max.messages.kbytes": QUEUED_KBYTES_MAX}
         self._consumer = clients.consumer(description, principal, more)
         places = [TopicPartition(topic, 0, OFFSET_END) for topic in topics]
@@ -56,18 +56,18 @@ class Inbox:
         self._consumer.assign(places)
 
     def take(self, seconds: float) -> list[SessionRecord]:
-        """The first record as soon as it is there, and whatever else has come; nothing after so many seconds."""
+        """Return the first record as soon as it is there, with all others that have come; nothing after `seconds`."""
         first = self._consumer.poll(seconds)
         messages = [] if first is None else [first, *self._consumer.consume(TAKEN_MAX - 1, 0)]
         return [record for message in messages if (record := self._record(message)) is not None]
 
     @property
     def has_caught_up(self) -> bool:
-        """Whether all that was there at the beginning has been taken."""
+        """Return True if all records that were there at the beginning have been taken."""
         return all(self._read[topic] >= end for topic, end in self._ends.items())
 
     def close(self) -> None:
-        """Take nothing any more."""
+        """Stop reading."""
         self._consumer.close()
 
     def _end(self, place: TopicPartition) -> int:

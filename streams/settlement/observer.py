@@ -33,7 +33,7 @@ AWAY: Final = Intervals(first_ms=50, longest_ms=1_000)
 RECEIPTS_MAX: Final = BATCH_CALLS_MAX
 """Receipts of one exchange; the others' turn comes with the next input that is offered."""
 MISSING_AFTER_MS: Final = 120_000
-"""How long a transaction may be unknown to the chain before the log says so: ten slots."""
+"""The longest that a transaction may be unknown to the chain before the log records it: ten slots."""
 
 Waiting = dict[int, dict[Hash32, Instant]]
 """Per chain, the transactions that are waited for, and since when."""

@@ -65,7 +65,7 @@ def broker_ports(bootstrap: str) -> tuple[int, ...]:
 
 
 def shut_in(description: ClusterDescription, settings: EnclaveSettings) -> None:
-    """Give up whatever the enclave does not need from here on. Raises ConfinementRefused."""
+    """Drop every right that the enclave does not need from here on. Raises ConfinementRefused."""
     counters = description.runtime / metrics.FOLDER
     counters.mkdir(mode=0o700, exist_ok=True)
     own = own_folder(description, PRINCIPAL)

@@ -35,7 +35,7 @@ ROLLBACK: Final = "log-rollback"
 IN_ONE_PLACE: Final[frozenset[KeyBackend]] = frozenset({"software", "hsm"})
 """Backends that sign within the call: a claim without a signature means that none has left."""
 JUDGED_AGAIN_MICROS: Final = MICROS_PER_SECOND
-"""How long a verdict is good for while others take part in signing."""
+"""The time for which a verdict stays valid while cosigners sign."""
 
 Place = tuple[int, Sha256]
 """An event: its partition, and the hash of its bytes."""
@@ -49,7 +49,7 @@ class Enclave:
         self._signer = signer
         self._memory = memory
         self._at_work: dict[Place, tuple[Verdict, Instant]] = {}
-        """What others are signing, with the last verdict on each; by the event, since another one may name the same order."""
+        """Events that cosigners are signing, with the last verdict on each; by event: another one may name the same order."""
 
     def accept(self, received: Received) -> None:
         """Take in one reference record.
@@ -105,7 +105,7 @@ class Enclave:
         return _refused(simulated, verdict, refusal)
 
     def _verdict(self, received: Received, simulated: Simulated, now: Instant) -> Verdict | Later | None:
-        """What the log says of it; not asked again and again while others are signing."""
+        """Return the verdict on it by the log; a recent one is reused while cosigners sign."""
         verdict, judged_at = self._at_work.get(_place(received), (None, now))
         if verdict is not None and now - judged_at < JUDGED_AGAIN_MICROS:
             return verdict
@@ -170,9 +170,9 @@ def _place(received: Received) -> Place:
 
 
 def _is_untouched(wallet: WalletAssigned, *, is_new: bool) -> bool:
-    """Whether a key that cannot sign means that nobody has: those who hold shares may have, once they were asked.
+    """Return True if a key that cannot sign means that nothing was signed: cosigners may have signed once they were asked.
 
-    Who is asked answers later. So a key in shares that fails when it is asked first has asked nobody; a Safe may have asked
+    Cosigners answer later. So a key in shares that fails at the first request has asked none of them; a Safe may have asked
     one owner's holders before another owner failed.
     """
     if IN_ONE_PLACE.issuperset(keys_of(wallet).values()):

@@ -21,7 +21,7 @@ from streams.sessions.refusals import EPOCH, NotTakingPart
 
 Sharing = Literal["mpc", "hybrid"]
 ATTEMPT_MAX: Final = 1_000
-"""Nobody tries so often. Who says so, in an attempt's place, would use up all epochs to come."""
+"""The highest number of an attempt. A false higher number would use up all epochs to come."""
 _ORDERED: Final[Mapping[SessionKind, type]] = {
     "generate": GenerateKey,
     "refresh": RotateKey,
@@ -32,7 +32,7 @@ _ORDERED: Final[Mapping[SessionKind, type]] = {
 
 @dataclass(frozen=True, slots=True)
 class Ceremony:
-    """What is to be done with a key."""
+    """A ceremony of one key: its order, participants and epoch."""
 
     order: KeyOrdered
     company: Participants
@@ -44,10 +44,10 @@ class Ceremony:
 
 
 def ceremony_of(opened: SessionOpened, me: Slug, firm: Governance, is_banned: Callable[[HexBytes], bool]) -> Ceremony:
-    """What a session asks for.
+    """Return the ceremony that a session asks for.
 
     Raises:
-        NotTakingPart: nobody ordered it, or not with these cosigners.
+        NotTakingPart: governance has not ordered it, or not with these cosigners.
     """
     standing = firm.keys.get(opened.key_id)
     order = None if standing is None else standing.open_order
@@ -84,7 +84,7 @@ def _shape(order: KeyOrdered, standing: KeyStanding) -> tuple[Sharing, int]:
 
 
 def _holders(order: KeyOrdered, standing: KeyStanding, firm: Governance) -> list[Slug]:
-    """Who is to hold shares afterwards, or held them."""
+    """Return the cosigners that hold shares after the ceremony or, for a destruction, that held them."""
     change = order.change
     if isinstance(change, GenerateKey):
         return list(change.cosigners)

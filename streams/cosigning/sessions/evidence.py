@@ -30,7 +30,7 @@ SIMULATIONS_KEPT_MAX: Final = 10_000
 
 
 class Reading:
-    """What arrives, with the simulations noted as they pass."""
+    """Yields new records and keeps the simulations among them."""
 
     def __init__(self, firm: References, orders: Callable[[], References]) -> None:
         """`orders` begins to read orders, from the first; it is called at most once."""
@@ -41,15 +41,15 @@ class Reading:
 
     @property
     def reads_orders(self) -> bool:
-        """Whether orders are read, too."""
+        """Return True if orders are read as well."""
         return self._orders is not None
 
     def read_orders(self) -> None:
-        """From now on, orders are read, too."""
+        """Read orders as well from now on."""
         self._orders = self._begin()
 
     def poll(self) -> Iterator[Received]:
-        """What has arrived since."""
+        """Yield the records that have arrived since the last call."""
         yield from self._firm.poll()
         for received in self._orders.poll() if self._orders is not None else ():
             if isinstance(received.record, Simulated) and received.record.verdict == "passed":
@@ -60,7 +60,7 @@ class Reading:
 
 
 class Evidence:
-    """What one cosigner knows."""
+    """The evidence that one cosigner has read."""
 
     def __init__(self, me: Slug, reading: Reading, root: RootedGovernance, memory: SealedMemory) -> None:
         self._me = me
@@ -74,14 +74,14 @@ class Evidence:
         return self.witness.firm
 
     def refresh(self) -> None:
-        """Take in what has come since. Raises NotRooted and its like: what governance says cannot be believed."""
+        """Process new records. Raises NotRooted and its like: governance's records cannot be believed."""
         self.witness.refresh()
         if not self._reading.reads_orders and self._holds_shares():
             self._reading.read_orders()
             self.witness.refresh()
 
     def _holds_shares(self) -> bool:
-        """Whether governance says that there is a key of which we have a share."""
+        """Return True if governance has a key of which this cosigner holds a share."""
         return any(self._me in each.cosigners and each.status != "destroyed" for each in self.firm.keys.values())
 
     def judged(self, simulated_hash: Sha256, order_id: str, now: Instant) -> tuple[Received, Simulated, Verdict]:

@@ -28,24 +28,24 @@ LAST_SIGNING_ROUND: Final = 3
 
 
 class Purpose(Protocol):
-    """What a session is for."""
+    """The purpose of a session: a signature, new shares or a destruction."""
 
     @property
     def company(self) -> Participants:
-        """With whom."""
+        """Return the participants."""
         ...
 
     @property
     def signature(self) -> Cosigned | None:
-        """What was signed, once it was; None when nothing is."""
+        """Return the signature once there is one; else None."""
         ...
 
     def leaving(self, said: Sequence[RoundMessage]) -> None:
-        """Before these messages leave."""
+        """Called before these messages leave."""
         ...
 
     def outcome(self, pen: MessageSigner) -> CosignerMessage:
-        """What is said at the end."""
+        """Return the last message of the session."""
         ...
 
 
@@ -57,15 +57,15 @@ class Live:
     purpose: Purpose
     rounds: Rounds
     until: Instant
-    """When it is given up."""
+    """The time at which the session is given up."""
     is_over: bool = field(default=False)
 
     def start(self, pen: MessageSigner) -> list[CosignerMessage]:
-        """The first messages."""
+        """Return the first messages."""
         return self._say(pen, self.rounds.start())
 
     def hear(self, pen: MessageSigner, number: int, incoming: Incoming) -> list[CosignerMessage]:
-        """What follows from one more message."""
+        """Return the messages that follow from one more message."""
         return self._say(pen, self.rounds.hear(number, incoming))
 
     def _say(self, pen: MessageSigner, said: Sequence[RoundMessage]) -> list[CosignerMessage]:
@@ -95,7 +95,7 @@ class ToSign:
 
     @property
     def company(self) -> Participants:
-        """As many as the key asks for."""
+        """Return as many participants as the key's threshold."""
         return self.case.company
 
     def leaving(self, said: Sequence[RoundMessage]) -> None:
@@ -128,7 +128,7 @@ class ToHold:
 
     @property
     def company(self) -> Participants:
-        """All who are to hold the key."""
+        """Return all participants that will hold the key."""
         return self.ceremony.company
 
     @property

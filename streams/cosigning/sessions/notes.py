@@ -30,12 +30,12 @@ class Notes:
     """One cosigner's notes, in a folder that exists."""
 
     def __init__(self, folder: Path) -> None:
-        """Read what was noted before. Raises PrivateFileRefused, pydantic.ValidationError: somebody tampered with it."""
+        """Read earlier notes. Raises PrivateFileRefused, pydantic.ValidationError: the file was tampered with."""
         self._file = folder / FILE
         self._notes = _Notes.model_validate_json(read_private(self._file)) if self._file.exists() else _Notes()
 
     def is_banned(self, signing_key: HexBytes) -> bool:
-        """Whether nothing is ever run with the holder of a key again."""
+        """Return True if this cosigner never again runs a session with the holder of the key."""
         return signing_key in self._notes.banned
 
     def ban(self, signing_key: HexBytes) -> None:
@@ -48,16 +48,16 @@ class Notes:
         return self._notes.confirmed.get(key_id, 0)
 
     def confirm(self, key_id: KeyId, epoch: int) -> None:
-        """Governance says that the key has shares of this epoch."""
+        """Note that governance has confirmed the key's shares of this epoch."""
         if epoch > self.confirmed(key_id):
             self._write(self._notes.model_copy(update={"confirmed": {**self._notes.confirmed, key_id: epoch}}))
 
     def destroyed(self, key_id: KeyId) -> DestructionProof | None:
-        """What was said when a key's shares were destroyed here."""
+        """Return the proof that was sent when the key's shares were destroyed here."""
         return self._notes.destroyed.get(key_id)
 
     def note_destroyed(self, key_id: KeyId, proof: DestructionProof) -> None:
-        """Keep the proof: it can be said again, and not be made again."""
+        """Keep the proof: it can be sent again, but not made again."""
         self._write(self._notes.model_copy(update={"destroyed": {**self._notes.destroyed, key_id: proof}}))
 
     @property

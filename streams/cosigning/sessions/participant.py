@@ -35,9 +35,9 @@ from streams.sessions.refusals import ABORTED, CLOCK, EPOCH, UNREADY, NotTakingP
 from streams.sessions.signed_messages import UNSIGNED, MessageSigner, NotFromSender, Unreadable, require_from
 
 FRESH_MICROS: Final = 60_000 * MICROS_PER_MS
-"""How old a session may be when it is heard of, and how far its opener's clock may be ahead of ours."""
+"""The greatest age of a session that is taken up, and the most that its opener's clock may be ahead of ours."""
 PATIENCE_MICROS: Final = 1_500 * MICROS_PER_MS
-"""How long evidence that is on its way is waited for: less than the coordinator waits for us."""
+"""The longest wait for evidence that is on its way: less than the coordinator waits for this cosigner."""
 SIGNING_MICROS_MAX: Final = 20_000 * MICROS_PER_MS
 CEREMONY_MICROS_MAX: Final = 120_000 * MICROS_PER_MS
 SESSIONS_KNOWN_MAX: Final = 10_000
@@ -67,11 +67,11 @@ class Participant:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something that is on its way is waited for."""
+        """Return True if evidence that is on its way is waited for."""
         return bool(self._waiting)
 
     def refresh(self) -> None:
-        """Take in what the log says, and throw away what it says to be dead."""
+        """Process new records of the log, and destroy the shares that governance has made obsolete."""
         self._evidence.refresh()
         if self._evidence.firm.position != self._followed:
             self._shares.follow(self._evidence.firm)
@@ -81,7 +81,7 @@ class Participant:
                 log.warning("session given up: governance wants it no more", session=live.opened.session_id)
 
     def open(self, opened: SessionOpened, now: Instant) -> list[CosignerMessage]:
-        """What a session that somebody opened leads to."""
+        """Return the messages that answer a newly opened session."""
         if opened.session_id in self._known or session_id(opened) != opened.session_id:
             return []
         self._known[opened.session_id] = None
@@ -95,7 +95,7 @@ class Participant:
         return self._take_up(opened, now, now + PATIENCE_MICROS)
 
     def hear(self, message: CosignerMessage) -> list[CosignerMessage]:
-        """What a cosigner's message leads to."""
+        """Return the messages that answer a cosigner's message."""
         if message.kind != "round" or message.sender == self._pen.name or message.receiver not in ("", self._pen.name):
             return []
         live = self._live.get(message.session_id)
@@ -134,7 +134,7 @@ class Participant:
             return self._refused(opened, NotTakingPart("share", str(missing), RECOVER))
 
     def _require_enrolled(self) -> None:
-        """Return unless nobody would believe us: whoever has our name in governance has other keys. Raises NotTakingPart."""
+        """Check that governance has enrolled our name with our keys; else no message is believed. Raises NotTakingPart."""
         enrolled = self._evidence.firm.cosigners.get(self._pen.name)
         if enrolled is not None and not self._pen.is_enrolled_as(enrolled.cosigner):
             reason = f"governance has enrolled {self._pen.name} with other keys than those in this cosigner's folder"
@@ -186,7 +186,7 @@ class Participant:
         else:
             share = self._share(opened, ceremony.backend, ceremony.epoch, company)
             self._begun.begin(opened, now, now - FRESH_MICROS)
-            # A share from a back-up has a past that nobody can vouch for: nothing that was agreed with it is kept.
+            # The history of a share from a back-up cannot be proved, so nothing that was agreed with it is kept.
             session = Refresh(share, number, complete=opened.kind == "recover")
         # Two at once could leave shares of one epoch that do not go together, and governance knows them by the epoch alone.
         self._leave(opened.key_id, ToHold)
@@ -229,7 +229,7 @@ class Participant:
         return self._going_on(live, lambda: live.hear(self._pen, message.round, incoming))
 
     def _going_on(self, live: Live, step: Callable[[], list[CosignerMessage]]) -> list[CosignerMessage]:
-        """One step of the protocol; a session that fails is over, and whoever cheated is banned before that is said."""
+        """Run one step of the protocol. A session that fails is over; a cheat is banned before the failure is sent."""
         try:
             said = step()
         except SessionAborted as aborted:
@@ -286,7 +286,7 @@ class Participant:
             self._early.keep(message)
 
     def _is_wanted(self, live: Live) -> bool:
-        """Whether governance still wants what a session is for."""
+        """Return True if governance still wants the session's purpose."""
         standing = self._evidence.firm.keys.get(live.opened.key_id)
         if standing is None:
             return False
@@ -304,7 +304,7 @@ class Participant:
 
 
 def _untimely(opened: SessionOpened, began: Instant, now: Instant) -> NotTakingPart | None:
-    """Why a session's time cannot be ours; None when it can. Without a clock that agrees, nothing can be said to be fresh."""
+    """Return a refusal if a session's time differs from ours; else None. Clocks have to agree to tell whether it is fresh."""
     ahead_seconds = (opened.opened_at - now) // (1_000 * MICROS_PER_MS)
     if abs(opened.opened_at - now) > FRESH_MICROS:
         told = f"{ahead_seconds} s from now" if ahead_seconds > 0 else f"{-ahead_seconds} s ago"

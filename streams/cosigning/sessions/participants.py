@@ -16,7 +16,7 @@ from streams.sessions.refusals import NotTakingPart, WithBanned
 
 @dataclass(frozen=True, slots=True)
 class Participants:
-    """Who takes part, by name."""
+    """The participants of a session, by name."""
 
     me: Slug
     cosigners: Mapping[Slug, Cosigner]
@@ -28,7 +28,7 @@ class Participants:
         """The named ones.
 
         Raises:
-            NotTakingPart: somebody is not enrolled, banned, or named twice.
+            NotTakingPart: a participant is not enrolled, banned, or named twice.
         """
         if len(set(names)) != len(names):
             raise NotTakingPart("participants", "a cosigner is named twice")
@@ -46,15 +46,15 @@ class Participants:
 
     @property
     def others(self) -> list[Cosigner]:
-        """Everybody else, by place."""
+        """Return the other participants, by party."""
         found = [each for name, each in self.cosigners.items() if name != self.me]
         return sorted(found, key=lambda each: each.party)
 
     @property
     def sites(self) -> set[Slug]:
-        """Where they are."""
+        """Return the participants' sites."""
         return {each.site for each in self.cosigners.values()}
 
     def at(self, party: int) -> Cosigner:
-        """Who has a place. Raises KeyError."""
+        """Return the participant with this party number. Raises KeyError."""
         return {each.party: each for each in self.cosigners.values()}[party]

@@ -18,7 +18,7 @@ ROUNDS_MAX: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class RoundMessage:
-    """What is to be sent: in which round, to which party (None: to all)."""
+    """A message to send: its round, its receiver (None: all parties) and its payload."""
 
     round: int
     receiver: int | None
@@ -35,7 +35,7 @@ class Rounds:
 
     @property
     def finished(self) -> bool:
-        """Whether there is a result."""
+        """Return True if there is a result."""
         return self._session.finished
 
     @property
@@ -52,7 +52,7 @@ class Rounds:
         """Take in a message of a round; one that came before, or of a round that is over, changes nothing.
 
         Raises:
-            SessionAborted, ShareUnfit: the protocol goes on with nobody; see `infra.keys.threshold`.
+            SessionAborted, ShareUnfit: the protocol cannot go on; see `infra.keys.threshold`.
         """
         if not max(self._round, 1) <= number <= ROUNDS_MAX:
             return []

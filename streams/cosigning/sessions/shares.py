@@ -35,7 +35,7 @@ class Backups:
     """A copy of each confirmed share for the holder of the recovery key, whose private half is elsewhere."""
 
     def __init__(self, folder: Path, recovery_public: bytes | None) -> None:
-        """`recovery_public`: X25519, 32 bytes; None: nobody has set one up, and nothing is backed up."""
+        """`recovery_public`: X25519, 32 bytes; None: no recovery key is set up, and nothing is backed up."""
         self._folder = folder
         self._recovery_public = recovery_public
 
@@ -83,7 +83,7 @@ class Shares:
         """Destroy a share and its back-up here; return the SHA-256 of what was destroyed."""
         self._opened.pop((key_id, epoch), None)
         self._backups.remove(key_id, epoch)
-        # More than one when somebody has restored it into the wrong vault as well.
+        # There is more than one if an operator has restored it into the wrong vault as well.
         return _digest([vault.destroy(key_id, epoch) for vault in self._vaults.values() if epoch in vault.epochs(key_id)])
 
     def destroy_all(self, key_id: KeyId) -> str:
@@ -91,7 +91,7 @@ class Shares:
         return _digest([self.destroy(key_id, epoch) for epoch in self.epochs(key_id)])
 
     def follow(self, firm: Governance) -> None:
-        """Throw away what governance has said to be dead, and back up what it has confirmed."""
+        """Destroy the shares that governance has made obsolete, and back up those that it has confirmed."""
         for standing in firm.keys.values():
             for epoch in self._dead(standing):
                 digest = self.destroy(standing.key_id, epoch)

@@ -43,7 +43,7 @@ class SigningCase:
     verdict: CosignerVerdict
 
     def cosigned(self, pen: MessageSigner, r: int, s: int, y_parity: int) -> Cosigned:
-        """What is said of the signature."""
+        """Return the signature with this cosigner's signed verdict."""
         signed = pen.verdict(self.verdict, self.order_id, self.digest)
         return Cosigned(
             digest=self.digest.hex(),
@@ -62,7 +62,7 @@ class SigningCase:
 def signing_case(
     opened: SessionOpened, me: Slug, evidence: Evidence, is_banned: Callable[[HexBytes], bool], now: Instant
 ) -> SigningCase:
-    """What is to be signed.
+    """Return the payload to sign, its participants and the verdict on it.
 
     Raises:
         NotYet: something is still on its way.

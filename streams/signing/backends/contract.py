@@ -12,7 +12,7 @@ from schemas.values import Sha256
 
 
 class KeyUnusable(Exception):
-    """No signature can be had for the wallet as governance assigned it; the message says why. Nothing was signed."""
+    """No signature can be had for the wallet as governance assigned it; the message names the reason. Nothing was signed."""
 
     def __init__(self, reason: str, check: str = "key", remedy: str = "") -> None:
         """`check`: what refuses, by name; `remedy`: what would change the outcome, if it is known."""
@@ -32,12 +32,12 @@ class Task:
     backend: KeyBackend
     key_id: KeyId
     part: int = 0
-    """Which of a transaction's digests: 0 its own, 1 that of the Safe that it calls."""
+    """Selects the transaction's digest: 0 for its own, 1 for that of the Safe that it calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A signature, and who took part in making it."""
+    """A signature and the participants that made it."""
 
     signature: Signature
     epoch: Epoch | int = 0
@@ -47,12 +47,12 @@ class Made:
     owners: tuple[KeyId, ...] = ()
     """Of a Safe: the keys that gave it their word, the executor's last."""
     transaction: Transaction | None = None
-    """What a Safe's executor signed: the task's transaction with the owners' signatures in it. None: the task's digest."""
+    """The digest that a Safe's executor signed: of the transaction with the owners' signatures. None: the task's digest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Others are at it: ask again."""
+    """The session is not finished: ask again."""
 
     waits_for: str
 
@@ -64,6 +64,6 @@ class Signer(Protocol):
         """Sign `task.digest` with the key that the task names; asked again about the same task, go on with it.
 
         Raises:
-            KeyUnusable: there is no such key here, or those who hold it refuse. Whatever else is raised stops the enclave.
+            KeyUnusable: there is no such key here, or its holders refuse. Any other error stops the enclave.
         """
         ...

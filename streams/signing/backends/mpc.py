@@ -32,12 +32,12 @@ from streams.sessions.signed_messages import UNSIGNED, NotFromSender, require_fr
 from streams.signing.backends.contract import KeyUnusable, Made, Pending, Task
 
 SILENCE_MICROS: Final = 2_000 * MICROS_PER_MS
-"""How long nobody is replaced; twice as long in every further attempt, up to the next."""
+"""The silence after which cosigners are replaced; doubled in each further attempt, up to the maximum below."""
 SILENCE_MICROS_MAX: Final = 10_000 * MICROS_PER_MS
 AGAIN_MICROS: Final = 100 * MICROS_PER_MS
-"""How long after a refusal that may pass the next attempt begins; longer each time."""
+"""The wait between a passing refusal and the next attempt; longer each time."""
 VERDICTS_MICROS: Final = 2_000 * MICROS_PER_MS
-"""How long the other participants' verdicts are waited for, once there is a signature."""
+"""The longest wait for the other participants' verdicts, once there is a signature."""
 CLOCKS_APART_MICROS: Final = 60_000 * MICROS_PER_MS
 TASKS_MAX: Final = 1_000
 
@@ -45,24 +45,24 @@ log = structlog.get_logger(__name__)
 
 
 class Inbox(Protocol):
-    """What cosigners say: `streams.sessions.transport.Inbox`."""
+    """The cosigners' messages: `streams.sessions.transport.Inbox`."""
 
     @property
     def has_caught_up(self) -> bool:
-        """Whether all that had been said when it was made was taken."""
+        """Return True if all messages that were there when it was made have been taken."""
         ...
 
     def take(self, seconds: float) -> Sequence[SessionOpened | CosignerMessage]:
-        """What has come since."""
+        """Return the records that have come since."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """How cosigners are reached."""
+    """The channel to the cosigners."""
 
     listen: Callable[[Instant], Inbox]
-    """Hear what was said since a time, and from then on."""
+    """Read the records since a time, and new ones."""
     send: Callable[[Iterable[SessionOpened]], None]
 
 
@@ -71,19 +71,19 @@ class _Attempt:
     opened: SessionOpened
     until: Instant
     rounds: dict[Slug, set[tuple[int, Slug]]] = field(default_factory=dict)
-    """What each participant said of the protocol: in which round, to whom."""
+    """Each participant's messages of the protocol, as (round, receiver)."""
     accusers: set[Slug] = field(default_factory=set)
     refused: dict[Slug, str] = field(default_factory=dict)
-    """Which check, by participant."""
+    """The check that each participant refused with."""
     is_lost: bool = False
-    """Somebody refused: it leads nowhere."""
+    """A participant refused: the attempt cannot succeed."""
     again_at: Instant = 0
-    """When another may follow one that was lost."""
+    """The time at which another attempt may follow a lost one."""
 
 
 @dataclass(slots=True)
 class _Asked:
-    """One task: what was tried for it, and what came of that."""
+    """One task, its attempts and their outcomes."""
 
     task: Task
     attempts: dict[Sha256, _Attempt] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class _Asked:
 
 
 _Said = tuple[Sha256, Cosigned]
-"""In which session somebody says that it signed, and what."""
+"""A session and the signature that a cosigner reports for it."""
 
 
 class MpcSigner:
@@ -111,7 +111,7 @@ class MpcSigner:
         self._company = CosignerStandings()
         self._asked: dict[bytes, _Asked] = {}
         self._signed: dict[Slug, dict[Sha256, _Said]] = {}
-        """By cosigner and digest. Each has its own bound: nobody can talk another's word away."""
+        """By cosigner and digest. Each cosigner has its own bound, so none can crowd out another's report."""
 
     def sign(self, task: Task) -> Made | Pending:
         """Ask for a signature of the task's digest, or look whether it has come.
@@ -191,7 +191,7 @@ class MpcSigner:
         log.info("cosigners asked", order_id=task.simulated.order_id, cosigners=names, attempt=number)
 
     def _blame_silence(self, attempt: _Attempt, now: Instant) -> None:
-        """Those who are behind: the others wait for them. All, when all said all they had to."""
+        """Pass over the participants that are furthest behind: the others wait for them. All, if none is behind."""
         names = attempt.opened.participants
         through = {name: rounds_said(name, names, attempt.rounds.get(name, ())) for name in names}
         behind = [name for name in names if through[name] == min(through.values())]
@@ -247,7 +247,7 @@ class MpcSigner:
                 self._take_refused(sender, refusal, asked, attempt, now)
 
     def _take_refused(self, sender: Slug, refusal: Refusal, asked: _Asked, attempt: _Attempt, now: Instant) -> None:
-        """An attempt ends with its first refusal; who says more of them holds nothing up."""
+        """Note a refusal. The first refusal ends the attempt; later ones are ignored."""
         is_passing = refusal.check in PASSING
         if not is_passing:
             asked.refused[sender] = refusal
@@ -287,7 +287,7 @@ class MpcSigner:
         return None
 
     def _verdict(self, task: Task, name: Slug, cosigned: Cosigned) -> CosignerVerdict | None:
-        """What a cosigner says of the order; None when it did not sign that, or says that it is where it is not."""
+        """Return a cosigner's verdict on the order; None if its signature is wrong, or its site is not the enrolled one."""
         verdict = CosignerVerdict(
             cosigner=name,
             site=cosigned.site,
@@ -312,9 +312,9 @@ class MpcSigner:
 
 
 def _took_part(asked: _Asked, words: Mapping[Slug, _Said]) -> Mapping[Slug, _Said]:
-    """Of those who say the same signature, who was asked to make it. Anybody can say it after them, and of any session.
+    """Return the reports of the participants that were asked. Any cosigner can repeat a signature, for any session.
 
-    After a restart nobody remembers who was asked: then all of them count, and governance's threshold is of verdicts.
+    After a restart, the participants are unknown: then all reports count, and governance's threshold is of verdicts.
     """
     opened = {session: attempt.opened for session, attempt in asked.attempts.items()}
     found = {

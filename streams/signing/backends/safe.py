@@ -30,7 +30,7 @@ WAITING_MAX: Final = 1_000
 
 @dataclass(slots=True)
 class Collected:
-    """What owners gave so far, what is still to come, and why others gave nothing."""
+    """The owners' signatures so far, those still to come, and the other owners' refusals."""
 
     made: dict[Address, Made]
     waits_for: list[str]
@@ -38,7 +38,7 @@ class Collected:
 
 
 class SafeSigner:
-    """Wallets that are Safes; `holders` sign for owners and executors, `firm` says who they are."""
+    """Signs for wallets that are Safes; `holders` sign for owners and executors, `firm` names them."""
 
     def __init__(self, holders: Signer, firm: Callable[[], Governance]) -> None:
         self._holders = holders
@@ -128,7 +128,7 @@ def with_safes(keys: Mapping[KeyBackend, Signer], firm: Callable[[], Governance]
 
 
 def _others(safe: SafeAccount) -> Iterator[KeyHolder]:
-    """The owners beside the executor, who gives its word by sending."""
+    """Return the owners other than the executor, which approves by sending."""
     return (owner for owner in safe.owners if owner != safe.executor)
 
 

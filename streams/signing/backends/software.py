@@ -39,7 +39,7 @@ class SoftwareSigner:
 
         Raises:
             KeyUnusable: there is no such key.
-            PrivateFileRefused: somebody else could have read it.
+            PrivateFileRefused: another user could have read it.
         """
         try:
             made = self._keys.sign_digest(task.key_id, task.digest)
