@@ -1,7 +1,7 @@
 """Remembers the orders that a processor has answered, so that a repeated input changes nothing. Pure.
 
 The loop already skips an input whose offset was answered; this is for the same order under another offset. Memory and
-snapshots stay small: the oldest are forgotten, and what comes again after so many others is refused by the hash chain,
+snapshots stay small: the oldest orders are forgotten, and a repetition after so many others is refused by the hash chain,
 whose next link it no longer is (architecture, rule 6).
 """
 

@@ -22,12 +22,12 @@ PAGE_BYTES_MAX: Final = 500_000
 
 
 class PageTooLarge(Exception):
-    """A decider made a page that could not be written: a bug."""
+    """A decider made a page that is too large to be written: a bug."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some bytes that never change."""
+    """Bytes that never change."""
 
     content: bytes
 
@@ -37,12 +37,12 @@ class Page:
 
     @cached_property
     def name(self) -> str:
-        """SHA-256 of the content, lowercase hex."""
+        """Return the SHA-256 of the content, lowercase hex."""
         return hashlib.sha256(self.content).hexdigest()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """JSON has the name. Pages that are written are noted in the context, those that are read are taken from it."""
+        """JSON holds the name. Written pages are noted in the context; read pages are taken from it."""
         name = core_schema.str_schema(pattern="^[0-9a-f]{64}$")
         written = core_schema.plain_serializer_function_ser_schema(_note, info_arg=True, return_schema=core_schema.str_schema())
         return core_schema.with_info_after_validator_function(_found, name, serialization=written)
@@ -63,7 +63,7 @@ def _found(name: str, info: ValidationInfo[Mapping[str, Page]]) -> Page:
 
 
 def cut(content: bytes) -> Iterator[Page]:
-    """Any content as pages."""
+    """Return any content as pages."""
     for start in range(0, len(content), PAGE_BYTES_MAX):
         yield Page(content[start : start + PAGE_BYTES_MAX])
 

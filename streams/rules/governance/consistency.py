@@ -24,7 +24,7 @@ PROBLEMS_SHOWN_MAX: Final = 50
 
 
 def require_sense(document: GenesisDocument) -> None:
-    """Return when nothing speaks against `document`.
+    """Check that nothing speaks against `document`.
 
     Raises:
         GenesisRefused: with every problem, a line each.
@@ -77,7 +77,7 @@ def _wallets(document: GenesisDocument) -> Iterator[str]:
 
 
 def _shared(wallet: Wallet) -> Iterator[str]:
-    """Yield which of its keys nobody could have yet: the ceremony that makes shares needs a log."""
+    """Yield the wallet's keys that cannot exist yet: the ceremony that makes shares needs a log."""
     holders = [] if wallet.safe is None else [*wallet.safe.owners, wallet.safe.executor]
     for key_id, backend in [(wallet.key_id, wallet.key_backend), *((each.key_id, each.key_backend) for each in holders)]:
         if backend in IN_SHARES:

@@ -37,7 +37,7 @@ from streams.rules.governance.changes.state import GovernanceState
 from streams.rules.refusals.base import Refused
 
 SKEW_MICROS_MAX: Final = COMMAND_SKEW_SECONDS_MAX * MICROS_PER_SECOND
-"""How far the clock of whoever issued the genesis document may be ahead of governance's."""
+"""The most that the clock of the genesis document's issuer may be ahead of governance's."""
 
 ANSWERS: Final = (
     BreakerTripped,
@@ -52,7 +52,7 @@ ANSWERS: Final = (
     KeyDestroyed,
     KeyFailed,
 )
-"""What a decision on a command can begin with: it holds the command."""
+"""First events of a decision on a command: each holds the command."""
 
 
 class NotDerived(Exception):
@@ -60,7 +60,7 @@ class NotDerived(Exception):
 
 
 class Derivation:
-    """Takes governance events in the order of their positions, and believes those that follow from what came before."""
+    """Takes governance events in the order of their positions, and believes those that follow from the earlier ones."""
 
     def __init__(self, pinned_root_key: bytes) -> None:
         """`pinned_root_key`: 32 bytes (Ed25519)."""
@@ -73,15 +73,15 @@ class Derivation:
 
     @property
     def position(self) -> int:
-        """Of the last event that was believed."""
+        """Return the position of the last believed event."""
         return self._position
 
     def believe(self, event: FirmEvent) -> None:
-        """Take in the next event. One that is not believed changes nothing.
+        """Take in the next event. An event that is not believed changes nothing.
 
         Raises:
-            NotDerived: it does not follow.
-            GenesisRefused: it is a genesis that the pinned key did not sign.
+            NotDerived: the event does not follow.
+            GenesisRefused: the event is a genesis that the pinned key did not sign.
         """
         if event.position != self._position + 1:
             raise NotDerived(f"governance event {event.position} does not follow event {self._position}")
@@ -94,7 +94,7 @@ class Derivation:
         self._state = evolved(self._state, event)
 
     def _decided_again(self, event: FirmEvent) -> Iterable[FirmEvent]:
-        """The whole decision that `event` begins, chained."""
+        """Return the whole decision that `event` begins, decided again and chained."""
         if event.decided_at < self._now:
             raise NotDerived(f"governance event {event.position} was decided before the one before it")
         match event:
@@ -129,6 +129,6 @@ class Derivation:
 
 
 def _chained(events: Iterable[FirmEvent], first: FirmEvent, causation: str) -> Iterable[FirmEvent]:
-    """Events as they stand in the log when the first of them stands where `first` does."""
+    """Return events as they stand in the log when the first of them stands where `first` does."""
     stamps = {"decided_at": first.decided_at, "causation_id": causation}
     return [event.model_copy(update={"position": first.position + place, **stamps}) for place, event in enumerate(events)]

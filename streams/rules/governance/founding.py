@@ -16,7 +16,7 @@ from streams.rules.governance.genesis import SignedGenesis, digest, events
 
 
 class GenesisMismatch(Exception):
-    """The log's governance is not what the genesis file gives."""
+    """The log's governance events are not those that the genesis file gives."""
 
 
 def decide(genesis: SignedGenesis, present: Sequence[FirmEvent], now: Instant) -> tuple[ChainedEvent, ...]:

@@ -68,7 +68,7 @@ class Party(Record):
 
 
 class Person(Party):
-    """Somebody who signs with a FIDO2 key."""
+    """A person who signs with a FIDO2 key."""
 
     credentials: list[WebAuthnCredential]
 
@@ -100,12 +100,12 @@ class Wallet(Record):
     key_backend: KeyBackend
     key_id: KeyId
     holding: Address | None = None
-    """Where its funds are evacuated to; none: nowhere."""
+    """The address to which its funds are evacuated; none: there is none."""
     safe: SafeAccount | None = None
 
 
 class Contract(Record):
-    """A contract or account that may be dealt with."""
+    """A listed contract or account."""
 
     chain_id: ChainId
     address: Address
@@ -117,7 +117,7 @@ class Contract(Record):
     protocol: Slug | Literal[""] = ""
     """The protocol that the contract belongs to, such as `newswap`."""
     counterparty: Slug | Literal[""] = ""
-    """Who stands behind the contract or account, such as `circle`."""
+    """The firm behind the contract or account, such as `circle`."""
 
 
 class Policy(Record):
@@ -131,7 +131,7 @@ class Policy(Record):
 
 
 class GenesisDocument(Record):
-    """All that the root key vouches for."""
+    """Everything that the root key signs."""
 
     format: Literal["proofdesk-genesis/1"] = "proofdesk-genesis/1"
     firm: Text
@@ -143,7 +143,7 @@ class GenesisDocument(Record):
     wallets: list[Wallet]
     contracts: list[Contract]
     cosigners: list[Cosigner] = Field(default_factory=list, exclude_if=operator.not_)
-    """Who holds shares of keys. Left out of what is signed when there are none, as before there could be."""
+    """Holders of key shares. An empty list is left out of the signed bytes, as in documents older than this field."""
     policy: Policy
 
 
@@ -157,7 +157,7 @@ class SignedGenesis(Record):
 
 
 def sign(document: GenesisDocument, root_key: Ed25519PrivateKey) -> SignedGenesis:
-    """Return `document` signed by the root key. Whether it makes sense is not looked at."""
+    """Return `document` signed by the root key. Its consistency is not checked."""
     return SignedGenesis(
         document=document,
         root_public_key=f"0x{ed25519.public_bytes(root_key).hex()}",
@@ -169,7 +169,7 @@ def verify(content: bytes, pinned_root_key: bytes) -> SignedGenesis:
     """Return the genesis in the bytes of a signed file, once the pinned key (32 bytes) is seen to have signed it.
 
     Raises:
-        GenesisRefused: it is not a genesis file, not signed by that key, or too large for the log.
+        GenesisRefused: the file is not a genesis file, not signed by that key, or too large for the log.
     """
     try:
         genesis = SignedGenesis.model_validate_json(content)
@@ -195,7 +195,7 @@ def verify_accepted(event: GenesisAccepted, pinned_root_key: bytes) -> SignedGen
 
 
 def digest(genesis: SignedGenesis) -> str:
-    """Return the SHA-256 of what the root key signed, lowercase hex: the cause that all genesis events name."""
+    """Return the SHA-256 of the bytes that the root key signed, lowercase hex: the cause that all genesis events name."""
     return hashlib.sha256(_payload(genesis.document)).hexdigest()
 
 

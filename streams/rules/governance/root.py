@@ -27,19 +27,19 @@ class RootedGovernance:
         self._fold = GovernanceFold()
         self._held: dict[int, FirmEvent] = {}
         self._digests: list[bytes] = []
-        """Of the events that were believed, by position from 1: one that comes again must be the same."""
+        """Hashes of the believed events, by position from 1: a repeated event must be the same."""
 
     @property
     def view(self) -> Governance:
-        """The firm, as far as it is rooted."""
+        """Return the firm, as far as it is rooted."""
         return self._fold.view
 
     def digest_at(self, position: int) -> str:
-        """SHA-256 of the event that was believed at `position`, hex; nothing before the first."""
+        """Return the SHA-256 of the believed event at `position`, hex; nothing before the first."""
         return self._digests[position - 1].hex() if position else ""
 
     def at(self, position: int) -> Governance:
-        """The firm as it was after the event at `position`.
+        """Return the firm as it was after the event at `position`.
 
         Raises:
             NotFoldedYet: that event has not been believed.
@@ -50,7 +50,7 @@ class RootedGovernance:
         """Take in one event.
 
         Raises:
-            NotRooted: it does not follow from the signed genesis and the commands in the log.
+            NotRooted: the event does not follow from the signed genesis and the commands in the log.
             GenesisRefused: the document itself is not signed by the pinned key.
         """
         if event.position <= self._derivation.position:

@@ -1,7 +1,7 @@
 """Assesses an order against its limits: states the facts, the amounts to reserve, and the limits that refuse it.
 
 A limit with a window is hard: no reservation goes over it, and no approval lifts it. A limit per transaction is a fact that
-policy judges. An order that asks for nothing of a limit never exceeds it, however much of it is used.
+policy judges. An order that requests nothing of a limit never exceeds it, however much of it is used.
 Source: architecture, rules 4, 5 and 7. Leaves out the order's worth, and policy.
 """
 
@@ -31,7 +31,7 @@ R = TypeVar("R", bound=Record)
 
 
 class Breach(NamedTuple):
-    """A limit that refuses an order, and the breaker that it asks to be tripped for it."""
+    """A limit that refuses an order, and the breaker that the limit's setting trips for it."""
 
     fact: LimitFact
     scope: BreakerScope
@@ -40,25 +40,25 @@ class Breach(NamedTuple):
 
 
 class _Gauge(NamedTuple):
-    """What is the same about a limit and its subject for every order."""
+    """The parts of a limit's fact that are the same for every order."""
 
     key: AccountKey
     window: Window
     cap: Units
     unused: LimitFact
-    """Nothing of it used, and nothing asked for."""
+    """The fact with nothing used and nothing requested."""
 
 
 def limit_facts(
     ledger: Ledger, limits: Sequence[Applied], amount_usd: Decimal, now: Instant, adjustment: Adjustment = UNADJUSTED
 ) -> list[LimitFact]:
-    """Each limit as it stands before an order of `amount_usd`, and whether the order would go over it."""
+    """Return each limit as it stands before an order of `amount_usd`, and whether the order would exceed it."""
     worth = micros(amount_usd)
     return [_fact(ledger, each, worth, now, adjustment) for each in limits]
 
 
 def reservation(facts: Iterable[LimitFact]) -> list[ReservedAmount]:
-    """What an order with these facts reserves: its share of every limit with a window that it asks something of."""
+    """Return the amounts that an order with these facts reserves: its request of each limit with a window."""
     return [
         _with(_nothing_of(fact.limit_id, fact.scope_key), {"amount_usd": fact.requested_usd, "count": fact.requested_count})
         for fact in facts
@@ -67,12 +67,12 @@ def reservation(facts: Iterable[LimitFact]) -> list[ReservedAmount]:
 
 
 def refusals(facts: Iterable[LimitFact]) -> list[Refusal]:
-    """Every limit with a window that the order would go over."""
+    """Return a refusal for every limit with a window that the order would exceed."""
     return [_refusal(fact) for fact in facts if _is_over(fact)]
 
 
 def breaches(limits: Sequence[Applied], facts: Sequence[LimitFact]) -> list[Breach]:
-    """The limits that refuse an order and ask for a breaker to be tripped; `facts` are those of `limits`, in their order."""
+    """Return the limits that refuse an order and trip a breaker; `facts` are those of `limits`, in their order."""
     return [
         Breach(fact, breaker, each.subject, limit.trips)
         for each, fact in zip(limits, facts, strict=True)
@@ -147,7 +147,7 @@ def _nothing_of(limit_id: str, scope_key: str) -> ReservedAmount:
 
 
 def _with(record: R, values: dict[str, object]) -> R:
-    """`record.model_copy(update=values)` in half the time, for records that have all their fields set: an order has twelve."""
+    """Return `record.model_copy(update=values)` in half the time, if all fields are set: an order has twelve such records."""
     copy = record.__class__.__new__(record.__class__)
     object.__setattr__(copy, "__dict__", record.__dict__ | values)
     object.__setattr__(copy, "__pydantic_fields_set__", record.__pydantic_fields_set__)

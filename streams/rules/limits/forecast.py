@@ -10,7 +10,7 @@ from streams.rules.limits.windows import Window
 
 
 def frees_at(account: Account, window: Window, now: Instant, needed: Units) -> Instant:
-    """When at least `needed` (> 0) of what is posted will have left the window; 0 when all of it is not enough."""
+    """Return the time at which at least `needed` (> 0) of the posted amounts have left the window; 0 if all are too little."""
     first = account.left(window.begins(now))
     enough = (account.sums[first - 1] if first else account.dropped) + needed
     entry = bisect_left(account.sums, enough, lo=first)

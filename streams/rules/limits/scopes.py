@@ -58,9 +58,9 @@ class Scope:
     """The rules of one limit scope."""
 
     subject: Callable[[Subjects], str]
-    """Whose limit an order uses; empty for none."""
+    """Returns the subject whose limit an order uses; empty for none."""
     known: Callable[[Institution], Collection[str]]
-    """The subjects that a limit may name beside everybody."""
+    """Returns the subjects that a limit may name beside everybody."""
     breaker: BreakerScope | None
     """The breaker that a breach trips; None for none."""
     in_parts: bool = False
@@ -87,7 +87,7 @@ SCOPES: Final[Mapping[LimitScope, Scope]] = MappingProxyType(
             "counterparty",
         ),
         "desk": Scope(lambda of: of.desk, lambda firm: firm.desks, "desk"),
-        # A breach of an allotment says nothing about other desks, so it trips the breaker of its own.
+        # A breach of an allotment says nothing about other desks, so it trips its own desk's breaker.
         "firm": Scope(lambda of: of.firm, lambda _firm: (), "desk", in_parts=True),
     }
 )

@@ -1,8 +1,8 @@
 """Maps an order to its limit subjects (trader, wallet, …) and selects the limits that apply.
 
 A limit on everybody holds for each subject on its own. A firm-wide limit is held in parts: each desk has an allotment, which
-the desk alone can hold exactly, and the allotments add up to no more than the cap (architecture, rule 4); a desk without one
-has none of it. Per-transaction limits have no history, so they are not split into allotments.
+the desk alone can hold exactly, and the allotments add up to no more than the cap (architecture, rule 4); a desk without an
+allotment may use nothing. Per-transaction limits have no history, so they are not split into allotments.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 A rolling window is the last so many seconds. A calendar day begins at the first instant of its date in the zone: where clocks
 are put forward over midnight that is when they are, where midnight comes twice it is the first. Days of 23 and 25 hours and
 months of 28 to 31 days are as long as the calendar says. The zones are those of the pinned package `tzdata`, not the
-machine's: whoever decides again decides by the same rules.
-Postings are counted in buckets, and a bucket counts until its end has left the window: what is posted may count a little
-longer than said, by at most a bucket, and never shorter. Calendar buckets are quarters of an hour, on which every zone's
+machine's, so that a repeated decision follows the same rules.
+Postings are counted in buckets, and a bucket counts until its end has left the window: a posting may count a little
+longer than the window, by at most a bucket, and never shorter. Calendar buckets are quarters of an hour, on which every zone's
 days have begun since 1973, so that nothing counts on a day it was not posted on.
 Pure, but that a zone's rules are read once. Left out: a clock that runs backwards; the engine's never does.
 """
@@ -23,9 +23,9 @@ from schemas.firm import LimitKind, Zone
 from schemas.values import MICROS_PER_SECOND, Instant
 
 BUCKETS_MAX: Final = 8_640
-"""Of a rolling window, which its buckets are made wide enough for: 10 s in a day."""
+"""Buckets of a rolling window, whose width is chosen for it: 10 s in a day."""
 WIDTHS_SECONDS: Final = (1, 5, 10, 30, 60, 300, 900)
-"""Of buckets; beyond them whole multiples of the last. Each divides it, so that all begin where quarters of an hour do."""
+"""Widths of buckets; beyond them whole multiples of the last. Each divides it, so all begin where quarters of an hour do."""
 CALENDAR_WIDTH_SECONDS: Final = WIDTHS_SECONDS[-1]
 
 CALENDAR: Final[tuple[LimitKind, ...]] = ("calendar-day", "calendar-month")
@@ -33,7 +33,7 @@ CALENDAR: Final[tuple[LimitKind, ...]] = ("calendar-day", "calendar-month")
 _HOUR_SECONDS: Final = 3_600
 _DAY_SECONDS: Final = 24 * _HOUR_SECONDS
 _SHIFT_SECONDS_MAX: Final = 3 * _HOUR_SECONDS
-"""More than clocks are put back at once, so that what a day or month keeps is never too little."""
+"""More than any zone puts its clocks back at once, so that a day or month never keeps too little."""
 _MEMORY_DAYS: Final = 4_096
 
 BucketEnd = int
@@ -41,20 +41,20 @@ BucketEnd = int
 
 
 class ZoneUnknown(Exception):
-    """Not a time zone of the IANA database."""
+    """The name is no time zone of the IANA database."""
 
 
 class Window(NamedTuple):
-    """What of the past counts. A limit per transaction has an empty one: nothing of the past does."""
+    """The period whose postings count. A limit per transaction has an empty one: no earlier posting counts."""
 
     kind: LimitKind
     seconds: int = 0
-    """Of a rolling window."""
+    """Length of a rolling window."""
     zone: Zone = "UTC"
-    """Of a calendar day or month."""
+    """Zone of a calendar day or month."""
 
     def begins(self, now: Instant) -> Instant:
-        """From when on postings count at `now`: a bucket that ended then or before has left."""
+        """Return the start of the window at `now`: buckets that ended then or before no longer count."""
         if self.kind == "rolling":
             return max(0, now - self.seconds * MICROS_PER_SECOND)
         if self.kind == "per-transaction":
@@ -62,7 +62,7 @@ class Window(NamedTuple):
         return _begins(self.zone, self._period(now // MICROS_PER_SECOND)) * MICROS_PER_SECOND
 
     def leaves(self, end: BucketEnd) -> Instant:
-        """The first instant at which a bucket that ends at `end` no longer counts."""
+        """Return the first instant at which a bucket that ends at `end` no longer counts."""
         if self.kind == "rolling":
             return (end + self.seconds) * MICROS_PER_SECOND
         if self.kind == "per-transaction":
@@ -73,7 +73,7 @@ class Window(NamedTuple):
         return begins * MICROS_PER_SECOND
 
     def _period(self, second: int) -> date:
-        """The first date of the day or month of `second`."""
+        """Return the first date of the day or month of `second`."""
         local = datetime.fromtimestamp(second, zone_named(self.zone)).date()
         return local if self.kind == "calendar-day" else local.replace(day=1)
 
@@ -83,17 +83,17 @@ class Window(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """What an account keeps for a window."""
+    """The postings that an account must keep for a window."""
 
     kept_seconds: int
-    """How long after its end a bucket may still count, in whatever zone the calendar is read."""
+    """Seconds after its end for which a bucket may still count, in any zone."""
     width_seconds: int
-    """Of its buckets."""
+    """Width of its buckets."""
 
 
 @cache
 def reach(kind: LimitKind, window_seconds: int) -> Reach:
-    """What has to be kept for limits of a kind."""
+    """Return the reach of limits of a kind."""
     if kind == "calendar-day":
         return Reach(_DAY_SECONDS + _SHIFT_SECONDS_MAX, CALENDAR_WIDTH_SECONDS)
     if kind == "calendar-month":
@@ -104,22 +104,22 @@ def reach(kind: LimitKind, window_seconds: int) -> Reach:
 
 
 def bucket_end(at: Instant, width_seconds: int) -> BucketEnd:
-    """The end of the bucket that a posting at `at` falls into: later than `at`, by at most a width."""
+    """Return the end of the bucket of a posting at `at`: later than `at`, by at most a width."""
     return (at // (width_seconds * MICROS_PER_SECOND) + 1) * width_seconds
 
 
 @cache
 def zones() -> frozenset[str]:
-    """The names of all time zones."""
+    """Return the names of all time zones."""
     return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
 
 @cache
 def zone_named(name: Zone) -> ZoneInfo:
-    """The rules of a time zone.
+    """Return the rules of a time zone.
 
     Raises:
-        ZoneUnknown: there is none by that name.
+        ZoneUnknown: no zone has that name.
     """
     if name not in zones():
         raise ZoneUnknown(f"there is no time zone {name}")
@@ -129,7 +129,7 @@ def zone_named(name: Zone) -> ZoneInfo:
 
 @lru_cache(maxsize=_MEMORY_DAYS)
 def _begins(name: Zone, day: date) -> int:
-    """The second at which a date begins in a zone."""
+    """Return the second at which a date begins in a zone."""
     zone = zone_named(name)
     before, after = (_second(datetime(day.year, day.month, day.day, tzinfo=zone, fold=fold)) for fold in (0, 1))
     if after >= before:

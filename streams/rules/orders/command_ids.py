@@ -22,34 +22,34 @@ from streams.rules.pages import Page
 
 REMEMBERED_SECONDS: Final = 30 * 86_400
 PAGE_SECONDS_MAX: Final = 86_400
-"""A table that is older becomes a page, so that what is too old can be dropped by the page."""
+"""Age in seconds at which a table becomes a page, so that expired ids can be dropped by the page."""
 PAGE_COMMANDS_MAX: Final = 8_192
 FILTER_BITS: Final = 2**26
-"""With a million ids, one new id in a thousand is looked up in the pages for nothing."""
+"""With a million ids, one new id in a thousand is looked up in the pages in vain."""
 FILTER_STALE_MAX: Final = 2
-"""The filter is made anew when it has seen so many times as many ids as there are."""
+"""The filter is rebuilt after so many times as many ids as the pages hold."""
 
 Fingerprint = int
 """64 bits, unsigned."""
 _WORD: Final = Struct(">Q")
 _ENTRY: Final = Struct(">QQ")
-"""An id and its content."""
+"""An entry: an id and its content."""
 
 
 def fingerprint(desk_id: DeskId, command_id: CommandId) -> Fingerprint:
-    """The 64 bits that are kept of a command's id."""
+    """Return the 64 bits that are kept of a command's id."""
     digest = blake2b(f"{desk_id}/{command_id}".encode(), digest_size=_WORD.size).digest()
     return int.from_bytes(digest, "big")
 
 
 def mark(named: OrderId) -> Fingerprint:
-    """The 64 bits that are kept of a command's content: the first of the order id that it gives."""
+    """Return the 64 bits that are kept of a command's content: the first of the order id that it gives."""
     return int(named[:8] + named[9:13] + named[14:18], 16)
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A page of ids in ascending order, each with its content, and when the last of them was used."""
+    """A page of ids in ascending order, each with its content, and the time at which the last of them was used."""
 
     last: Instant
     page: Page
@@ -58,7 +58,7 @@ class Shelf:
         return len(self.page.content) // _ENTRY.size
 
     def content(self, of: Fingerprint) -> Fingerprint | None:
-        """The content that the id was used for; None when it is not on this page."""
+        """Return the content that the id was used for; None if it is not on this page."""
         place = bisect_left(range(len(self)), of, key=self._id)
         if place == len(self):
             return None
@@ -66,7 +66,7 @@ class Shelf:
         return int(content) if found == of else None
 
     def ids(self) -> Iterator[Fingerprint]:
-        """All of its ids."""
+        """Return all of its ids."""
         return (found for found, _ in _ENTRY.iter_unpack(self.page.content))
 
     def _id(self, place: int) -> Fingerprint:
@@ -74,7 +74,7 @@ class Shelf:
 
 
 class Filter:
-    """Says of an id either that no page holds it, or that one may."""
+    """Excludes most ids that no page holds; any other id may be on a page."""
 
     def __init__(self, ids: Iterable[Fingerprint]) -> None:
         self._bits = bytearray(FILTER_BITS // 8)
@@ -82,7 +82,7 @@ class Filter:
         self.add(ids)
 
     def add(self, ids: Iterable[Fingerprint]) -> None:
-        """Pages hold these as well."""
+        """Add ids that pages hold."""
         bits = self._bits
         for each in ids:
             self.added += 1
@@ -91,7 +91,7 @@ class Filter:
             bits[second >> 3] |= 1 << (second & 7)
 
     def may_hold(self, each: Fingerprint) -> bool:
-        """Whether a page may hold it."""
+        """Return True if a page may hold the id."""
         first, second = each % FILTER_BITS, each // FILTER_BITS % FILTER_BITS
         return bool(self._bits[first >> 3] >> (first & 7) & self._bits[second >> 3] >> (second & 7) & 1)
 
@@ -109,24 +109,24 @@ class _Derived:
         self.keep(None)
 
     def keep(self, made: _F) -> _F:
-        """Hold a filter of all that is on the shelves; None: make it anew when it is asked."""
+        """Hold a filter of all ids on the shelves; None: rebuild it when it is next needed."""
         self.filter = made
         return made
 
 
 @dataclass(slots=True)
 class Memory(_Derived):
-    """The ids that were used on one partition. Only `evolve` changes it."""
+    """The used ids of one partition. Only `evolve` changes it."""
 
     begun: Instant = 0
-    """When the first id of the table was used."""
+    """The time at which the first id of the table was used."""
     latest: Instant = 0
     table: dict[Fingerprint, Fingerprint] = field(default_factory=dict)
     shelves: list[Shelf] = field(default_factory=list)
-    """Oldest first."""
+    """Pages, oldest first."""
 
     def content(self, of: Fingerprint) -> Fingerprint | None:
-        """The content that the id was used for; None when it is free."""
+        """Return the content that the id was used for; None if it is free."""
         found = self.table.get(of)
         if found is not None or not self.shelves or not self._filter().may_hold(of):
             return found
@@ -134,7 +134,7 @@ class Memory(_Derived):
         return next((content for content in contents if content is not None), None)
 
     def remember(self, spent: Fingerprint, content: Fingerprint, now: Instant) -> None:
-        """Spend an id, and forget a page of ids if all of them are older than is remembered."""
+        """Spend an id, and forget a page of ids if all of them are older than the memory."""
         if self.table and (len(self.table) >= PAGE_COMMANDS_MAX or self.begun + PAGE_SECONDS_MAX * MICROS_PER_SECOND <= now):
             self._shelve()
         if not self.table:

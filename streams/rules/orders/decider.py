@@ -37,35 +37,35 @@ from streams.rules.orders.steps import cancel_and_split as changes
 from streams.rules.refusals.orders import Refused
 
 HandedBack = Simulated | SigningRefused | Confirmed | Reverted
-"""The links of other processes after which the desk may append (`lifecycle`)."""
+"""Events of other processes after which the desk may append (`lifecycle`)."""
 
 
 class NotAnInput(Exception):
-    """A record that the desk does not take: the wiring is wrong."""
+    """A record from a topic that the desk does not read: the wiring is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An input, and the governance, policy and prices when it came."""
+    """An input, with governance, policy and prices at the time it came."""
 
     received: Received
     circumstances: Circumstances
 
 
 class DeskDecider:
-    """The desk as the engine runs it. The signer folds the same events with `evolve`."""
+    """Decides the desk, as the engine runs it. The signer folds the same events with `evolve`."""
 
     state_type = DeskState
 
     def initial(self) -> DeskState:
-        """No desk, no order."""
+        """Return a state without desks and orders."""
         return DeskState()
 
     def decide(self, state: DeskState, message: Message, now: Instant) -> tuple[Event, ...]:
         """Return the events that `message` leads to.
 
         Raises:
-            NotAnInput: it is on none of the desk's topics.
+            NotAnInput: the record is on none of the desk's topics.
         """
         circumstances, record = message.circumstances, message.received.record
         match record:
@@ -79,7 +79,7 @@ class DeskDecider:
                 raise NotAnInput(f"a {type(record).__name__} on {message.received.topic}")
 
     def evolve(self, state: DeskState, recorded: Recorded) -> DeskState:
-        """`state`, changed in place by one event."""
+        """Return `state`, changed in place by one event."""
         fold(state, recorded)
         return state
 
@@ -88,13 +88,13 @@ class DeskDecider:
         return outcomes.expired(state, now)
 
     def tail(self, state: DeskState, order_id: OrderId) -> Link | None:
-        """The last link of an order that nobody else may append to; else None."""
+        """Return the last link of an order to which only the desk may append; else None."""
         found = state.orders.get(order_id)
         return found.link if found is not None and found.with_desk else None
 
 
 def _take_back(state: DeskState, event: HandedBack, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
-    """The desk's events after a process has handed the order's chain back to it."""
+    """Return the desk's events after a process has handed the order's chain back to it."""
     match event:
         case Simulated():
             return outcomes.flagged(state, event, circumstances, now)

@@ -51,7 +51,7 @@ def _desk(state: DeskState, event: DeskEvent) -> Desk:
 
 
 def _spend(state: DeskState, command: Command, now: Instant, named: OrderId | None = None) -> None:
-    """A command was carried out: its id is spent, and its key's counter has risen."""
+    """Spend the id of a command that was carried out, and record its key's counter."""
     named = named or order_id(command.desk_id, command_digest(command))
     state.memory.remember(fingerprint(command.desk_id, command.command_id), mark(named), now)
     if isinstance(command.authorization, WebAuthnAssertion):
@@ -80,7 +80,7 @@ def _evaluated(state: DeskState, event: PolicyEvaluated, _: Recorded) -> None:
         found.approval_hash = event.approval_hash
         heapq.heappush(state.expiries, (event.expires_at, event.order_id))
     elif event.outcome == "allowed" and found.approvals:
-        # Those that were counted can still be taken back; others were of something else, or no longer stood.
+        # Counted approvals can still be withdrawn; the others were of something else, or no longer stood.
         counted = {each.principal for each in event.facts.approvals}
         found.approvals = [given for given in found.approvals if given.principal in counted]
     _drop_spent_expiries(state)
@@ -143,11 +143,11 @@ def _rejected(state: DeskState, event: CommandRejected, _: Recorded) -> None:
 
 
 def _unchanged(state: DeskState, event: Event, _: Recorded) -> None:
-    """Written for other processes; leaves the desk's state as it is."""
+    """Leave the desk's state as it is: the event is written for other processes."""
 
 
 def _drop_spent_expiries(state: DeskState) -> None:
-    """Keep the heap's first entry one that can still happen, so that asking what is due costs nothing."""
+    """Keep an order that can still expire at the front of the heap, so that reading the next expiry costs nothing."""
     while state.expiries and not state.expires(state.expiries[0][1], state.expiries[0][0]):
         heapq.heappop(state.expiries)
 

@@ -42,14 +42,14 @@ class Accepted:
     received: Received
     command: Command
     content: Sha256
-    """Hex of what the sender signed."""
+    """Hash, in hex, of the content that the sender signed."""
     named: OrderId
     """The order id that this content gives."""
     sender: Sender
     governance_position: int
 
     def rejected(self, refused: Refused) -> CommandRejected:
-        """The rejection of a refused request: its id is spent."""
+        """Return the rejection of a refused request: its id is spent."""
         return rejected(self.received, self.command, refused, self.governance_position, self.content)
 
 
@@ -74,7 +74,7 @@ def accept(
 def rejected(
     received: Received, command: Command, refused: Refused, governance_position: int, content: Sha256 | None = None
 ) -> CommandRejected:
-    """The answer to a command that leads to no order's event. `content`: what its authenticated sender signed."""
+    """Return the answer to a command that leads to no order's event. `content`: hash of its authenticated sender's content."""
     body = command.body
     return CommandRejected(
         desk_id=command.desk_id,
@@ -84,7 +84,7 @@ def rejected(
         refusal=refused.record(),
         command_hash=received.digest,
         governance_position=governance_position,
-        # An approval's assertion does not cover the command's id, so it proves nobody's claim to it.
+        # An approval's assertion does not cover the command's id, so it does not prove whose id it is.
         content_hash=None if isinstance(body, GiveApproval) else content,
     )
 
@@ -135,7 +135,7 @@ def _order_id(body: Any) -> OrderId | None:
 
 
 def _check_place(received: Received, command: Command) -> None:
-    """A topic's writer may name any key and partition: two owners of one desk would each hold its limits once."""
+    """Check the key and the partition, which a topic's writer chooses: two desks of one id would each have the full limits."""
     key = command.desk_id.encode()
     if received.key != key or received.partition != desk_partition(key):
         raise refusals.CommandMisplaced(

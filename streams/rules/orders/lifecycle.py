@@ -83,7 +83,7 @@ State = Literal[
     "cancelled",
     "superseded",
 ]
-"""The last thing that happened to an order, as people read it."""
+"""The last event of an order, in words for people."""
 Stage = Literal["initiated", "waiting", "approved", "held"]
 """The desk's view. Initiated: being decided. Waiting: for approvals. Approved: handed to execution. Held: flagged."""
 Reservation = Literal["reserve", "keep", "post", "release"]
@@ -106,12 +106,12 @@ class Step:
 
     @property
     def writer(self) -> Principal:
-        """The process that writes the event."""
+        """Return the process that writes the event."""
         return TOPIC_OF[self.event].writers[0]
 
 
 _LEFT: Final[tuple[Name, ...]] = ("limit-released:closed", "limit-released:superseded")
-"""Of an order that rests with its desk: cancelled or expired, or split."""
+"""Events that may follow for an order that rests with its desk: cancelled or expired, or split."""
 
 STEPS: Final = MappingProxyType[Name, Step](
     {
@@ -160,7 +160,7 @@ STEPS: Final = MappingProxyType[Name, Step](
         "order-closed:declined": Step(OrderClosed, (), "declined"),
         "order-closed:expired": Step(OrderClosed, (), "expired"),
         "order-closed:cancelled": Step(OrderClosed, (), "cancelled"),
-        "order-closed:flagged": Step(OrderClosed, (), "flagged"),  # no desk writes it: a flagged order is held
+        "order-closed:flagged": Step(OrderClosed, (), "flagged"),  # not written by a desk: a flagged order is held
         "order-closed:superseded": Step(OrderClosed, (), "superseded"),
         "order-closed:reverted": Step(OrderClosed, (), "reverted"),
         "order-closed:signing-refused": Step(OrderClosed, (), "signing-refused"),
@@ -169,14 +169,14 @@ STEPS: Final = MappingProxyType[Name, Step](
 
 
 class NotALink(Exception):
-    """The event stands in no row of the table: its schema is newer than this code."""
+    """The event is in no row of the table: its schema is newer than this code."""
 
 
 def link_of(event: OrderEvent) -> OrderLink:
-    """`event`, as one of the closed union that consumers match.
+    """Return `event`, as one of the closed union that consumers match.
 
     Raises:
-        NotALink: it is in no row.
+        NotALink: the event is in no row.
     """
     if type(event) not in _ROWS:
         raise NotALink(f"{type(event).__name__} has no row in the lifecycle: run the version that wrote it, or a newer one")
@@ -184,10 +184,10 @@ def link_of(event: OrderEvent) -> OrderLink:
 
 
 def step_of(event: OrderEvent) -> Step:
-    """The row of `event`.
+    """Return the row of `event`.
 
     Raises:
-        NotALink: it is in no row.
+        NotALink: the event is in no row.
     """
     link = link_of(event)
     rows = _ROWS[type(link)]
@@ -195,7 +195,7 @@ def step_of(event: OrderEvent) -> Step:
 
 
 def _selector(link: OrderLink) -> str | None:
-    """The value of the field that selects between the event's rows; None: it has one row."""
+    """Return the value of the field that selects between the event's rows; None: it has one row."""
     match link:
         case PolicyEvaluated():
             return link.outcome
@@ -223,12 +223,12 @@ def _selector(link: OrderLink) -> str | None:
 
 
 def next_writer(step: Step) -> Principal | None:
-    """The one process that may append after `step`; None: the order has ended."""
+    """Return the one process that may append after `step`; None: the order has ended."""
     return STEPS[step.then[0]].writer if step.then else None
 
 
 def is_with_desk(stage: Stage) -> bool:
-    """Whether only the desk may append to the order, which can be cancelled or split."""
+    """Return True if only the desk may append to the order, so that it can be cancelled or split."""
     match stage:
         case "waiting" | "held":
             return True
@@ -239,7 +239,7 @@ def is_with_desk(stage: Stage) -> bool:
 
 
 def settled(outcome: Literal["allowed", "needs-approval", "refused"]) -> State:
-    """The state in which the desk leaves an order after an evaluation: it writes what follows in the same transaction."""
+    """Return the state of an order after an evaluation: the desk writes the next event in the same transaction."""
     match outcome:
         case "allowed":
             step = STEPS["policy-evaluated:allowed"]
@@ -256,23 +256,23 @@ def settled(outcome: Literal["allowed", "needs-approval", "refused"]) -> State:
 
 
 def before(name: Name) -> tuple[type[OrderEvent], ...]:
-    """The events that may come immediately before `name`."""
+    """Return the events that may come immediately before `name`."""
     return _events(each for each, step in STEPS.items() if name in step.then)
 
 
 def between(first: Name, last: Name) -> tuple[type[OrderEvent], ...]:
-    """The events that may stand between `first` and the next `last`, on any way from one to the other."""
+    """Return the events that may stand between `first` and the next `last`, on any path from one to the other."""
     passed = _reached(first, until=last) - {first, last}
     return _events(name for name in STEPS if name in passed and last in _reached(name, until=last))
 
 
 def ends() -> tuple[type[OrderEvent], ...]:
-    """The events after which nothing follows."""
+    """Return the events after which nothing follows."""
     return _events(name for name, step in STEPS.items() if not step.then)
 
 
 def _reached(name: Name, until: Name) -> set[Name]:
-    """All that may follow `name`, at once or later, up to and with `until`."""
+    """Return all events that may follow `name`, at once or later, up to and with `until`."""
     found: set[Name] = set()
     following = [*STEPS[name].then]
     while following:
@@ -287,7 +287,7 @@ def _events(names: Iterable[Name]) -> tuple[type[OrderEvent], ...]:
 
 
 def _rows() -> dict[type[OrderEvent], dict[str | None, Step]]:
-    """The rows of each event, by the value of the field that selects; by None where an event has but one."""
+    """Return the rows of each event, by the value of the field that selects; by None for an event with one row."""
     rows: dict[type[OrderEvent], dict[str | None, Step]] = {}
     for name, step in STEPS.items():
         rows.setdefault(step.event, {})[name.partition(":")[2] or None] = step

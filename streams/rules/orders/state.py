@@ -27,7 +27,7 @@ class OpenOrder:
     stage: Stage = "initiated"
     expires_at: Instant = 0
     requires: list[str] = field(default_factory=list)
-    """Quorums still to be met."""
+    """Quorums that are not met yet."""
     approval_hash: Sha256 | None = None
     """The hash that an approval must name."""
     approvals: list[Given] = field(default_factory=list)
@@ -36,13 +36,13 @@ class OpenOrder:
 
     @property
     def with_desk(self) -> bool:
-        """Whether only the desk may append to the order now, and it can be cancelled or split."""
+        """Return True if only the desk may append to the order now, so that it can be cancelled or split."""
         return is_with_desk(self.stage)
 
 
 @dataclass(slots=True)
 class Desk:
-    """One desk, apart from its orders."""
+    """One desk's state apart from its orders."""
 
     ledger: Ledger = field(default_factory=Ledger)
     counters: dict[str, int] = field(default_factory=dict)
@@ -57,17 +57,17 @@ class DeskState:
     memory: Memory = field(default_factory=Memory)
     orders: dict[OrderId, OpenOrder] = field(default_factory=dict)
     expiries: list[tuple[Instant, OrderId]] = field(default_factory=list)
-    """A heap of when orders expire; its first entry is always of an order that still can."""
+    """A heap of expiries; its first entry is always of an order that can still expire."""
 
     def desk(self, desk_id: DeskId) -> Desk:
-        """The desk's state; an empty one before its first event. Do not change it."""
+        """Return the desk's state; an empty one before its first event. Do not change it."""
         return self.desks.get(desk_id) or Desk()
 
     def expires(self, order_id: OrderId, at: Instant) -> bool:
-        """Whether the order is still there to expire at that instant."""
+        """Return True if the order can still expire at that instant."""
         found = self.orders.get(order_id)
         return found is not None and found.with_desk and found.expires_at == at
 
     def reserved(self, order: Order) -> list[ReservedAmount]:
-        """The amounts of limits that an open order holds."""
+        """Return the amounts of limits that an open order holds."""
         return self.desk(order.desk_id).ledger.held[order.order_id]

@@ -22,10 +22,10 @@ from streams.rules.refusals.governance import NothingChanges, ProposalUnusable
 
 
 def check_policy(firm: Governance, policy: PolicyActivated) -> None:
-    """Return if `policy` could follow the one in force.
+    """Check that `policy` could follow the one in force.
 
     Raises:
-        NothingChanges, ProposalUnusable: it could not.
+        NothingChanges, ProposalUnusable: the policy could not be put in force.
     """
     if firm.policy is not None and _content(policy) == _content(firm.policy):
         raise NothingChanges
@@ -33,7 +33,7 @@ def check_policy(firm: Governance, policy: PolicyActivated) -> None:
 
 
 def policy_problems(firm: Governance, policy: PolicyActivated) -> list[str]:
-    """Everything that speaks against `policy` in this firm, a sentence each."""
+    """Return everything that speaks against `policy` in this firm, a sentence each."""
     active = tuple(access for access in firm.principals.values() if access.status == "active")
     return [
         *limits.problems(policy.limits, known_subjects(_institution(firm))),
@@ -43,10 +43,10 @@ def policy_problems(firm: Governance, policy: PolicyActivated) -> list[str]:
 
 
 def check_access(firm: Governance, access: Access) -> None:
-    """Return if these rights could be given.
+    """Check that these rights could be given.
 
     Raises:
-        NothingChanges, ProposalUnusable: they could not.
+        NothingChanges, ProposalUnusable: the rights could not be given.
     """
     present = firm.principals.get(access.principal)
     if present is not None and Access.model_validate(present.model_dump(include=set(Access.model_fields))) == access:

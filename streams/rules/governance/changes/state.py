@@ -1,7 +1,7 @@
 """Holds governance's state: the fold of its own events, and of nothing else (architecture, rule 2).
 
-What is in force is the same view that every reader has. Beside it, only what can still matter: open proposals, how the last
-ones closed, ids of commands that could be sent again, and the last counter of each FIDO2 key.
+The firm in force is the same view that every reader has. Beside it, only facts that can still matter: open proposals, the
+ends of the last ones, ids of commands that could be sent again, and the last counter of each FIDO2 key.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from streams.rules.firm.keys import KEY_EVENTS
 from streams.rules.firm.view import Governance, Tables
 
 REMEMBERED_SECONDS: Final = 30 * 86_400
-"""How long an id of a command stays spent."""
+"""Seconds for which an id of a command stays spent."""
 REMEMBERED_COMMANDS_MAX: Final = 20_000
-"""Beyond it the oldest are forgotten, but never while their commands could be sent again."""
+"""Ids remembered: beyond it the oldest are forgotten, but never while their commands could be sent again."""
 CLOSED_REMEMBERED_MAX: Final = 1_000
-"""Proposals of which it is remembered how they closed, so that who comes late is told."""
+"""Closed proposals remembered with their end, so that a late decision gets an exact refusal."""
 PROPOSALS_OPEN_MAX: Final = 100
 
 Proposed = PolicyProposed | ResetProposed | AccessProposed | KeyProposed
@@ -62,7 +62,7 @@ _IN_FORCE: Final = {
 
 
 def _to_events(tables: Tables) -> dict[str, Any]:
-    """Return the events that put in force the present firm: all that a snapshot has to hold."""
+    """Return the events that put in force the present firm: a snapshot's whole content."""
     view = tables.view
     single = [event for event in (view.genesis, view.policy) if event is not None]
     many = (view.principals, view.assets, view.wallets, view.contracts, view.breakers, view.cosigners)
@@ -114,13 +114,13 @@ class Spent:
 
 @dataclass(slots=True)
 class GovernanceState:
-    """The firm, and what is proposed to change of it."""
+    """The firm, and the proposals to change it."""
 
     in_force: InForce = field(default_factory=lambda: Tables(Governance()))
     proposals: dict[ProposalId, OpenProposal] = field(default_factory=dict)
-    """Open ones, oldest first."""
+    """Open proposals, oldest first."""
     closed: dict[ProposalId, str] = field(default_factory=dict)
-    """Of the last ones, how they closed, in words."""
+    """The ends of the last closed proposals, in words."""
     spent: dict[CommandId, Spent] = field(default_factory=dict)
     """Oldest first."""
     counters: dict[str, int] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class GovernanceState:
         return self.in_force.view
 
     def remember(self, command_id: CommandId, content: Sha256, now: Instant) -> None:
-        """Spend an id, and forget what was spent long ago."""
+        """Spend an id, and forget ids spent long ago."""
         self.spent[command_id] = Spent(content, now)
         while self._can_forget(next(iter(self.spent.values())), now):
             del self.spent[next(iter(self.spent))]
@@ -144,7 +144,7 @@ class GovernanceState:
         return age_seconds > REMEMBERED_SECONDS
 
     def close(self, proposal_id: ProposalId, how: str) -> None:
-        """Drop a proposal, remember how it closed, and forget the oldest of those."""
+        """Drop a proposal, remember its end, and forget the oldest ends."""
         del self.proposals[proposal_id]
         self.closed[proposal_id] = how
         while len(self.closed) > CLOSED_REMEMBERED_MAX:
@@ -152,7 +152,7 @@ class GovernanceState:
 
 
 def standing(given: Sequence[Given], firm: Governance) -> Iterator[ApprovalFact]:
-    """The approvals that still count: by people with access, with the key they used, in roles they still have."""
+    """Yield the approvals that still count: by people with access, with the key they used, in roles they still have."""
     for each in given:
         access = firm.active(each.principal)
         if access is None or each.credential_id not in {key.credential_id for key in access.credentials}:

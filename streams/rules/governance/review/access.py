@@ -39,7 +39,7 @@ def repeated(what: str, names: Iterable[Hashable]) -> Iterator[str]:
 
 
 def _repetitions(everybody: Sequence[Rights]) -> Iterator[str]:
-    """A key that was taken from somebody stays theirs: another principal never gets it."""
+    """Yield repeated names and keys. A key that was taken from a principal stays theirs: no other principal ever gets it."""
     credentials = [credential for access in everybody for credential in access.credentials]
     keys = [key for access in everybody for key in access.signing_keys]
     yield from repeated("principal", [access.principal for access in everybody])
@@ -79,7 +79,7 @@ def _of_system(system: Rights) -> Iterator[str]:
         except ed25519.PublicKeyRefused as error:
             yield f"system {system.principal}: signing key {key.key_id}: {error}"
         except ed25519.SignatureRefused:
-            pass  # as it must be: the key was looked at first, and is one that can refuse
+            pass  # expected: the key was checked before, and is one that can refuse
 
 
 def _bytes(hexadecimal: str) -> bytes:

@@ -1,7 +1,7 @@
 """Checks the holders of shares together: each named once, in a place of its own, with usable keys.
 
-For genesis and for whoever takes the place of a lost one. Pure. Sources: RFC 8032 and RFC 7748 for the keys. Leaves out at
-which sites they should be: what is asked for a key (`sites_min`) says that.
+For genesis and for a cosigner that takes the place of a lost one. Pure. Sources: RFC 8032 and RFC 7748 for the keys. Leaves
+out the sites they should be at: a key's own setting (`sites_min`) says that.
 """
 
 from __future__ import annotations
@@ -35,6 +35,6 @@ def _of_one(cosigner: Cosigner) -> Iterator[str]:
     except ed25519.PublicKeyRefused as error:
         yield f"its signing key: {error}"
     except ed25519.SignatureRefused:
-        pass  # as it must be: the key was looked at first, and is one that can refuse
+        pass  # expected: the key was checked before, and is one that can refuse
     if not envelope.is_receiver(bytes.fromhex(cosigner.agreement_key[2:])):
         yield f"its agreement key is no X25519 key of {envelope.PUBLIC_KEY_BYTES} bytes that anything could be encrypted to"

@@ -1,8 +1,8 @@
 """Checks a wallet in the proposed firm: its desk, its chain, its holding address, the owners of a Safe.
 
 For genesis and for every wallet that is activated after it. No two wallets count the same account's nonces: those of a Safe
-are its executor's. Pure. Sources: Safe 1.4.1 (owners are distinct, the threshold is at most their number). Leaves out what
-only a chain knows: whether a Safe is at its address, with these owners.
+are its executor's. Pure. Sources: Safe 1.4.1 (owners are distinct, the threshold is at most their number). Leaves out
+facts that only a chain knows: that a Safe is at its address, with these owners.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class FirmParts:
 
 
 def problems(wallet: WalletFields, there: FirmParts) -> Iterator[str]:
-    """Yield what speaks against `wallet`, a sentence each."""
+    """Yield the objections to `wallet`, a sentence each."""
     if wallet.desk_id not in there.desks:
         yield f"there is no desk {wallet.desk_id}"
     if wallet.chain_id not in there.chains:
@@ -88,7 +88,7 @@ def problems(wallet: WalletFields, there: FirmParts) -> Iterator[str]:
 
 
 def _holding(wallet: WalletFields, there: FirmParts) -> Iterator[str]:
-    """Yield what speaks against where a wallet is evacuated to: no breaker would stop funds from going there."""
+    """Yield the objections to a wallet's holding address: no breaker would stop funds from going there."""
     if wallet.holding is None:
         return
     places = {*there.accounts, *((each.chain_id, each.address) for each in there.wallets)}

@@ -24,7 +24,7 @@ from streams.rules.prices.latest import SKEW_SECONDS_MAX, is_stale, price_in
 from streams.rules.refusals import orders as refusals
 
 PRICE_SKEW_SECONDS_MAX: Final = SKEW_SECONDS_MAX
-"""How far a source's clock may be ahead of ours."""
+"""The most that a price source's clock may be ahead of ours."""
 
 _USD_MICROS_MAX: Final[MicroUsd] = micros(USD_MAX)
 
@@ -35,13 +35,13 @@ class Circumstances:
 
     governance: Governance
     policy: PolicyActivated
-    """The policy of `governance`: without one there is nothing to decide by."""
+    """The policy of `governance`: without one the desk cannot decide."""
     prices: Mapping[AssetId, PriceFact]
-    """The newest observation of each asset; a price of zero is none."""
+    """The newest observation of each asset; a price of zero does not count."""
 
     @property
     def settings(self) -> Settings:
-        """The firm's numbers."""
+        """Return the firm's numeric settings."""
         return self.policy.settings
 
 
@@ -57,7 +57,7 @@ def value(effect: Effect, circumstances: Circumstances, now: Instant) -> Valued:
     """Value the amount that `effect` spends, in US dollars.
 
     Raises:
-        PriceMissing, PriceStale, AmountTooLarge: it has no value that could be relied on.
+        PriceMissing, PriceStale, AmountTooLarge: the amount has no reliable value.
     """
     asset = circumstances.governance.assets[effect.spends_asset_id]
     price = price_of(asset, circumstances, now)
@@ -65,10 +65,10 @@ def value(effect: Effect, circumstances: Circumstances, now: Instant) -> Valued:
 
 
 def price_of(asset: AssetListed, circumstances: Circumstances, now: Instant) -> PriceFact:
-    """The price of `asset` now: fixed by governance, or observed lately.
+    """Return the price of `asset` now: fixed by governance, or observed recently.
 
     Raises:
-        PriceMissing, PriceStale: there is none, or none lately. A price of zero is none.
+        PriceMissing, PriceStale: the asset has no price, or no recent one. A price of zero does not count.
     """
     price = price_in(circumstances.prices, asset)
     if price is None:
@@ -81,10 +81,10 @@ def price_of(asset: AssetListed, circumstances: Circumstances, now: Instant) -> 
 
 
 def value_usd(amount: BaseUnits, asset: AssetListed, usd: Usd) -> Usd:
-    """The worth of `amount` at `usd` a whole unit, rounded up to a millionth of a dollar.
+    """Return the value of `amount` at `usd` a whole unit, rounded up to a millionth of a dollar.
 
     Raises:
-        AmountTooLarge: more than `USD_MAX`.
+        AmountTooLarge: the value is more than `USD_MAX`.
     """
     worth = -(-amount * micros(usd) // 10**asset.decimals)
     if worth > _USD_MICROS_MAX:
@@ -103,7 +103,7 @@ def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
     circumstances: Circumstances,
     now: Instant,
 ) -> Facts:
-    """The facts about `order`. An initiator without access to the desk any more has no roles, so no rule permits them."""
+    """Return the facts about `order`. An initiator who lost access to the desk has no roles, so no rule permits them."""
     governance = circumstances.governance
     initiator = governance.principals[order.initiator]
     entitled = initiator.status == "active" and order.desk_id in initiator.desks
@@ -128,14 +128,14 @@ def facts_of(  # noqa: PLR0913 - everything a decision is made on, by name
 
 
 def _tripped(order: Order, effect: Effect, target: ContractFact, governance: Governance) -> list[BreakerFact]:
-    """The tripped breakers that concern the order. Returns at once when none is tripped."""
+    """Return the tripped breakers that concern the order. Returns at once when none is tripped."""
     if not governance.breakers:
         return []
     return breakers.concerning(governance, subjects_of(order, effect, target), effect)
 
 
 def target_of(effect: Effect, governance: Governance) -> ContractFact:
-    """Governance's entry for the contract or account that the order goes to."""
+    """Return governance's entry for the contract or account that the order goes to."""
     listed = governance.contracts.get((effect.chain_id, effect.counterparty))
     if listed is None:
         return ContractFact(address=effect.counterparty, listed=False)

@@ -39,7 +39,7 @@ class Judgement:
     stopped: list[Refused]
     """The breakers that stop it; the order can be placed again when they are reset."""
     breached: list[Breach]
-    """Limits that it would exceed, and the breakers to be tripped for it."""
+    """Limits that it would exceed, and the breakers that these trip."""
 
 
 def judge(  # noqa: PLR0913 - all that a judgement depends on, by name
@@ -54,7 +54,7 @@ def judge(  # noqa: PLR0913 - all that a judgement depends on, by name
     """Judge `order` by breakers, limits and policy now.
 
     Raises:
-        Refused: it cannot be done or valued at all, so there is nothing for policy to look at.
+        Refused: the order is impossible or has no value, so policy cannot judge it.
     """
     effect = effect_of(order, circumstances.governance)
     valued = value(effect, circumstances, now)

@@ -24,7 +24,7 @@ from streams.rules.policy.unmet import unmet
 
 
 def order_of(command: Command, body: InitiateOrder | TryOrder, named: OrderId) -> Order:
-    """The order that `command`, by the name of its content, asks for."""
+    """Return the order that `command` requests; `named` is the order id that its content gives."""
     return Order(
         order_id=named,
         desk_id=command.desk_id,
@@ -36,14 +36,14 @@ def order_of(command: Command, body: InitiateOrder | TryOrder, named: OrderId) -
 
 
 def initiated(command: Command, judgement: Judgement, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
-    """The first events of an order that `command` brought about."""
+    """Return the first events of an order that `command` initiated."""
     order = judgement.order
     first = OrderInitiated(desk_id=order.desk_id, order_id=order.order_id, order=order, command=command)
     return (first, *judged(judgement, circumstances, now))
 
 
 def judged(judgement: Judgement, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
-    """Reserve unless refused, evaluate, and hand to execution or close at once unless approvals are needed."""
+    """Return the events: reserve unless refused, evaluate, and hand to execution or close unless approvals are needed."""
     expires_at = now + circumstances.settings.order_ttl_seconds * MICROS_PER_SECOND
     said = evaluated(judgement, circumstances, expires_at)
     match judgement.outcome:
@@ -58,7 +58,7 @@ def judged(judgement: Judgement, circumstances: Circumstances, now: Instant) -> 
 
 
 def evaluated(judgement: Judgement, circumstances: Circumstances, expires_at: Instant) -> PolicyEvaluated:
-    """The evaluation, with the subject of approval when approvals are needed."""
+    """Return the evaluation, with the subject of approval if approvals are needed."""
     subject = approval_subject(judgement) if judgement.outcome == "needs-approval" else None
     return PolicyEvaluated(
         desk_id=judgement.order.desk_id,
@@ -76,7 +76,7 @@ def evaluated(judgement: Judgement, circumstances: Circumstances, expires_at: In
 
 
 def approval_subject(judgement: Judgement) -> ApprovalSubject:
-    """The subject of an approval: the order, its effect, the policy and the reservation."""
+    """Return the subject of an approval: the order, its effect, the policy and the reservation."""
     facts = judgement.facts
     return ApprovalSubject(
         order=judgement.order, effect=facts.effect, policy_hash=facts.policy_hash, reserved=judgement.reserved
@@ -84,7 +84,7 @@ def approval_subject(judgement: Judgement) -> ApprovalSubject:
 
 
 def missing(judgement: Judgement, circumstances: Circumstances) -> list[Unmet]:
-    """The missing approvals, and the people who could give them."""
+    """Return the missing approvals, and the people who could give them."""
     if not judgement.requires:
         return []
     order, principals = judgement.order, circumstances.governance.principals
@@ -92,7 +92,7 @@ def missing(judgement: Judgement, circumstances: Circumstances) -> list[Unmet]:
 
 
 def approved(judgement: Judgement) -> Approved:
-    """Policy allows it, as it stands: handed to execution."""
+    """Return the event that hands an order to execution, as policy allowed it."""
     order, facts = judgement.order, judgement.facts
     return Approved(
         desk_id=order.desk_id,
@@ -106,12 +106,12 @@ def approved(judgement: Judgement) -> Approved:
 
 
 def reasons(judgement: Judgement) -> str:
-    """Every refusal in one line, as long as a text may be."""
+    """Return every refusal in one line, cut at the length of a text."""
     return "; ".join(f"{refusal.check}: {refusal.message}" for refusal in judgement.refusals)[:TEXT_CHARACTERS_MAX]
 
 
 def breached(judgement: Judgement) -> tuple[LimitBreached, ...]:
-    """For each limit whose breach trips a breaker: which one, and how far."""
+    """Return an event for each limit whose breach trips a breaker, with that breaker and its state."""
     order = judgement.order
     return tuple(
         LimitBreached(
@@ -129,7 +129,7 @@ def breached(judgement: Judgement) -> tuple[LimitBreached, ...]:
 
 
 def _rejection(judgement: Judgement) -> OrderClosed:
-    """The end of an order that was refused before anything was reserved for it."""
+    """Return the end of an order that was refused before anything was reserved for it."""
     order = judgement.order
     return OrderClosed(desk_id=order.desk_id, order_id=order.order_id, reason="rejected", message=reasons(judgement))
 

@@ -8,10 +8,10 @@ from streams.rules.refusals import orders as refusals
 
 
 def opened(state: DeskState, desk_id: DeskId, order_id: OrderId) -> OpenOrder:
-    """The order, if it is open on that desk.
+    """Return the order, if it is open on that desk.
 
     Raises:
-        OrderUnknown: it is not.
+        OrderUnknown: it is not open there.
     """
     found = state.orders.get(order_id)
     if found is None or found.order.desk_id != desk_id:
@@ -20,10 +20,10 @@ def opened(state: DeskState, desk_id: DeskId, order_id: OrderId) -> OpenOrder:
 
 
 def with_desk(state: DeskState, desk_id: DeskId, order_id: OrderId, now: Instant) -> OpenOrder:
-    """The order, if it is open on that desk and not handed over.
+    """Return the order, if it is open on that desk and not handed over.
 
     Raises:
-        OrderUnknown, OrderElsewhere, OrderExpired: it is not.
+        OrderUnknown, OrderElsewhere, OrderExpired: it is not open there, was handed over, or has expired.
     """
     found = opened(state, desk_id, order_id)
     if not found.with_desk:
@@ -34,10 +34,10 @@ def with_desk(state: DeskState, desk_id: DeskId, order_id: OrderId, now: Instant
 
 
 def waiting(state: DeskState, desk_id: DeskId, order_id: OrderId, now: Instant) -> OpenOrder:
-    """The order, if it waits for approval.
+    """Return the order, if it waits for approval.
 
     Raises:
-        OrderUnknown, OrderElsewhere, OrderNotWaiting, OrderExpired: it does not.
+        OrderUnknown, OrderElsewhere, OrderNotWaiting, OrderExpired: it does not wait for approval.
     """
     found = with_desk(state, desk_id, order_id, now)
     if found.stage != "waiting":

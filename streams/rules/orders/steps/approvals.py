@@ -37,7 +37,7 @@ def give(
     """Return the events of an approval.
 
     Raises:
-        Refused: it does not count, or not now.
+        Refused: the approval does not count, or not now.
     """
     found = waiting(state, accepted.command.desk_id, body.order_id, now)
     if body.approval_hash != found.approval_hash:
@@ -73,7 +73,7 @@ def decline(
     """Close an order that one of its possible approvers declined.
 
     Raises:
-        Refused: it is not theirs to decline.
+        Refused: the sender may not decline it.
     """
     found = waiting(state, accepted.command.desk_id, body.order_id, now)
     _check_person(found, accepted.sender)
@@ -95,10 +95,10 @@ def decline(
 def withdraw(
     state: DeskState, accepted: Accepted, body: WithdrawApproval, circumstances: Circumstances, now: Instant
 ) -> tuple[Event, ...]:
-    """Take an approval back. A waiting order is evaluated without it; the signer refuses one handed to execution.
+    """Withdraw an approval. A waiting order is evaluated without it; the signer refuses an order handed to execution.
 
     Raises:
-        Refused: there is none that stands.
+        Refused: the sender has no approval that stands.
     """
     found = opened(state, accepted.command.desk_id, body.order_id)
     approver = accepted.sender.access.principal
@@ -116,10 +116,10 @@ def withdraw(
 
 
 def judged_anew(state: DeskState, found: OpenOrder, circumstances: Circumstances, now: Instant) -> tuple[Event, ...]:
-    """The order under today's policy and effect: its reservation is replaced, approvals of what it was fall away.
+    """Return the evaluation under today's policy and effect: it replaces the reservation and drops the earlier approvals.
 
     Raises:
-        Refused: it can no longer be done or valued.
+        Refused: the order has become impossible, or has no value.
     """
     order, held = found.order, state.reserved(found.order)
     freed = Adjustment(moved={key: -amount for key, amount in amounts(held).items()})
@@ -129,12 +129,12 @@ def judged_anew(state: DeskState, found: OpenOrder, circumstances: Circumstances
 
 
 def _with(found: OpenOrder, sender: Sender) -> list[Given]:
-    """The order's approvals and this person's."""
+    """Return the order's approvals with this person's added."""
     return [*found.approvals, Given(sender.access.principal, sender.key_id, sender.access.roles)]
 
 
 def _check_person(found: OpenOrder, sender: Sender) -> VerifiedAssertion:
-    """The assertion of a person other than the initiator."""
+    """Return the assertion of a person other than the initiator."""
     principal = sender.access.principal
     if sender.shown is None or sender.access.kind != "person":
         raise refusals.PersonNeeded(principal=principal)
@@ -144,7 +144,7 @@ def _check_person(found: OpenOrder, sender: Sender) -> VerifiedAssertion:
 
 
 def _asked_of(requires: list[str], sender: Sender) -> bool:
-    """Whether a quorum that is still to be met names a role of theirs."""
+    """Return True if a quorum that is not met yet names one of the sender's roles."""
     return any(quorum.parse(text).roles.intersection(sender.access.roles) for text in requires)
 
 
@@ -158,7 +158,7 @@ def _check_moves(found: OpenOrder, sender: Sender, judgement: Judgement, before:
 
 
 def _after(state: DeskState, found: OpenOrder, judgement: Judgement, circumstances: Circumstances) -> tuple[Event, ...]:
-    """The events after an approval that counts: handed to execution, still waiting, or refused."""
+    """Return the events after an approval that counts: handed to execution, still waiting, or refused."""
     said = evaluated(judgement, circumstances, found.expires_at)
     match judgement.outcome:
         case "allowed":
@@ -174,7 +174,7 @@ def _after(state: DeskState, found: OpenOrder, judgement: Judgement, circumstanc
 def _still_asked(
     left: list[Given], state: DeskState, found: OpenOrder, circumstances: Circumstances, now: Instant
 ) -> tuple[Event, ...]:
-    """The evaluation of a waiting order with the approvals that are left, if only its missing approvals changed.
+    """Return the evaluation of a waiting order with the approvals that are left, if only its missing approvals changed.
 
     Any other change (policy, a breaker, no price) is evaluated at the next approval: it never refuses a withdrawal.
     """

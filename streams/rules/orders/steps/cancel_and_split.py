@@ -37,7 +37,7 @@ def cancel(state: DeskState, accepted: Accepted, body: CancelOrder, now: Instant
     """Close an order, or request its cancellation.
 
     Raises:
-        Refused: it is not there to be taken back, or not theirs.
+        Refused: the order cannot be cancelled any more, or not by this sender.
     """
     command, sender = accepted.command, accepted.sender
     found = opened(state, command.desk_id, body.order_id)
@@ -55,7 +55,7 @@ def split(
     """Close an order as superseded, and judge each of its parts.
 
     Raises:
-        Refused: it cannot be split so.
+        Refused: the order cannot be split in this way.
     """
     command = accepted.command
     found = with_desk(state, command.desk_id, body.order_id, now)
@@ -94,10 +94,10 @@ def _initiate(
     freed: dict[AccountKey, Units],
     moment: tuple[Circumstances, Instant],
 ) -> list[Event]:
-    """The parts' events. Each sees the order's reservation freed, and those of the parts before it taken.
+    """Return the parts' events. Each part is judged with the order's reservation freed, and the earlier parts' taken.
 
     Raises:
-        Refused: a part cannot be done or valued, or a breaker stops it.
+        Refused: a part is impossible or has no value, or a breaker stops it.
     """
     circumstances, now = moment
     moved = {key: -amount for key, amount in freed.items()}

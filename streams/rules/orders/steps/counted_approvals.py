@@ -21,7 +21,7 @@ from streams.rules.orders.state import DeskState, OpenOrder
 
 
 def standing(given: Iterable[Given], order: Order, governance: Governance) -> Iterator[ApprovalFact]:
-    """The approvals that still count: by people with access, with the key they used, in roles they still have."""
+    """Yield the approvals that still count: by people with access, with the key they used, in roles they still have."""
     for each in given:
         access = governance.active(each.principal)
         if access is None or order.desk_id not in access.desks:
@@ -35,10 +35,10 @@ def standing(given: Iterable[Given], order: Order, governance: Governance) -> It
 def judge_with(
     given: Sequence[Given], state: DeskState, found: OpenOrder, circumstances: Circumstances, now: Instant
 ) -> Judgement:
-    """Judge a waiting order now, with these of its approvals; its reservation stays as it is.
+    """Judge a waiting order now with these approvals; its reservation stays as it is.
 
     Raises:
-        Refused: it can no longer be done or valued.
+        Refused: the order has become impossible, or has no value.
     """
     order, held = found.order, amounts(state.reserved(found.order))
     adjustment = Adjustment(moved={key: -amount for key, amount in held.items()}, kept=held)
@@ -48,7 +48,7 @@ def judge_with(
 
 
 def hash_now(judgement: Judgement, state: DeskState) -> Sha256:
-    """The approval hash of the order as it is now, with the reservation that it holds."""
+    """Return the approval hash of the order as it is now, with the reservation that it holds."""
     subject = ApprovalSubject(
         order=judgement.order,
         effect=judgement.facts.effect,

@@ -18,7 +18,7 @@ from streams.rules.orders.lifecycle import Stage
 from streams.rules.orders.state import DeskState, OpenOrder
 
 EXPIRIES_MAX: Final = 100
-"""Orders closed by one look at the clock; the next look, at most a tick later, closes the next."""
+"""The most orders that one look at the clock closes; the next look, at most a tick later, closes the next."""
 
 Reason = Literal["declined", "expired", "cancelled", "reverted", "signing-refused", "rejected"]
 
@@ -26,7 +26,7 @@ Reason = Literal["declined", "expired", "cancelled", "reverted", "signing-refuse
 def ended(
     state: DeskState, found: OpenOrder, reason: Reason, message: str, command: Command | None = None
 ) -> tuple[OrderEvent, ...]:
-    """The end of an order that holds a reservation: released, then closed."""
+    """Return the end of an order that holds a reservation: released, then closed."""
     order = found.order
     return (
         LimitReleased(desk_id=order.desk_id, order_id=order.order_id, released=state.reserved(order), reason="closed"),
@@ -43,7 +43,7 @@ def ended(
 def flagged(state: DeskState, event: Simulated, circumstances: Circumstances, now: Instant) -> tuple[OrderEvent, ...]:
     """Hold an order whose simulation was flagged, or close it if its cancellation was requested.
 
-    A simulation that passed is the signer's.
+    The signer decides on a simulation that passed.
     """
     found = _in_stage(state, event, "approved")
     if found is None or event.verdict == "passed":
@@ -62,7 +62,7 @@ def flagged(state: DeskState, event: Simulated, circumstances: Circumstances, no
 
 
 def not_signed(state: DeskState, event: SigningRefused) -> tuple[OrderEvent, ...]:
-    """The signer refused: the order is closed, as cancelled if somebody had asked for that."""
+    """Close the order that the signer refused; as cancelled, if its cancellation was requested."""
     found = _in_stage(state, event, "approved")
     if found is None:
         return ()
@@ -76,14 +76,14 @@ def _cancelled(state: DeskState, found: OpenOrder) -> tuple[OrderEvent, ...]:
 
 
 def reverted(state: DeskState, event: Reverted) -> tuple[OrderEvent, ...]:
-    """Close the order: its transaction failed on chain, deep enough, and moved nothing."""
+    """Close the order: its transaction reverted on chain, at the required depth, and moved nothing."""
     found = _in_stage(state, event, "approved")
     message = f"transaction {event.transaction_hash} failed in block {event.block_number}"
     return () if found is None else ended(state, found, "reverted", message)
 
 
 def confirmed(state: DeskState, event: Confirmed) -> tuple[OrderEvent, ...]:
-    """Post the reservation: the transaction succeeded, deep enough."""
+    """Post the reservation: the transaction succeeded, at the required depth."""
     found = _in_stage(state, event, "approved")
     if found is None:
         return ()
@@ -91,7 +91,7 @@ def confirmed(state: DeskState, event: Confirmed) -> tuple[OrderEvent, ...]:
 
 
 def expired(state: DeskState, now: Instant) -> tuple[OrderEvent, ...]:
-    """Close expired orders, not approved or flagged and left alone, in the order in which they expired."""
+    """Close expired orders that wait for approval or are flagged, in the order in which they expired."""
     if not state.expiries or state.expiries[0][0] > now:
         return ()
     due = sorted(entry for entry in set(state.expiries) if entry[0] <= now and state.expires(entry[1], entry[0]))
@@ -104,6 +104,6 @@ def _expiry(state: DeskState, found: OpenOrder) -> tuple[OrderEvent, ...]:
 
 
 def _in_stage(state: DeskState, event: OrderEvent, stage: Stage) -> OpenOrder | None:
-    """The order of `event`, if it is of that desk and in that stage."""
+    """Return the order of `event`, if it is of that desk and in that stage."""
     found = state.orders.get(event.order_id)
     return found if found is not None and found.stage == stage and found.order.desk_id == event.desk_id else None
