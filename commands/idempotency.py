@@ -26,7 +26,7 @@ def command_id_of(principal: PrincipalId, key: str) -> CommandId:
     """The id of the command that `principal` sends under `key`.
 
     Raises:
-        ValueError: the key is empty, too long, or holds blanks, quotes or what is not visible ASCII.
+        ValueError: the key is empty, too long, or holds blanks, quotes or characters other than visible ASCII.
     """
     bare = key[1:-1] if len(key) > 1 and key[0] == key[-1] == '"' else key
     if not _KEY.fullmatch(bare):

@@ -32,7 +32,7 @@ def wanted(order: ShownOrder | OrderAnswer) -> WantedApproval:
     """The approval that `order` waits for.
 
     Raises:
-        ApprovalMismatch: it waits for none, or what is shown is not what its hash is of.
+        ApprovalMismatch: it waits for no approval, or its hash is not that of the shown content.
     """
     subject, shown_hash = order.approval_subject, order.approval_hash
     if subject is None or shown_hash is None:
@@ -59,7 +59,7 @@ def wanted_agreement(proposal: ShownProposal) -> WantedAgreement:
     """Return the statement that an approver of `proposal` signs.
 
     Raises:
-        ApprovalMismatch: it waits for none, or what is shown is not what its hash is of.
+        ApprovalMismatch: it waits for no approval, or its hash is not that of the shown content.
     """
     if proposal.state != OPEN:
         raise ApprovalMismatch(f"proposal {proposal.proposal_id} waits for no approval: it is {proposal.state}")

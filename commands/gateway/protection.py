@@ -80,7 +80,7 @@ class Protection:
             late = Refused(503, "too-slow", f"no answer within {REQUEST_SECONDS_MAX} s", "send exactly the same again shortly")
             await answer.refuse(late, scope, receive)
         except Exception:
-            # The application has answered with a problem and raised it again for whoever keeps the process.
+            # The application has answered with a problem and raised the error again for the server.
             log.exception("request failed", path=scope["path"])
             fault = Refused(500, "fault", "something failed here that should not", "send it again; report it if it fails again")
             await answer.refuse(fault, scope, receive)

@@ -159,7 +159,7 @@ def path_of(command: FirmCommand) -> str:
     """Return the path that the request is posted to.
 
     Raises:
-        TypeError: nowhere; who keeps keys reports straight onto the log.
+        TypeError: a key report has no route; key backends report straight onto the log.
     """
     body = command.body
     if isinstance(body, ReportKey):

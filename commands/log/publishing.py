@@ -55,7 +55,7 @@ class Publisher:
     def write(self, topic: str, value: bytes, key: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> Future[None]:
         """Write one record; done once it is on the log. The result may be LogAway."""
         written: Future[None] = Future()
-        written.set_running_or_notify_cancel()  # from here on nobody can cancel what may already be written
+        written.set_running_or_notify_cancel()  # a record that may already be written cannot be cancelled
 
         def delivered(error: KafkaError | None, _: Message) -> None:
             if error is None:

@@ -187,7 +187,7 @@ class Tail:
         try:
             record = wire.decode(topic, message.value() or b"")
         except wire.Unreadable as unreadable:
-            # Those who decide stop at it; the door goes on serving everybody else.
+            # Desks and governance stop at it; the gateway goes on serving other commands.
             log.warning("tail: an unreadable event is passed over", topic=topic, offset=offset, reason=str(unreadable))
             return None
         if isinstance(record, Event):
