@@ -46,7 +46,7 @@ class Database:
         """Return all rows of `query`; its unqualified names mean the serving tables.
 
         Raises:
-            HTTPException: 503, the database is away or has no tables yet.
+            HTTPException: 503, the database is unreachable or has no tables yet.
         """
         try:
             async with (await self._opened()).connection() as connection:

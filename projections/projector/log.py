@@ -37,7 +37,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "max.partition.fetch.bytes": 262_144,
     "fetch.queue.backoff.ms": 5,
     "topic.metadata.refresh.interval.ms": 10_000,  # a broker that has just started may know no topics yet
-    "log_level": 2,  # a broker that is away is said once, by the projector, not at every try
+    "log_level": 2,  # the projector logs an unreachable broker once, not at every try
 }
 UNTIL_END_SETTINGS: Final[Mapping[str, Any]] = {"fetch.wait.max.ms": 20}
 """Further settings of a reader that stops at the end: a broker reports the end only when a fetch times out."""
@@ -87,7 +87,7 @@ class Log:
 
         Raises:
             UnreadableEvent: the next one is no event; all before it have been taken.
-            LogLost: Kafka has not what comes next.
+            LogLost: Kafka no longer has the next event.
             LogAway: Kafka cannot be reached or refuses; this reader is of no use any more.
         """
         if self._stopped_by is not None:

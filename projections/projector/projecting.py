@@ -98,7 +98,7 @@ def rebuild(outside: Outside) -> Version:
     """Fill new tables from the log's beginning beside the serving ones; swap them in when they have caught up.
 
     Raises:
-        Stopped: told to stop; what was built is left and removed by the next rebuild.
+        Stopped: the process was stopped; the next rebuild removes the unfinished tables.
         UnreadableEvent, LogLost, psycopg.OperationalError: as they say; those that serve are untouched.
     """
     with outside.connect() as connection:
@@ -205,7 +205,7 @@ def _pause(outside: Outside, seconds: float) -> None:
     """Wait.
 
     Raises:
-        Stopped: told to stop meanwhile.
+        Stopped: the process was stopped meanwhile.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
