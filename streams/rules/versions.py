@@ -1,10 +1,10 @@
-"""Numbers the changes of what is decided, as chains number their forks, so that a log of any age is decided again as it was.
+"""Numbers the changes of the rules, as chains number their forks, so that a log of any age is decided again as it was.
 
 A decision is decided again by governance's readers and by every signer, words included (docs/adr/0009), so a changed rule or
 word would make an old log unbelievable. Each such change gets a number here and stays behind it: `rules >= Rules.NAME`, with
 the old rule beside the new. A quorum puts a number in force with a policy whose settings name it (`Settings.rules_version`);
-what is decided on governance before that event follows the old rules. Code that does not know the number in force stops
-(`RulesUnknown`). Numbers only rise. Source: docs/adr/0018. Pure. Leaves out changes that no decision shows.
+the old rule beside the new. A quorum puts a number in force with a policy whose settings name it (`Settings.rules_version`);
+decisions on governance before that event follow the old rules. Code that does not know the number in force stops
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ NEWEST: Final = max(Rules)
 
 
 class RulesUnknown(Exception):
-    """The log puts rules in force that this software does not have: the process stops, and a person upgrades it."""
+    """The log puts rules in force that this software does not have: the process stops, and a person must upgrade it."""
 
 
 def known(version: int | None) -> Rules:
-    """Return the rules of this number; the first where settings name none.
+    """Return the rules of this number; the first if the settings name none.
 
     Raises:
         RulesUnknown: this software does not have them.

@@ -135,7 +135,7 @@ def _order_id(body: Any) -> OrderId | None:
 
 
 def _check_place(received: Received, command: Command) -> None:
-    """Check the key and the partition, which a topic's writer chooses: two desks of one id would each have the full limits."""
+    """Check key and partition, which the record's writer chose: two writers of one desk would each have the full limits."""
     key = command.desk_id.encode()
     if received.key != key or received.partition != desk_partition(key):
         raise refusals.CommandMisplaced(

@@ -21,7 +21,7 @@ from streams.rules.policy.cedar.asking import Scene, Thing, Value, entities_json
 from streams.rules.policy.ruleset import COMPILED_MAX, PolicyInvalid, Ruleset, ready
 
 NAMED_MAX: Final = 128
-"""Actions of schemas, remembered as known or not."""
+"""Actions of schemas that are remembered as declared or not."""
 
 _NO_RULES: Final = cedarpy.PolicySet.from_str("")
 
@@ -31,7 +31,7 @@ def fitting(cedar: str, cedar_schema: str, zone: Zone) -> Ruleset:
     """Return the prepared policy after checking that it fits. Keyed by the texts: a hash beside them could be wrong.
 
     Raises:
-        PolicyInvalid: with everything that is wrong with it.
+        PolicyInvalid: the policy does not fit; with every problem.
     """
     ruleset = ready(cedar)
     found = (*_misread_schema(cedar_schema), *_unknown_zone(zone)) or (*_mistyped(cedar, cedar_schema), *_unfit(cedar_schema))
@@ -41,10 +41,10 @@ def fitting(cedar: str, cedar_schema: str, zone: Zone) -> Ruleset:
 
 
 def require_named(cedar_schema: str, action: str) -> None:
-    """Return if the schema declares `action`. A schema older than the action need not.
+    """Check that the schema declares `action`, which a schema older than the action need not.
 
     Raises:
-        PolicyInvalid: it does not.
+        PolicyInvalid: the schema does not declare it.
     """
     if not names(cedar_schema, action):
         raise PolicyInvalid(
@@ -54,7 +54,7 @@ def require_named(cedar_schema: str, action: str) -> None:
 
 @lru_cache(maxsize=NAMED_MAX)
 def names(cedar_schema: str, action: str) -> bool:
-    """Whether a schema that can be read has `action`. True of all but what was added later."""
+    """Return True if a readable schema declares `action`. Always True for actions that every schema declares."""
     if action not in ADDED:
         return True
     return cedarpy.validate_policies(
@@ -77,7 +77,7 @@ def _unknown_zone(zone: Zone) -> Iterator[str]:
 
 
 def _mistyped(cedar: str, cedar_schema: str) -> Iterator[str]:
-    """The findings of Cedar's validator, by rule id."""
+    """Yield the findings of Cedar's validator, by rule id."""
     found = cedarpy.validate_policies(cedar, cedar_schema)
     for error in found.errors:
         yield f"{found.id_annotations_by_policy_id.get(error.policy_id, error.policy_id)}: {_line(error.error)}"
@@ -85,7 +85,7 @@ def _mistyped(cedar: str, cedar_schema: str) -> Iterator[str]:
 
 @lru_cache(maxsize=COMPILED_MAX)
 def _unfit(cedar_schema: str) -> tuple[str, ...]:
-    """The differences between the schema and the attributes that rules are given."""
+    """Yield the differences between the schema and the attributes that rules are given."""
     schema = cedarpy.Schema.from_str(cedar_schema)
     asked = ((scene.action, _refused(schema, scene, things, context)) for scene, things, context in _questions(cedar_schema))
     found = [f"its schema does not fit the attributes of {action}: {problem}" for action, problem in asked if problem]

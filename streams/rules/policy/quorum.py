@@ -17,7 +17,7 @@ from schemas.events.facts import ApprovalFact
 from schemas.values import PrincipalId, Role, Slug
 
 PEOPLE_MAX: Final = 9
-"""In one role. More than this is a vote, not a quorum."""
+"""The most people in one role. A larger number is a vote, not a quorum."""
 ROLES_MAX: Final = 5
 TEXTS_CACHED_MAX: Final = 1_024
 
@@ -26,20 +26,20 @@ _TERM: Final = re.compile(rf"([a-z0-9][a-z0-9-]{{0,62}}):([1-{PEOPLE_MAX}])")
 
 
 class Quorum(NamedTuple):
-    """So many distinct people in each role, at no fewer than `sites` sites."""
+    """A number of distinct people in each role, at no fewer than `sites` sites."""
 
     places: tuple[tuple[Role, int], ...]
-    """In the order of the text; no role twice."""
+    """Roles with their numbers, in the order of the text; no role twice."""
     sites: int
 
     @property
     def roles(self) -> frozenset[Role]:
-        """Roles that can be part of it."""
+        """Return the roles that can be part of it."""
         return frozenset(role for role, _ in self.places)
 
     @property
     def people(self) -> int:
-        """How many people it takes."""
+        """Return the number of people that it takes."""
         return sum(count for _, count in self.places)
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ def parse(text: str) -> Quorum:
     """Return the quorum that `text` writes.
 
     Raises:
-        ValueError: it is not what `Quorum.__str__` writes, or asks for more sites than people.
+        ValueError: the text is not one that `Quorum.__str__` writes, or asks for more sites than people.
     """
     found = [_TERM.fullmatch(term) for term in text.split(" & ")]
     terms = [(match[1], int(match[2])) for match in found if match is not None]
@@ -70,28 +70,28 @@ def parse(text: str) -> Quorum:
 
 
 class Person(NamedTuple):
-    """A person who approved, or could."""
+    """A person who approved, or could approve."""
 
     roles: frozenset[Role]
     site: Slug
 
 
 class Filled(NamedTuple):
-    """The largest part of a quorum that some people fill."""
+    """The largest part of a quorum that a set of people fills."""
 
     places: Mapping[Role, int]
-    """People in each of its roles, each in one."""
+    """The number of people in each of its roles; each person in one."""
     sites: int
-    """Different sites among people who fill it."""
+    """The number of different sites among the people who fill it."""
 
     @property
     def people(self) -> int:
-        """Places that are filled."""
+        """Return the number of filled places."""
         return sum(self.places.values())
 
 
 def approvers(approvals: Iterable[ApprovalFact], initiator: PrincipalId) -> dict[PrincipalId, Person]:
-    """Everybody who approved, other than `initiator`, once each with all roles they approved in."""
+    """Return every approver other than `initiator`, once each, with all roles they approved in."""
     people: dict[PrincipalId, Person] = {}
     for approval in approvals:
         if approval.principal != initiator:
@@ -101,7 +101,7 @@ def approvers(approvals: Iterable[ApprovalFact], initiator: PrincipalId) -> dict
 
 
 def filled(quorum: Quorum, people: Collection[Person]) -> Filled:
-    """How much of `quorum` is filled by `people`."""
+    """Return the largest part of `quorum` that `people` fill."""
     places = dict(quorum.places)
     by_site: dict[Slug, frozenset[Role]] = {}
     for person in people:
@@ -111,7 +111,7 @@ def filled(quorum: Quorum, people: Collection[Person]) -> Filled:
 
 
 def is_met(quorum: Quorum, people: Collection[Person]) -> bool:
-    """Whether `people` fill the whole of `quorum`."""
+    """Return True if `people` fill the whole of `quorum`."""
     if len(people) < quorum.people:
         return False
     found = filled(quorum, people)
@@ -122,15 +122,15 @@ class Tally(NamedTuple):
     """The count of approvals."""
 
     people: int = 0
-    """Distinct people, in whatever role."""
+    """Number of distinct people, in any role."""
     sites: int = 0
-    """Distinct sites of theirs."""
+    """Number of their distinct sites."""
     quorums: tuple[str, ...] = ()
     """Every quorum of one role that is met, the smaller ones too, and those asked after, in alphabetical order."""
 
 
 def tally(approvals: Collection[ApprovalFact], initiator: PrincipalId, asked: Collection[str] = ()) -> Tally:
-    """Count distinct people, and say which of the quorums `asked` are met. Whoever initiated never counts, nobody twice."""
+    """Count distinct people, and list the quorums among `asked` that are met. The initiator never counts; others count once."""
     if not approvals:
         return Tally()
     people = approvers(approvals, initiator).values()
@@ -141,7 +141,7 @@ def tally(approvals: Collection[ApprovalFact], initiator: PrincipalId, asked: Co
 
 
 def _matched(offers: Sequence[frozenset[Role]], places: Mapping[Role, int]) -> dict[Role, int]:
-    """The largest number of offers that fill a place each, by role. Offers come first or are moved, never displaced."""
+    """Return the largest number of offers that fill a place each, by role. Offers come first or are moved, never displaced."""
     holders: dict[Role, list[int]] = {role: [] for role in places}
 
     def place(offer: int, tried: set[Role]) -> bool:

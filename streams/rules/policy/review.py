@@ -45,11 +45,11 @@ _ASKED: Final[Mapping[AdministrativeAction, tuple[tuple[str, str, str], ...]]] =
         "change-key": tuple(("", "", operation) for operation in get_args(KeyOperation)),
     }
 )
-"""Scope, state and operation that a change is tried with."""
+"""Scope, state and operation that each change is tried with."""
 
 
 def problems(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Iterator[str]:
-    """Yield everything that speaks against `policy` for a firm of `access`, a sentence each; nothing when it may be used."""
+    """Yield everything that speaks against `policy` for a firm of `access`, a sentence each; nothing if it may be used."""
     if len(policy.cedar) + len(policy.cedar_schema) > POLICY_CHARACTERS_MAX:
         yield f"policy: text and schema are longer than {POLICY_CHARACTERS_MAX} characters together; shorten them"
         return
@@ -71,7 +71,7 @@ def _unmeetable(ruleset: Ruleset, access: Sequence[AccessChanged]) -> Iterator[s
 
 
 def _unmeetable_of(rule: Rule, requires: str, access: Sequence[AccessChanged]) -> Iterator[str]:
-    """Roles that nobody holds, or people and sites that are too few."""
+    """Yield roles that no person holds, and numbers of people or sites that are too large."""
     needed = quorum.parse(requires)
     people = {each.principal: Person(frozenset(each.roles), each.site) for each in access if each.kind == "person"}
     wanting = [role for role, _ in needed.places if not any(role in person.roles for person in people.values())]
@@ -83,7 +83,7 @@ def _unmeetable_of(rule: Rule, requires: str, access: Sequence[AccessChanged]) -
 
 
 def _changed_by_one(ruleset: Ruleset, cedar_schema: str) -> Iterator[str]:
-    """Changes that need a quorum, but that no unconditional forbid holds back for everybody."""
+    """Yield changes that need a quorum, but that no unconditional forbid holds back for everybody."""
     for action in _possible(cedar_schema):
         if not any(rule.waits and action in rule.actions for rule in ruleset.rules.values()):
             yield (
@@ -93,7 +93,7 @@ def _changed_by_one(ruleset: Ruleset, cedar_schema: str) -> Iterator[str]:
 
 
 def _possible(cedar_schema: str) -> Iterator[AdministrativeAction]:
-    """Changes that the policy speaks of."""
+    """Return the changes that the policy's schema declares."""
     return (action for action in CHANGES if names(cedar_schema, action))
 
 
@@ -122,9 +122,9 @@ def locked_in(policy: PolicyActivated, access: Sequence[AccessChanged]) -> Itera
 
 
 def _could(policy: PolicyActivated, action: AdministrativeAction, access: Sequence[AccessChanged]) -> bool:
-    """Whether `action` is allowed to somebody, at some time, on some breaker, if all others approve. Tripping needs nobody.
+    """Return True if some principal may do `action` at some time, if all others approve; tripping needs no approval.
 
-    Everybody is asked at one time before anybody at the next: who may at all mostly may at noon on a Tuesday.
+    Everybody is tried at one time before anybody at the next: most permissions hold at noon on a Tuesday.
     """
     agreeing = [each for each in access if each.kind == "person" and action != "trip-breaker"]
     approvals = tuple(ApprovalFact(principal=each.principal, site=each.site, roles=each.roles) for each in agreeing)

@@ -30,7 +30,7 @@ _REMEDY: Final = "Change the order so that the rule no longer applies; no approv
 
 
 class PolicyInvalid(ValueError):
-    """A policy that cannot be evaluated. `problems`: all that were found, a sentence each."""
+    """A policy cannot be evaluated. `problems`: every problem found, a sentence each."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         """Keep the problems, and show them all."""
@@ -49,9 +49,9 @@ class Rule:
     requires: str | None
     actions: tuple[str, ...]
     quorums: frozenset[str]
-    """Every quorum that its conditions look for."""
+    """Every quorum that its conditions test for."""
     waits: bool
-    """A forbid that holds for everybody, whatever else is the case, until some quorum is met."""
+    """True for a forbid that holds unconditionally for everybody until some quorum is met."""
     finding: RuleFinding
 
 
@@ -61,7 +61,7 @@ class RuleGroup:
 
     policies: cedarpy.PolicySet
     reads: Mapping[str, Thresholds] | None
-    """The context's attributes that they read, with the numbers they compare them with; None: they read all of it."""
+    """The context's attributes that they read, with the numbers they compare them with; None: they read the whole context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,12 @@ class Selection:
     every: RuleGroup
     permits: RuleGroup
     quorums: frozenset[str]
-    """Every quorum that they look for."""
+    """Every quorum that they test for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """A policy, ready. `rules` are by id in the order of the text."""
+    """A policy, prepared for questions. `rules` are by id in the order of the text."""
 
     rules: Mapping[str, Rule]
     by_action: Mapping[str, Selection]
@@ -84,10 +84,10 @@ class Ruleset:
 
 @lru_cache(maxsize=COMPILED_MAX)
 def ready(cedar: str) -> Ruleset:
-    """The policy `cedar`, ready to be asked. Keyed by the text itself, since a hash beside it could be wrong.
+    """Return the policy `cedar`, prepared for questions. Keyed by the text itself, since a hash beside it could be wrong.
 
     Raises:
-        PolicyInvalid: with everything that is wrong with the text.
+        PolicyInvalid: the text cannot be used; with every problem.
     """
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(cedar))
@@ -112,7 +112,7 @@ def _selection(action: str, rules: Mapping[str, Rule], policies: Mapping[str, An
 
 
 def _group(policies: Sequence[Mapping[str, Any]]) -> RuleGroup:
-    """The rules, their scope's action taken as read: only what it names is ever put to them."""
+    """Return the rules as a group, without their scope's action: only questions of that action are ever put to them."""
     bodies = {policy["annotations"]["id"]: {**policy, "action": {"op": "All"}} for policy in policies}
     whole = {"staticPolicies": bodies, "templates": {}, "templateLinks": []}
     return RuleGroup(cedarpy.PolicySet.from_json_str(json.dumps(whole)), attributes_read(policies))

@@ -40,13 +40,13 @@ _SIMULATION: Final = SimulationFact(slippage_ppm=0, gas_used=21_000, touched=1)
 
 
 def order(action: Action) -> Order:
-    """An order of one cent by a made-up initiator."""
+    """Return an order of one cent by a made-up initiator."""
     nil = "00000000-0000-0000-0000-000000000000"
     return Order(order_id=nil, desk_id=NAME, wallet_id=NAME, initiator=NAME, action=action)
 
 
 def facts(roles: tuple[Role, ...] = (), now: Instant = TUESDAY_NOON) -> Facts:
-    """Facts that give no rule a reason to refuse: target listed long ago, no breaker tripped, no limit near."""
+    """Return facts that give no rule a reason to refuse: target listed long ago, no breaker tripped, no limit near."""
     effect = Effect(
         chain_id=1,
         wallet=SOMEWHERE,

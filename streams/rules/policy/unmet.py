@@ -78,7 +78,7 @@ def _places_missing(quorum: Quorum, so_far: Filled) -> Iterator[str]:
 
 
 def _sites_in_words(quorum: Quorum, so_far: Filled) -> str:
-    """The sites at which the missing approvers must work; empty where any site will do."""
+    """Return the sites at which the missing approvers must work, in words; empty if any site will do."""
     missing = _sites_missing(quorum, so_far)
     if quorum.sites == 1 or missing == 0:
         return ""

@@ -43,14 +43,14 @@ class Told(NamedTuple):
     who: PrincipalId
     roles: Collection[Role]
     wants: str
-    """Such as `propose a transfer`."""
+    """The refused act, such as `propose a transfer`."""
     instead: str
-    """The remedy, if no rule permits it."""
+    """The remedy if no rule permits it."""
     circumstances: Callable[[], str]
 
 
 def weigh(ruleset: Ruleset, action: str, ask: Callable[[RuleGroup], Answer], told: Told) -> Evaluation:
-    """The outcome of `action`; `ask` puts the one question to any group of rules."""
+    """Return the outcome of `action`; `ask` puts the one question to any group of rules."""
     selection = ruleset.by_action[action]
     answer = ask(selection.every)
     determining = [rule for rule_id, rule in ruleset.rules.items() if rule_id in answer.determining]
@@ -60,7 +60,7 @@ def weigh(ruleset: Ruleset, action: str, ask: Callable[[RuleGroup], Answer], tol
     refusals = [_broken(error) for error in answer.errors]
     forbids = [] if answer.allowed else determining
     refusals += [_forbidden(rule, told) for rule in forbids if rule.requires is None]
-    # A forbid hides whether anything permits it. Nobody shall be asked to approve what no rule permits.
+    # A forbid hides the permits behind it. Nobody is asked to approve an action that no rule permits.
     if not ask(selection.permits).allowed:
         refusals.append(_unpermitted(told))
     if refusals:

@@ -28,11 +28,11 @@ class Prices:
 
     @property
     def latest(self) -> Mapping[AssetId, PriceFact]:
-        """All observed prices as they are now, by value: what is observed later does not change it."""
+        """Return all observed prices as they are now, by value: later observations do not change the result."""
         return self._latest
 
     def accept(self, observed: PriceObserved, log_offset: int) -> None:
-        """Take in one observation, once or again; one that is older than what is known changes nothing."""
+        """Take in one observation, also a repeated one; one that is older than the latest changes nothing."""
         known = self._latest.get(observed.asset_id)
         if observed.usd == 0 or (known is not None and known.log_offset >= log_offset):
             return
@@ -46,12 +46,12 @@ class Prices:
         self._latest = {**self._latest, observed.asset_id: fact}
 
     def fact(self, asset: AssetListed) -> PriceFact | None:
-        """The price of an asset in US dollars per whole unit; None when there is none."""
+        """Return the price of an asset in US dollars per whole unit; None if it has none."""
         return price_in(self._latest, asset)
 
 
 def price_in(latest: Mapping[AssetId, PriceFact], asset: AssetListed) -> PriceFact | None:
-    """The price of an asset where `latest` holds what was observed: the peg, if governance has fixed one."""
+    """Return the price of an asset: the peg, if governance has fixed one, else its observation in `latest`."""
     if asset.peg_usd:
         return PriceFact(
             asset_id=asset.asset_id,
@@ -64,7 +64,7 @@ def price_in(latest: Mapping[AssetId, PriceFact], asset: AssetListed) -> PriceFa
 
 
 def is_stale(price: PriceFact, now: Instant, age_seconds_max: int) -> bool:
-    """Whether an observation is older than allowed, or from the future; a peg holds until governance changes it."""
+    """Return True if an observation is older than allowed, or from the future; a peg holds until governance changes it."""
     if price.log_offset == PEG_OFFSET:
         return False
     return not -SKEW_SECONDS_MAX * MICROS_PER_SECOND <= now - price.observed_at <= age_seconds_max * MICROS_PER_SECOND

@@ -14,11 +14,11 @@ from schemas.events.facts import PriceFact
 from schemas.events.observations import PriceObserved
 
 OBSERVATIONS_MAX: Final = 50_000
-"""Some hours of a handful of assets; about 50 MB."""
+"""Observations kept: some hours of a handful of assets; about 50 MB."""
 
 
 class Observations:
-    """The newest observations by their offset on the topic's one partition."""
+    """The newest observations, by their offset on the topic's one partition."""
 
     def __init__(self) -> None:
         self._by_offset: dict[int, PriceFact] = {}
@@ -27,7 +27,7 @@ class Observations:
         """The last offset that was read."""
 
     def accept(self, observed: PriceObserved, log_offset: int) -> None:
-        """Take in the next observation; one that was taken in before changes nothing."""
+        """Take in the next observation; a repeated one changes nothing."""
         if log_offset <= self.reached:
             return
         self.reached = log_offset

@@ -42,7 +42,7 @@ def slippage_ppm(given: Quoted, amount_in: BaseUnits, taken: Quoted, amount_out:
 
 
 def least_out(given: Quoted, amount_in: BaseUnits, taken: Quoted, max_slippage: BasisPoints) -> BaseUnits:
-    """Return the least base units whose loss is within the bound. The price of what is taken is above zero."""
+    """Return the least base units whose loss is within the bound. The price of the received asset is above zero."""
     worth_in, scale_in = given.worth(amount_in)
     price_out, scale_out = taken.worth(1)
     return -(-worth_in * scale_out * (BASIS_POINTS_MAX - max_slippage) // (scale_in * price_out * BASIS_POINTS_MAX))

@@ -13,7 +13,7 @@ from schemas.values import TEXT_CHARACTERS_MAX
 
 
 class Refused(Exception):
-    """A check refused. `found` are the facts that its words are filled with."""
+    """A check refused. `found` are the facts that fill its message."""
 
     check: ClassVar[str]
     says: ClassVar[str]
@@ -24,7 +24,7 @@ class Refused(Exception):
         super().__init__(self.says.format(**found))
 
     def record(self) -> Refusal:
-        """The refusal as it stands in an event."""
+        """Return the refusal as an event records it."""
         return Refusal(
             check=self.check,
             message=str(self)[:TEXT_CHARACTERS_MAX],
@@ -36,7 +36,7 @@ class Refused(Exception):
 
 
 class CommandMalformed(Refused):
-    """A record of the right schema, with values that no command may have."""
+    """The record has the right schema, but values that no command may have."""
 
     check = "command-malformed"
     says = "the command's fields are wrong: {reason}"
@@ -44,7 +44,7 @@ class CommandMalformed(Refused):
 
 
 class CommandStale(Refused):
-    """Older than is remembered: nobody could tell whether it was carried out already."""
+    """The command is older than the memory of ids: it may have been carried out already."""
 
     check = "command-stale"
     says = "the command was issued {age_seconds} s ago, and may be at most {age_seconds_max} s old"
@@ -52,7 +52,7 @@ class CommandStale(Refused):
 
 
 class CommandFromFuture(Refused):
-    """Its sender's clock is ahead by more than clocks drift."""
+    """The command's time is further ahead than clocks drift."""
 
     check = "command-from-future"
     says = "the command was issued {ahead_seconds} s in the future, and may be at most {ahead_seconds_max} s ahead"
@@ -60,18 +60,18 @@ class CommandFromFuture(Refused):
 
 
 class IdempotencyConflict(Refused):
-    """One id, one outcome."""
+    """The command's id was used before for another content."""
 
     check = "idempotency-conflict"
     says = "the id {command_id} was already used for a command with another content"
     remedy = "look up what the first command led to; to ask for something else, use a new id"
 
 
-# Who asks -------------------------------------------------------------------------------------------------------
+# The sender -----------------------------------------------------------------------------------------------------
 
 
 class PrincipalUnknown(Refused):
-    """Nobody by that name."""
+    """Governance has registered no principal of this name."""
 
     check = "principal-unknown"
     says = "there is no principal {principal}"
@@ -79,7 +79,7 @@ class PrincipalUnknown(Refused):
 
 
 class PrincipalRevoked(Refused):
-    """Had access once."""
+    """The principal's access was revoked."""
 
     check = "principal-revoked"
     says = "the access of {principal} was revoked"
@@ -87,7 +87,7 @@ class PrincipalRevoked(Refused):
 
 
 class KeyUnknown(Refused):
-    """The key that signed is not registered for who is named."""
+    """The principal has no registered key of this id."""
 
     check = "key-unknown"
     says = "{principal} has no registered key {key_id}"
@@ -95,7 +95,7 @@ class KeyUnknown(Refused):
 
 
 class SignatureWrong(Refused):
-    """Not made by that key over this command."""
+    """The signature is not by this key over this command."""
 
     check = "signature-wrong"
     says = "the signature by key {key_id} does not hold: {reason}"
@@ -103,7 +103,7 @@ class SignatureWrong(Refused):
 
 
 class AssertionWrong(Refused):
-    """The FIDO2 key did not agree to this, or not in the way that counts."""
+    """The FIDO2 key's assertion is of another content, or breaks a rule of WebAuthn."""
 
     check = "assertion-wrong"
     says = "the assertion does not hold, its {rule} is wrong: {reason}"
@@ -111,7 +111,7 @@ class AssertionWrong(Refused):
 
 
 class CounterNotRisen(Refused):
-    """A replay, or a copied key."""
+    """The FIDO2 key's counter has not risen: the assertion is a replay, or the key was copied."""
 
     check = "counter-not-risen"
     says = "the key's counter does not rise: {reason}"
@@ -119,7 +119,7 @@ class CounterNotRisen(Refused):
 
 
 class PersonNeeded(Refused):
-    """A machine cannot take responsibility."""
+    """A system, or a person without a FIDO2 key, sent a command that only a person may give."""
 
     check = "person-needed"
     says = "{principal} is a system or did not use a FIDO2 key: only a person decides about an approval"

@@ -11,7 +11,7 @@ from streams.rules.refusals.base import Refused
 
 
 class BreakerSubjectUnknown(Refused):
-    """A breaker that stops nothing is refused, since somebody would rely on it."""
+    """The breaker would stop nothing, so people must not rely on it."""
 
     check = "breaker-subject-unknown"
     says = "there is no {scope} {subject} that a breaker could stop"
@@ -19,7 +19,7 @@ class BreakerSubjectUnknown(Refused):
 
 
 class BreakerTrippedAlready(Refused):
-    """Tripping only goes further, from reducing to open; going back is a reset."""
+    """The breaker is tripped as far already; going back is a reset."""
 
     check = "breaker-tripped-already"
     says = "the breaker of {scope} {subject} is {present} already"
@@ -27,7 +27,7 @@ class BreakerTrippedAlready(Refused):
 
 
 class BreakerNotTripped(Refused):
-    """A breaker that is not tripped cannot be reset."""
+    """The breaker to be reset is not tripped."""
 
     check = "breaker-not-tripped"
     says = "the breaker of {scope} {subject} is not tripped"
@@ -53,7 +53,7 @@ class PolicyRefuses(Refused):
 
 
 class NotAtOnce(Refused):
-    """Tripping never waits for a quorum."""
+    """Policy asks for a quorum, but tripping a breaker never waits."""
 
     check = "not-at-once"
     says = "policy asks for {requires} before {principal} may trip this breaker, and tripping does not wait"
@@ -61,7 +61,7 @@ class NotAtOnce(Refused):
 
 
 class QuorumMissing(Refused):
-    """Nobody changes the firm alone, whatever policy allows."""
+    """Policy asks for no quorum, but no person changes the firm alone."""
 
     check = "quorum-missing"
     says = "policy would let {principal} make this change alone, and every change needs a quorum"
@@ -69,7 +69,7 @@ class QuorumMissing(Refused):
 
 
 class QuorumUnmeetable(Refused):
-    """A proposal whose quorum does not exist could only expire."""
+    """The quorum that policy asks for cannot be met, so the proposal could only expire."""
 
     check = "quorum-unmeetable"
     says = "it requires {requires}: {excluded} never count, and too few other people have these roles"
@@ -88,7 +88,7 @@ class ProposalUnusable(Refused):
 
 
 class NothingChanges(Refused):
-    """A quorum is not asked to agree to the present state."""
+    """The change is in force already, so a quorum would approve nothing."""
 
     check = "nothing-changes"
     says = "the change is in force already"
@@ -96,7 +96,7 @@ class NothingChanges(Refused):
 
 
 class ProposalsTooMany(Refused):
-    """More open proposals than people can review."""
+    """More proposals are open than people can review."""
 
     check = "proposals-too-many"
     says = "{most} proposals are open already"
@@ -139,7 +139,7 @@ class ApprovalOfOther(Refused):
 
 
 class ProposerDecides(Refused):
-    """Proposers never decide their own proposals (separation of duties)."""
+    """The proposer cannot decide their own proposal (separation of duties)."""
 
     check = "proposer-decides"
     says = "{principal} made proposal {proposal_id} and may not decide it"
@@ -147,7 +147,7 @@ class ProposerDecides(Refused):
 
 
 class SubjectDecides(Refused):
-    """Nobody decides their own rights."""
+    """The proposal is about the person's own rights, which they cannot decide."""
 
     check = "subject-decides"
     says = "proposal {proposal_id} is about the rights of {principal}, who may not decide it"
@@ -163,7 +163,7 @@ class RoleNotAsked(Refused):
 
 
 class ApprovedAlready(Refused):
-    """Each person counts once in a quorum."""
+    """The person approved the proposal before; a quorum counts distinct people."""
 
     check = "approved-already"
     says = "{principal} has approved proposal {proposal_id} already"
@@ -171,7 +171,7 @@ class ApprovedAlready(Refused):
 
 
 class NotYourProposal(Refused):
-    """Only the proposer withdraws a proposal."""
+    """The sender is not the proposer, who alone can withdraw a proposal."""
 
     check = "not-your-proposal"
     says = "proposal {proposal_id} was made by {proposer}, and {principal} may not withdraw it"

@@ -6,7 +6,7 @@ from streams.rules.refusals.base import Refused
 
 
 class NotTheCustodian(Refused):
-    """Only the custodian reports on keys."""
+    """The report is not from the custodian."""
 
     check = "not-the-custodian"
     says = "{principal} reported on a key, and only the system {custodian} may"

@@ -42,7 +42,7 @@ __all__ = [
 
 
 class CommandMisplaced(Refused):
-    """Accepting it would give the desk two writers, each with the full limits."""
+    """The record's key or partition is not the desk's: the desk would get two writers, each with the full limits."""
 
     check = "command-misplaced"
     says = "a command for desk {desk_id} stands under the key {key} on partition {partition}"
@@ -53,7 +53,7 @@ class CommandMisplaced(Refused):
 
 
 class DeskNotEntitled(Refused):
-    """A known principal without rights on this desk."""
+    """The principal has no rights on this desk."""
 
     check = "desk-not-entitled"
     says = "{principal} may not act on desk {desk_id}"
@@ -96,7 +96,7 @@ class AssetOnOtherChain(Refused):
 
 
 class AssetNotToken(Refused):
-    """A chain's own asset has no contract to call."""
+    """The order calls a token, but a chain's own asset has no contract."""
 
     check = "asset-not-token"
     says = "{asset_id} is its chain's own asset, not a token, and cannot be used in a {kind}"
@@ -104,7 +104,7 @@ class AssetNotToken(Refused):
 
 
 class AssetsEqual(Refused):
-    """Nothing would be exchanged."""
+    """The order would exchange an asset for itself."""
 
     check = "assets-equal"
     says = "the swap gives and takes the same asset, {asset_id}"
@@ -120,7 +120,7 @@ class CallMalformed(Refused):
 
 
 class CallReserved(Refused):
-    """Calls that move money must be the action for it, so that policy, limits and approvers see the recipient."""
+    """The call moves money, so it must be the action for it: policy, limits and approvers have to see the recipient."""
 
     check = "call-reserved"
     says = "{function} on {contract} cannot be called by a call order: {why}"
@@ -128,7 +128,7 @@ class CallReserved(Refused):
 
 
 class AmountTooPrecise(Refused):
-    """The amount would have to be rounded."""
+    """The asset cannot express the amount without rounding."""
 
     check = "amount-too-precise"
     says = "{amount} {asset_id} has more than the {decimals} decimals that the asset has"
@@ -144,7 +144,7 @@ class AmountTooLarge(Refused):
 
 
 class DestinationPointless(Refused):
-    """Funds sent there are lost, or do not move."""
+    """Funds sent to the destination would be lost, or would not move."""
 
     check = "destination-pointless"
     says = "{address} is {why}"
@@ -152,7 +152,7 @@ class DestinationPointless(Refused):
 
 
 class PriceMissing(Refused):
-    """Without a price, no limit can be checked."""
+    """The asset has no price, so no limit can be checked."""
 
     check = "price-missing"
     says = "there is no price of {asset_id}"
@@ -160,7 +160,7 @@ class PriceMissing(Refused):
 
 
 class PriceStale(Refused):
-    """A limit cannot be checked at an old price."""
+    """The asset's price is too old to check a limit at."""
 
     check = "price-stale"
     says = "the price of {asset_id} is {age_seconds} s old, and may be at most {age_seconds_max} s"
@@ -179,7 +179,7 @@ class LimitExceeded(Refused):
 
 
 class BreakerOpen(Refused):
-    """A breaker stops everything but evacuation."""
+    """An open breaker stops the order; it lets only an evacuation pass."""
 
     check = "breaker-open"
     says = "the breaker of {place} is open: only transfers to the wallet's holding address pass"
@@ -187,7 +187,7 @@ class BreakerOpen(Refused):
 
 
 class BreakerReducing(Refused):
-    """A breaker lets pass only orders that lower exposure."""
+    """A reducing breaker stops the order; it lets only orders that lower exposure pass."""
 
     check = "breaker-reducing"
     says = "the breaker of {place} lets pass only orders that lower exposure, and this one does not"
@@ -238,7 +238,7 @@ class OrderExpired(Refused):
 
 
 class NotYours(Refused):
-    """Only the initiator may split an order, or cancel it with a system's key."""
+    """The sender is not the initiator, who alone may split the order, or cancel it with a system's key."""
 
     check = "not-your-order"
     says = "order {order_id} was initiated by {initiator}, and {principal} may not {verb} it"
@@ -246,7 +246,7 @@ class NotYours(Refused):
 
 
 class AmountsDiffer(Refused):
-    """The parts of a split must add up to the order's amount."""
+    """The parts of a split do not add up to the order's amount."""
 
     check = "split-amounts-differ"
     says = "the parts add up to {total}, the order is over {amount}"
@@ -254,7 +254,7 @@ class AmountsDiffer(Refused):
 
 
 class CallIndivisible(Refused):
-    """Each part of a call would make the whole call: its arguments decide its effect, not the amount."""
+    """A call cannot be split: its arguments decide its effect, so each part would make the whole call."""
 
     check = "split-of-a-call"
     says = "order {order_id} is a call and cannot be split: each part would make the whole call again"
@@ -265,7 +265,7 @@ class CallIndivisible(Refused):
 
 
 class InitiatorApproves(Refused):
-    """The initiator cannot approve (separation of duties)."""
+    """The initiator cannot approve their own order (separation of duties)."""
 
     check = "initiator-approves"
     says = "{principal} initiated order {order_id} and never counts as its approver"

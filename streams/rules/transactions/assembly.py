@@ -22,11 +22,11 @@ MAX_FEE_WEI_MAX: Final = 500 * GWEI
 """Execution waits at a higher base fee. The signer refuses only above `FEE_PER_GAS_WEI_MAX`."""
 GAS_MARGIN_PERCENT: Final = 50
 GAS_LIMIT_MIN: Final = 21_000
-"""Of any transaction (yellow paper, G_transaction)."""
+"""Gas of any transaction (yellow paper, G_transaction)."""
 
 
 class FeesTooHigh(Exception):
-    """The chain asks more for gas than our caps allow: wait until it does not."""
+    """The chain's gas price is above our caps; the order waits until it has fallen."""
 
 
 def gas_limit(gas_used: int) -> int:
@@ -54,7 +54,7 @@ def assemble(  # noqa: PLR0913 - what a transaction is made of, each by name
     """Return the transaction to be signed, with gas limit `gas`; one that overtakes `claimed`, if there is such a claim.
 
     Raises:
-        FeesTooHigh: the caps leave no room above the base fee, or above what is to be overtaken.
+        FeesTooHigh: the caps leave no room above the base fee, or above the claim to be overtaken.
     """
     priority_fee = min(fees.max_priority_fee_per_gas, PRIORITY_FEE_WEI_MAX)
     max_fee = min(fees.max_fee_per_gas, MAX_FEE_WEI_MAX)
@@ -80,6 +80,6 @@ def assemble(  # noqa: PLR0913 - what a transaction is made of, each by name
 
 
 def overtakes(transaction: Transaction, claimed: Claim) -> bool:
-    """Return True if nodes would let the transaction replace what may have been signed."""
+    """Return True if nodes would replace the claimed payload by the transaction."""
     tip, fee = outbidding(claimed.max_priority_fee_per_gas), outbidding(claimed.max_fee_per_gas)
     return transaction.max_priority_fee_per_gas >= tip and transaction.max_fee_per_gas >= fee

@@ -18,7 +18,7 @@ from streams.rules.decider import Outcome, Recorded
 
 @dataclass(frozen=True, slots=True)
 class SentTransaction:
-    """A signed transaction, and the nodes that have it by now; none when its order had been answered before."""
+    """A signed transaction, with the nodes that have it; none if its order had been answered before."""
 
     signed: Signed
     nodes: tuple[str, ...]
@@ -30,11 +30,11 @@ class BroadcastDecider:
     state_type = AnsweredOrders
 
     def initial(self) -> AnsweredOrders:
-        """Nothing has been sent."""
+        """Return a state without sendings."""
         return AnsweredOrders()
 
     def decide(self, state: AnsweredOrders, message: SentTransaction, now: Instant) -> Outcome:  # noqa: ARG002 - the contract's shape
-        """One `Broadcast`, or nothing for an order that has its own."""
+        """Return one `Broadcast`, or nothing for an order that has its own."""
         signed = message.signed
         if signed.order_id in state:
             return ()
@@ -57,9 +57,9 @@ class BroadcastDecider:
         return state
 
     def due(self, state: AnsweredOrders, now: Instant) -> tuple[Event, ...]:  # noqa: ARG002 - the contract's shape
-        """Nothing happens by time alone."""
+        """Return nothing: no event follows from time alone."""
         return ()
 
     def tail(self, state: AnsweredOrders, order_id: OrderId) -> Link | None:  # noqa: ARG002 - the contract's shape
-        """Every event of ours follows the input that it answers."""
+        """Return None: every event of ours follows the input that it answers."""
         return None

@@ -1,7 +1,7 @@
 """Decides execution's events: one `Simulated` an order, and the fate of the nonce that it offered. Pure.
 
-Decides that an order waits while its wallet has another transaction that nobody signed or refused yet, and while an earlier
-one of the wallet is not on the chain (what it does would not be in the simulation); that old prices are waited out; and that
+Decides that an order waits while its wallet has another transaction without the signer's answer, and while an earlier
+one of the wallet is not on the chain (the simulation would lack its effects); that old prices are waited out; and that
 an order with findings is flagged and uses no nonce. Source: architecture, rules 1, 2 and 11.
 """
 
@@ -25,7 +25,7 @@ Input = Simulation | Approved | Signed | SigningRefused
 
 
 def standing(state: Wallets, approved: Approved) -> Outcome | None:
-    """Return the answer from state alone: nothing again, or not yet. None: simulate."""
+    """Return the answer from state alone: nothing for a repetition, or `Later`. None: simulate."""
     if approved.order_id in state.simulated:
         return ()
     account = state.account(approved.effect.chain_id, approved.order.wallet_id)
@@ -41,7 +41,7 @@ def claimed(state: Wallets, approved: Approved) -> Claim | None:
 
 
 def next_nonce(state: Wallets, approved: Approved, account_nonce: int) -> int:
-    """The wallet's next nonce: by our own log, or the chain's count for a wallet's first use."""
+    """Return the wallet's next nonce: by our own log, or the chain's count for a wallet's first use."""
     account = state.account(approved.effect.chain_id, approved.order.wallet_id)
     return account_nonce if account is None else account.next_nonce
 
@@ -52,11 +52,11 @@ class ExecutionDecider:
     state_type = Wallets
 
     def initial(self) -> Wallets:
-        """No wallet has been used."""
+        """Return a state without wallets."""
         return Wallets()
 
     def decide(self, state: Wallets, message: Input, now: Instant) -> Outcome:
-        """One `Simulated`, one `NonceResolved`, nothing, or not now."""
+        """Return one `Simulated`, one `NonceResolved`, nothing, or `Later`."""
         match message:
             case Signed() | SigningRefused():
                 return nonces.resolution(state, message)
@@ -76,11 +76,11 @@ class ExecutionDecider:
         return state
 
     def due(self, state: Wallets, now: Instant) -> tuple[Event, ...]:  # noqa: ARG002 - the contract's shape
-        """Nothing happens by time alone."""
+        """Return nothing: no event follows from time alone."""
         return ()
 
     def tail(self, state: Wallets, order_id: OrderId) -> Link | None:  # noqa: ARG002 - the contract's shape
-        """Every event of ours follows the input that it answers."""
+        """Return None: every event of ours follows the input that it answers."""
         return None
 
 

@@ -9,8 +9,8 @@ from typing import Final
 
 GWEI: Final = 10**9
 FEE_PER_GAS_WEI_MAX: Final = 1_000 * GWEI
-"""Of the fee and the tip alike. Execution stays far below it, unless a transaction overtakes a claim of its nonce."""
+"""Bound of the fee and of the tip. Execution stays far below it, unless a transaction overtakes a claim of its nonce."""
 GAS_LIMIT_MAX: Final = 5_000_000
-"""No call of ours comes near it; a call that needs more is not one of ours."""
+"""Bound of the gas limit. No call of ours comes near it; a call that needs more is not one of ours."""
 FEE_WEI_MAX: Final = 10**18
-"""For all of a transaction's gas together."""
+"""Bound of the fee for all of a transaction's gas together."""

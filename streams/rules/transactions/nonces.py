@@ -3,7 +3,7 @@
 Decides that a wallet has one unsigned transaction at a time. `Simulated` (passed) offers the next nonce to an order;
 `NonceResolved` says that the signer used it, or that it is free for the next order. So nonces have no gap and no nonce is
 ever on offer twice. A wallet's first nonce is the chain's transaction count, recorded in the event that offers it.
-A nonce that is free may have been signed for by others (`NonceResolved.claimed`): whoever gets it next overtakes that (ADR 15).
+Cosigners may have signed for a free nonce (`NonceResolved.claimed`): the next order that gets it overtakes that (ADR 15).
 Leaves out replacing a transaction that is stuck, which keeps its nonce.
 """
 
@@ -33,7 +33,7 @@ class Wallets:
     """Execution's state on one partition."""
 
     accounts: dict[int, dict[WalletId, Account]] = field(default_factory=dict)
-    """By chain id and wallet."""
+    """Accounts by chain id and wallet."""
     simulated: AnsweredOrders = field(default_factory=AnsweredOrders)
 
     def account(self, chain_id: int, wallet_id: WalletId) -> Account | None:
@@ -42,7 +42,7 @@ class Wallets:
 
 
 def offer(wallets: Wallets, simulated: Simulated) -> None:
-    """Fold one `Simulated`: a flagged one uses no nonce."""
+    """Fold one `Simulated`; a flagged one uses no nonce."""
     wallets.simulated.add(simulated.order_id)
     if simulated.verdict == "passed":
         transaction = simulated.transaction

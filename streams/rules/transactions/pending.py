@@ -1,7 +1,7 @@
 """Tracks signed transactions under way, so that they can be sent again when a chain loses them. Pure.
 
 A node that is restarted forgets its pool, and a reorganisation takes back what was included (architecture, rule 12). Decides
-that a transaction is watched from its `Broadcast` until some time after its outcome. The topics it is told by arrive in any
+that a transaction is watched from its `Broadcast` until some time after its outcome. Its topics arrive in any
 order between them, so each is taken in by itself. Leaves out what a reorganisation means for the order.
 """
 
@@ -16,7 +16,7 @@ from schemas.events.lifecycle import Broadcast, Confirmed, Reverted, Signed
 from schemas.values import MICROS_PER_SECOND, Instant, OrderId
 
 WATCHED_AFTER_SECONDS: Final = 120
-"""How long after its outcome a transaction is watched: ten slots; what a chain loses later is a matter for people."""
+"""Seconds after its outcome for which a transaction is watched: ten slots; people handle later reorganisations."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class PendingTransactions:
         self._flights: dict[OrderId, Flight] = {}
 
     def accept(self, event: OrderEvent, now: Instant) -> None:
-        """Take in one event, once or again."""
+        """Take in one event, also a repeated one."""
         flight = self._flights.setdefault(event.order_id, Flight())
         match event:
             case Signed():
@@ -53,7 +53,7 @@ class PendingTransactions:
                 yield flight.signed
 
     def _drop_if_landed(self, order_id: OrderId, flight: Flight, now: Instant) -> bool:
-        """Forget a flight of which everything is known and whose time is over."""
+        """Forget a transaction whose facts are complete and whose time is over."""
         if flight.signed is None or not flight.sent or flight.settled_at is None:
             return False
         if now - flight.settled_at <= WATCHED_AFTER_SECONDS * MICROS_PER_SECOND:

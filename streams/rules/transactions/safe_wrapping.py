@@ -1,6 +1,6 @@
 """Wraps a wallet's call for the chain: in a transaction of its own, or in one of its Safe's executor. Pure.
 
-Decides whose account's nonce a wallet uses, and the one form of the transaction that carries a Safe's call: the executor calls
+Decides which account's nonce a wallet uses, and the one form of the transaction that carries a Safe's call: the executor calls
 `execTransaction`, without the owners' signatures until the enclave has them (`infra.ethereum.safe`).
 """
 
@@ -18,7 +18,7 @@ def safe_of(wallet: WalletAssigned) -> SafeAccount | None:
     """Return a Safe's signers; None for a wallet with a key of its own.
 
     Raises:
-        NotCompilable: governance calls it a Safe and names no owners.
+        NotCompilable: governance calls the wallet a Safe and names no owners.
     """
     if wallet.key_backend != "safe":
         return None
@@ -37,7 +37,7 @@ def carried(call: CompiledCall, wallet: WalletAssigned, nonce: int) -> CompiledC
     """Return the call that the sender's transaction with this nonce must make so that `call` happens.
 
     Raises:
-        NotCompilable: governance calls it a Safe and names no owners.
+        NotCompilable: governance calls the wallet a Safe and names no owners.
     """
     if safe_of(wallet) is None:
         return call

@@ -28,7 +28,7 @@ class Included:
 
 
 Input = Included | Broadcast
-"""Bare for an order that was answered before."""
+"""A bare `Broadcast` is of an order that was answered before."""
 
 
 class SettlementDecider:
@@ -37,11 +37,11 @@ class SettlementDecider:
     state_type = AnsweredOrders
 
     def initial(self) -> AnsweredOrders:
-        """Nothing is settled."""
+        """Return a state without settled orders."""
         return AnsweredOrders()
 
     def decide(self, state: AnsweredOrders, message: Input, now: Instant) -> Outcome:  # noqa: ARG002 - the contract's shape
-        """`Confirmed` or `Reverted`, nothing again, or not yet."""
+        """Return `Confirmed` or `Reverted`, nothing for a repetition, or `Later`."""
         broadcast = message if isinstance(message, Broadcast) else message.broadcast
         if broadcast.order_id in state:
             return ()
@@ -72,9 +72,9 @@ class SettlementDecider:
         return state
 
     def due(self, state: AnsweredOrders, now: Instant) -> tuple[Event, ...]:  # noqa: ARG002 - the contract's shape
-        """Nothing happens by time alone: absence is not failure."""
+        """Return nothing: no event follows from time alone, since absence is not failure."""
         return ()
 
     def tail(self, state: AnsweredOrders, order_id: OrderId) -> Link | None:  # noqa: ARG002 - the contract's shape
-        """Every event of ours follows the input that it answers."""
+        """Return None: every event of ours follows the input that it answers."""
         return None

@@ -23,19 +23,19 @@ class Simulation:
     approved: Approved
     governance: Governance
     settings: Settings
-    """Of the policy in `governance`."""
+    """Settings of the policy in `governance`."""
     prices: tuple[PriceFact, ...]
-    """Independent prices of what is exchanged; empty when nothing is."""
+    """Independent prices of the exchanged assets; empty if nothing is exchanged."""
     block: BlockHeader
     account_nonce: int
-    """The transaction count, at `block`, of whose transaction it is."""
+    """The transaction count, at `block`, of the transaction's sender."""
     transaction: Transaction
     exact: Effects
-    """Of `transaction`, to the byte."""
+    """Effects of `transaction`, to the byte."""
     measured: Effects
-    """Of the same call without a minimum: what it would lose if nothing stopped it."""
+    """Effects of the same call without a minimum: the loss if nothing stopped it."""
     safe_nonce: int | None = None
-    """Of the Safe that makes the call; None when the wallet is no Safe."""
+    """Nonce of the Safe that makes the call; None if the wallet is no Safe."""
 
     @property
     def effect(self) -> Effect:
@@ -49,7 +49,7 @@ class Simulation:
 
     @property
     def exchange(self) -> Exchange | None:
-        """Return the exchange; None for an order that exchanges nothing, and for one that did not get that far."""
+        """Return the exchange; None for an order that exchanges nothing, or that did not get that far."""
         action = self.approved.order.action
         if not isinstance(action, Swap) or not self.shown.ok:
             return None
@@ -70,5 +70,5 @@ class Exchange:
 
     @property
     def slippage_ppm(self) -> int:
-        """The loss in parts per million; a million when nothing, or less than nothing, comes back."""
+        """Return the loss in parts per million; a million if nothing, or less than nothing, comes back."""
         return slippage_ppm(self.given, self.amount_in, self.taken, max(self.amount_out, 0))

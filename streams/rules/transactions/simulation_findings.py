@@ -32,7 +32,7 @@ FINDINGS_MAX: Final = 100
 
 
 def judge(simulation: Simulation, next_nonce: int) -> list[SimulationFinding]:
-    """Return every finding, in the order of the checks. `next_nonce`: what the wallet's next one is by our own log."""
+    """Return every finding, in the order of the checks. `next_nonce`: the wallet's next one by our own log."""
     findings = [finding for check in CHECKS for finding in check(simulation)]
     findings += _foreign_transactions(simulation, next_nonce)
     return findings[:FINDINGS_MAX]
@@ -87,7 +87,7 @@ def _delegate_calls(simulation: Simulation) -> Iterator[SimulationFinding]:
 
 
 def _known(simulation: Simulation) -> set[Address]:
-    """Return what may be touched whatever the call: by governance's word, or by the order's own."""
+    """Return the addresses that any call may touch: those that governance or the order itself names."""
     effect, governance = simulation.effect, simulation.governance
     listed = {
         contract.address
@@ -100,7 +100,7 @@ def _known(simulation: Simulation) -> set[Address]:
 
 
 def _created(simulation: Simulation) -> set[Address]:
-    """Return what comes to be in a call, of which a person has looked at every one; nobody could have listed it before."""
+    """Return the contracts that a call creates; a person has reviewed every call, and could not have listed them before."""
     return set(simulation.shown.creations) if isinstance(simulation.approved.order.action, Call) else set()
 
 
@@ -193,4 +193,4 @@ CHECKS: Final[tuple[Callable[[Simulation], Iterator[SimulationFinding]], ...]] =
     _delegate_calls,
     _destruction,
 )
-"""Every check that needs nothing but the simulation, in the order in which findings are told."""
+"""Every check that needs only the simulation, in the order of their findings."""

@@ -25,9 +25,9 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "change": CHANGES,
     }
 )
-"""Each group's actions; the published Cedar schema says the same."""
+"""Each group's actions; the published Cedar schema lists the same."""
 
 
 def groups_of(action: str) -> list[str]:
-    """The groups that `action` is in."""
+    """Return the groups of `action`."""
     return [group for group, members in GROUPS.items() if action in members]

@@ -24,18 +24,18 @@ from streams.rules.policy.ruleset import RuleGroup
 PLANS_CACHED_MAX: Final = 1_024
 ENTITIES_CACHED_MAX: Final = 1_024
 ANSWERS_CACHED_MAX: Final = 4_096
-"""About 10 MB."""
+"""Answers kept in memory: about 10 MB."""
 
 
 class Uid(NamedTuple):
-    """A thing that rules can name: `Desk::"newswap"`."""
+    """The id of an entity that rules can name: `Desk::"newswap"`."""
 
     kind: str
     name: str
 
 
 class Numbers(NamedTuple):
-    """Numbers by name; what has none is left out."""
+    """Numbers by name; names without a number are left out."""
 
     named: tuple[tuple[str, int], ...]
 
@@ -45,7 +45,7 @@ Value = bool | int | str | Uid | Numbers | tuple[str, ...] | None
 
 
 class Thing(NamedTuple):
-    """A thing, what it is in and what is known of it."""
+    """An entity with its parents and its attributes."""
 
     uid: Uid
     parents: tuple[Uid, ...] = ()
@@ -67,7 +67,7 @@ Subject = TypeVar("Subject")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary(Generic[Subject]):
-    """The attributes of a context, and how each is told of a subject."""
+    """The attributes of a context, and how each is derived from a subject."""
 
     terms: Mapping[str, Callable[[Subject], Value]]
 
@@ -77,11 +77,11 @@ class Answer:
     """Cedar's answer."""
 
     allowed: bool
-    """Some permit matched, and no forbid did, of those rules that could be evaluated."""
+    """True if some permit matched, and no forbid did, among the rules that could be evaluated."""
     determining: frozenset[str]
     """Ids of the permits that allowed, or of the forbids that denied."""
     errors: tuple[str, ...]
-    """Of the rules that could not be evaluated, in alphabetical order."""
+    """Errors of the rules that could not be evaluated, in alphabetical order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,14 +103,14 @@ def ask(
 
 
 def entities_json(scene: Scene, things: tuple[Thing, ...] = ()) -> str:
-    """Everything that a question names, in Cedar's JSON form of entities."""
+    """Return all entities that a question names, in Cedar's JSON form."""
     user = Thing(Uid("User", scene.user), tuple(Uid("Role", role) for role in scene.roles), (("site", scene.site),))
     action = Thing(Uid("Action", scene.action), tuple(Uid("Action", group) for group in groups_of(scene.action)))
     return json.dumps([_entity(thing) for thing in dict.fromkeys([user, action, scene.resource, *things])])
 
 
 def request(scene: Scene, context: Mapping[str, Value]) -> dict[str, Any]:
-    """The question in Cedar's form."""
+    """Return the question in Cedar's form."""
     present = {name: _json(value) for name, value in context.items() if value is not None}
     return {
         "principal": {"type": "User", "id": scene.user},

@@ -22,7 +22,7 @@ Thresholds = tuple[int, ...] | None
 
 
 def attributes_read(policies: Iterable[Mapping[str, Any]]) -> Mapping[str, Thresholds] | None:
-    """Each attribute of the context that the conditions of `policies` look at. None: they look at it as a whole."""
+    """Return each attribute of the context that the conditions of `policies` read. None: they read the context as a whole."""
     found: dict[str, set[int] | None] = {}
     for name, compared_with in _accesses([policy["conditions"] for policy in policies]):
         if name is None:
@@ -33,7 +33,7 @@ def attributes_read(policies: Iterable[Mapping[str, Any]]) -> Mapping[str, Thres
 
 
 def representative(number: int, thresholds: tuple[int, ...]) -> int:
-    """A number that compares with each of `thresholds` as `number` does: the same one for all that do."""
+    """Return a number that compares with each of `thresholds` as `number` does: the same one for all that do."""
     place = bisect_left(thresholds, number)
     if place < len(thresholds) and thresholds[place] == number:
         return number
@@ -41,7 +41,7 @@ def representative(number: int, thresholds: tuple[int, ...]) -> int:
 
 
 def quorums_read(policy: Mapping[str, Any]) -> Iterator[str]:
-    """The quorums that the policy's conditions look for, as they are written there."""
+    """Return the quorums that the policy's conditions test for, as they are written there."""
     for node in _nodes(policy["conditions"]):
         for operator in _SET_TESTS & node.keys():
             if node[operator]["left"] == QUORUMS:
@@ -49,7 +49,7 @@ def quorums_read(policy: Mapping[str, Any]) -> Iterator[str]:
 
 
 def always_waits_for_a_quorum(policy: Mapping[str, Any]) -> bool:
-    """Whether a forbid holds unconditionally for everybody until some quorum is met."""
+    """Return True if a forbid holds unconditionally for everybody until some quorum is met."""
     whoever = policy["principal"]["op"] == "All" and policy["resource"]["op"] in ("All", "is")
     conditions = policy["conditions"]
     whatever = [each["kind"] for each in conditions] == ["unless"]
@@ -69,7 +69,7 @@ def _holds_only_with_a_quorum(expression: Mapping[str, Any]) -> bool:
 
 
 def _accesses(tree: Any) -> Iterator[tuple[str | None, int | None]]:
-    """Each look at the context: the attribute, if it is one, and the number it is compared with, if it is only that."""
+    """Yield each access to the context: the attribute, if it is one, and the number, if it is only compared with one."""
     match tree:
         case list():
             for each in tree:
@@ -85,7 +85,7 @@ def _accesses(tree: Any) -> Iterator[tuple[str | None, int | None]]:
 
 
 def _compared(sides: Any) -> tuple[str, int] | None:
-    """The attribute and the number, of a comparison of just these two."""
+    """Return the attribute and the number of a comparison of just these two."""
     match sides:
         case {"left": {".": {"left": {"Var": "context"}, "attr": str(name)}}, "right": {"Value": number}}:
             return (name, number) if type(number) is int else None

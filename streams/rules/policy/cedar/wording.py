@@ -37,7 +37,7 @@ def problems(parsed: Mapping[str, Any]) -> Iterator[str]:
 
 
 def actions_named(policy: Mapping[str, Any]) -> tuple[str, ...]:
-    """The actions that the rule's scope names, groups written out; all when it names none."""
+    """Return the actions that the rule's scope names, groups written out; all if it names none."""
     scope = policy["action"]
     if scope["op"] == "All":
         return ACTIONS
@@ -79,7 +79,7 @@ def _problems_of_scope(name: str | None, policy: Mapping[str, Any]) -> Iterator[
 
 
 def _problems_of_quorums(name: str | None, policy: Mapping[str, Any]) -> Iterator[str]:
-    """A misspelt quorum could never be met."""
+    """Yield misspelt quorums, which could never be met."""
     annotations = policy.get("annotations", {})
     looked_for = list(quorums_read(policy))
     texts = [annotations["requires"] or ""] if "requires" in annotations else []

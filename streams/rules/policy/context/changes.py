@@ -28,13 +28,13 @@ class AdministrativeRequest:
     now: Instant
     approvals: tuple[ApprovalFact, ...] = ()
     scope: str = ""
-    """Of a breaker; else empty."""
+    """The breaker's scope; else empty."""
     subject: str = ""
     """The breaker's subject, the principal whose access would change, or the key; else empty."""
     state: str = ""
-    """Into which a breaker would be tripped, or in which the one to be reset is; else empty."""
+    """The state to trip a breaker into, or the present state of a breaker to be reset; else empty."""
     grants: tuple[Role, ...] = ()
-    """Roles that the subject would have and has not yet, where access would change."""
+    """Roles that a change of access would add; else empty."""
     operation: str = ""
     """The operation on a key; else empty."""
     backend: str = ""
@@ -42,7 +42,7 @@ class AdministrativeRequest:
 
 
 class Change(NamedTuple):
-    """A change to the firm as rules see it."""
+    """A change to the firm, in the attributes that rules read."""
 
     request: AdministrativeRequest
     tally: Tally
@@ -50,12 +50,12 @@ class Change(NamedTuple):
 
 
 def administrative_scene(action: AdministrativeAction, request: AdministrativeRequest) -> Scene:
-    """The actor, the action, and the firm."""
+    """Return the actor, the action, and the firm."""
     return Scene(request.actor, request.roles, request.site, action, FIRM)
 
 
 def vocabulary(action: AdministrativeAction) -> Vocabulary[Change]:
-    """The attributes that rules for `action` may read."""
+    """Return the attributes that rules for `action` may read."""
     return OF_KEYS if action == "change-key" else ADMINISTRATION
 
 

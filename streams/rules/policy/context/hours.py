@@ -24,10 +24,10 @@ def _local_minute(zone: Zone, minute: int) -> tuple[int, int]:
 
 
 def local_hour(zone: Zone, now: Instant) -> int:
-    """The hour of the day in `zone`, 0 to 23."""
+    """Return the hour of the day in `zone`, 0 to 23."""
     return _local_minute(zone, now // MINUTE_MICROS)[0]
 
 
 def local_weekday(zone: Zone, now: Instant) -> int:
-    """The day of the week in `zone`, 1 for Monday to 7 for Sunday (ISO 8601)."""
+    """Return the day of the week in `zone`, 1 for Monday to 7 for Sunday (ISO 8601)."""
     return _local_minute(zone, now // MINUTE_MICROS)[1]

@@ -23,7 +23,7 @@ from streams.rules.policy.quorum import Tally
 
 
 class Proposal(NamedTuple):
-    """An order as rules see it."""
+    """An order, in the attributes that rules read."""
 
     order: Order
     facts: Facts
@@ -32,19 +32,19 @@ class Proposal(NamedTuple):
 
 
 def order_action(order: Order) -> str:
-    """The Cedar action of the order's kind: `approve_token` on the wire is `approve-token` in policies."""
+    """Return the Cedar action of the order's kind: `approve_token` on the wire is `approve-token` in policies."""
     return order.action.kind.replace("_", "-")
 
 
 def order_scene(order: Order, facts: Facts) -> Scene:
-    """The initiator, the action, and the account or contract that it is about."""
+    """Return the initiator, the action, and the account or contract that the order goes to."""
     return Scene(
         order.initiator, tuple(facts.initiator_roles), facts.initiator_site, order_action(order), _target(order, facts)
     )
 
 
 def order_things(order: Order) -> tuple[Thing, ...]:
-    """Entities that an order's context names and that have parents."""
+    """Return the entities that an order's context names and that have parents."""
     return (Thing(Uid("Wallet", order.wallet_id), (Uid("Desk", order.desk_id),)),)
 
 
@@ -67,7 +67,7 @@ def _target(order: Order, facts: Facts) -> Thing:
 
 
 def cents(amount: Usd) -> int:
-    """An order's worth in US cents, rounded up."""
+    """Return an order's value in US cents, rounded up."""
     return int((amount * 100).to_integral_value(ROUND_CEILING))
 
 
@@ -119,7 +119,7 @@ def _count_left(limit: LimitFact) -> int:
 
 
 def _least(left: Callable[[LimitFact], int], limits: Iterable[LimitFact]) -> Numbers:
-    """The least that is left in each scope, over limits with a window."""
+    """Return the least headroom in each scope, over limits with a window."""
     least: dict[str, int] = {}
     for limit in limits:
         if limit.kind != "per-transaction":
