@@ -58,7 +58,7 @@ class Node:
 
     @property
     def name(self) -> str:
-        """The node's host and port: all of its URL that may be shown."""
+        """Return the node's host and port: the only part of its URL that may be shown."""
         return self.rpc.name
 
     def chain_id(self) -> int:

@@ -99,7 +99,7 @@ def _code(node: Node, address: Address, at: BlockHeader) -> str:
 
 
 def _slots(node: Node, safe: Address, at: BlockHeader) -> list[Address]:
-    """The addresses of singleton, guard and fallback handler."""
+    """Return the addresses of singleton, guard and fallback handler."""
     slots = (SINGLETON_SLOT, GUARD_SLOT, FALLBACK_SLOT)
     words = node.rpc.batch([("eth_getStorageAt", (safe, slot, _at(at))) for slot in slots])
     return [checksummed(answers.octets(word)[-20:].rjust(20, b"\0")) for word in words]

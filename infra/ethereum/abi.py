@@ -19,7 +19,7 @@ class EncodingError(ValueError):
 
 
 def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
-    """The values' bytes.
+    """Return the values' bytes.
 
     Raises:
         EncodingError: a value does not fit its type.
@@ -34,7 +34,7 @@ def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
 
 
 def decode(types: Sequence[str], content: bytes) -> tuple[Any, ...]:
-    """The values that stand in `content`.
+    """Return the values in `content`.
 
     Raises:
         DecodingError: it does not hold values of these types.

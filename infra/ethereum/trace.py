@@ -73,7 +73,7 @@ class Effects(Record):
 
     @property
     def unlimited_allowances(self) -> tuple[AllowanceGranted, ...]:
-        """The allowances that no holding can exhaust."""
+        """Return the allowances that no holding can exhaust."""
         return tuple(each for each in self.allowances if each.amount >= UNLIMITED_AMOUNT_MIN)
 
     def change(self, account: str, token: str | None) -> int:

@@ -137,7 +137,7 @@ class Share:
 
 
 class Session(Protocol):
-    """The methods of every session, whatever its result."""
+    """The methods of every session."""
 
     def start(self) -> list[Outgoing]:
         """Begin; return the messages of round 1."""

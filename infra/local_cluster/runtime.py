@@ -52,12 +52,12 @@ class Runtime:
 
     @property
     def logs(self) -> Path:
-        """The folder of the processes' output, one file each."""
+        """Return the folder of the processes' output, one file each."""
         return self.folder / "logs"
 
     @property
     def brokers(self) -> tuple[str, ...]:
-        """The names of its brokers, also of their ports, programs and folders."""
+        """Return the names of its brokers, also of their ports, programs and folders."""
         return tuple(sorted(filter(is_broker, self.ports())))
 
     @property
@@ -67,11 +67,11 @@ class Runtime:
 
     @property
     def chain(self) -> Path:
-        """The chain node's state."""
+        """Return the folder of the chain node's state."""
         return self.folder / "chain"
 
     def secret(self, name: str) -> Path:
-        """The file of one secret."""
+        """Return the file of one secret."""
         return self.folder / "secrets" / name
 
     def prepare(self) -> None:
@@ -122,7 +122,7 @@ class Runtime:
             )
 
     def password(self, name: str) -> str:
-        """The password in the credentials file `name`."""
+        """Return the password in the credentials file `name`."""
         return str(json.loads(read_private(self.secret(name)))["password"])
 
     def _credentials(self, name: str, username: str) -> None:
@@ -132,7 +132,7 @@ class Runtime:
             create_private(path, json.dumps(content).encode())
 
     def ports(self) -> dict[str, int]:
-        """The cluster's ports by name, chosen at the first call. Raises ClusterError: no free ports, other brokers."""
+        """Return the cluster's ports by name, chosen at the first call. Raises ClusterError: no free ports, other brokers."""
         path = self.folder / "ports.json"
         known: dict[str, int] = json.loads(path.read_bytes()) if path.exists() else {}
         brokers = [name for name in known if is_broker(name)] or broker_names(self.brokers_wanted or 1)

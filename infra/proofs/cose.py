@@ -56,7 +56,7 @@ def verify(cose_key: bytes, message: bytes, signature: bytes) -> bool:
 
 @lru_cache(maxsize=KEYS_READ_MAX)
 def _public_key(cose_key: bytes) -> ec.EllipticCurvePublicKey | bytes:
-    """A point on P-256, or the bytes of an Ed25519 key. Remembered: reading one costs as much as verifying with it."""
+    """Return a point on P-256, or the bytes of an Ed25519 key. Cached: reading one costs as much as verifying with it."""
     key = _decode(cose_key)
     fixed = {name: key.get(name) for name in (KEY_TYPE, ALGORITHM, CURVE)}
     if fixed == ES256_PARAMETERS:

@@ -26,7 +26,7 @@ class Ed25519Refused(Exception):
 
 
 class PublicKeyRefused(Ed25519Refused):
-    """The public key is no key that anybody could be held to."""
+    """The public key is invalid: it would not bind a signer."""
 
 
 class SignatureRefused(Ed25519Refused):

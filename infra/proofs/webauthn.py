@@ -164,7 +164,7 @@ def verify_assertion(  # noqa: PLR0913 - each is one thing the standard compares
     origins: Collection[str],
     previous_counter: int | None,
 ) -> VerifiedAssertion:
-    """Verify `assertion` and return what it says; raise the AssertionRefused of the first rule that it breaks.
+    """Verify `assertion` and return its content; raise the AssertionRefused of the first rule that it breaks.
 
     `credential_public_key` is the COSE key registered for `assertion.credential_id`. `origins` are compared exactly.
     `previous_counter` is the last counter this credential showed, None when it has shown none yet.

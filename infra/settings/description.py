@@ -49,40 +49,40 @@ class ClusterDescription(Record):
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """The JSON-RPC URLs of every node; each tells which chain it serves."""
+        """Return the JSON-RPC URLs of every node; each node tells its chain."""
         return (self.node, *self.other_nodes)
 
     @property
     def registry(self) -> str:
-        """The Schema Registry API's URL."""
+        """Return the Schema Registry API's URL."""
         return f"{self.http}/registry"
 
     @property
     def genesis_file(self) -> Path:
-        """The signed genesis document."""
+        """Return the file of the signed genesis document."""
         return self.runtime / "genesis.json"
 
     @property
     def root_key_file(self) -> Path:
-        """The pinned root key's public half, hex."""
+        """Return the file of the pinned root key's public half, hex."""
         return self.runtime / "root-key.pub"
 
     @property
     def world_file(self) -> Path:
-        """The addresses of the local chain's contracts."""
+        """Return the file of the addresses of the local chain's contracts."""
         return self.runtime / "world.json"
 
     @property
     def mnemonic_file(self) -> Path:
-        """The mnemonic of the local chain's own accounts; only a development chain has one."""
+        """Return the file of the mnemonic of the local chain's own accounts; only a development chain has one."""
         return self.secret("chain-mnemonic")
 
     def cosigner(self, name: str) -> Path:
-        """The folder of a cosigner: its keys, its shares, its memory, and its token's files."""
+        """Return the folder of a cosigner: its keys, its shares, its memory, and its token's files."""
         return self.runtime / name
 
     def cosigner_token(self, name: str) -> TokenPlace:
-        """The token that seals a cosigner's shares: not the enclave's, but behind the same module."""
+        """Return the token that seals a cosigner's shares: not the enclave's, but behind the same module."""
         place = self.cosigner(name) / TOKEN_FOLDER
         config_file = None if self.token.config_file is None else place / self.token.config_file.name
         return TokenPlace(
@@ -90,17 +90,17 @@ class ClusterDescription(Record):
         )
 
     def secret(self, name: str) -> Path:
-        """The file of one secret, such as `kafka-desk.json`."""
+        """Return the file of one secret, such as `kafka-desk.json`."""
         return self.runtime / "secrets" / name
 
 
 def load(runtime: Path) -> ClusterDescription:
-    """The description of the cluster whose folder is `runtime`. Raises OSError, pydantic.ValidationError."""
+    """Return the description of the cluster whose folder is `runtime`. Raises OSError, pydantic.ValidationError."""
     return ClusterDescription.model_validate_json((runtime / FILE).read_bytes())
 
 
 def current() -> ClusterDescription:
-    """The cluster that this process was started in.
+    """Return the cluster that this process was started in.
 
     Raises:
         KeyError: PROOFDESK_RUNTIME is not set.

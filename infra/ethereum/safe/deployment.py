@@ -44,12 +44,12 @@ class Creation:
 
     @property
     def data(self) -> bytes:
-        """The call's bytes."""
+        """Return the call's bytes."""
         return _selected(CREATE, self.singleton, self.setup, self.salt)
 
     @property
     def arguments(self) -> list[str]:
-        """The call's arguments as an order spells them out (`infra.ethereum.spelled_call`)."""
+        """Return the call's arguments in the form of an order (`infra.ethereum.spelled_call`)."""
         return [self.singleton, f"0x{self.setup.hex()}", str(self.salt)]
 
 

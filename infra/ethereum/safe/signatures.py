@@ -25,7 +25,7 @@ V_OF_PARITY: Final = 27
 
 
 def unfit(safe: SafeAccount) -> str | None:
-    """Why nothing can be signed for a Safe that is set up so; None when it can."""
+    """Return the reason why nothing can be signed for a Safe with this set-up; None if it can."""
     addresses = [owner.address for owner in safe.owners]
     if len(set(addresses)) != len(addresses) or not safe.threshold <= len(addresses):
         return f"{safe.threshold} of {len(set(addresses))} owners must sign, and {len(addresses)} are named"

@@ -99,7 +99,7 @@ def without_signatures(calldata: bytes) -> bytes:
 
 
 def _fields(call: SafeCall) -> tuple[Any, ...]:
-    """All that an owner signs but the Safe's nonce, in the contract's order."""
+    """Return all that an owner signs except the Safe's nonce, in the contract's order."""
     if not is_checksummed(call.to):
         raise MalformedCalldata(f"not a checksummed address: {call.to!r:.60}")
     return (call.to, call.value, call.data, CALL, 0, call.executor_nonce, 0, NOBODY, NOBODY)
