@@ -188,6 +188,6 @@ class BroadcastObserver:
         return [each for each, receipt in zip(flights, receipts, strict=True) if receipt is None]
 
     def _away(self, node: Node, now: Instant, fault: Exception) -> None:
-        """One time-out an interval, however many orders wait: the loop must go on."""
+        """Spend one time-out an interval, however many orders wait: the loop must go on."""
         self._backoff.asked(node.name, now, AWAY)
         log.warning("a node is away", node=node.name, reason=str(fault))

@@ -80,7 +80,7 @@ def shut_in(description: ClusterDescription, place: CosignerFolder, settings: Co
 def participant_of(
     description: ClusterDescription, place: CosignerFolder, token: Token, settings: CosignerSettings
 ) -> Participant:
-    """The cosigner, wired: what is its own first, then confined, then what it reads of the log."""
+    """Return the wired cosigner: open its own files first, then confine the process, then read the log."""
     root = RootedGovernance(pinned_root_key(description.root_key_file))
     pen, sealer = MessageSigner(load_identity(place)), TokenSealer(token, SEALING_KEY)
     vaults: dict[Sharing, ShareVault] = {

@@ -43,7 +43,7 @@ REFUSALS: Final = (PrivateFileRefused, TokenError, ValueError, OSError)
 
 
 def enrol(description: ClusterDescription) -> list[Cosigner]:
-    """All cosigners of a cluster, as governance is to know them. Raises PrivateFileRefused: a key file was tampered with."""
+    """Return all cosigners of a cluster in governance's form. Raises PrivateFileRefused: a key file was tampered with."""
     recovery_key_file = description.secret(RECOVERY_KEY_FILE)
     if not recovery_key_file.exists():
         generate_agreement_key(recovery_key_file)
@@ -56,7 +56,7 @@ def enrol(description: ClusterDescription) -> list[Cosigner]:
 
 
 def enrolled(place: CosignerFolder, site: Slug) -> Cosigner:
-    """One cosigner, whose keys are made if they are not there."""
+    """Return one cosigner; make its keys if they are not there."""
     place.prepare()
     if not place.signing_key_file.exists():
         keyfile.generate(place.signing_key_file)

@@ -88,7 +88,7 @@ class CosignerFolder:
 
     @property
     def recovery_key_file(self) -> Path:
-        """The recovery key's public half, hex."""
+        """Return the file of the recovery key's public half, hex."""
         return self.folder / "recovery.pub"
 
     def prepare(self) -> None:
@@ -98,7 +98,7 @@ class CosignerFolder:
 
 
 def number_of(name: Slug) -> int:
-    """A cosigner's place in every key in shares: that of its name."""
+    """Return a cosigner's party number in every key in shares, by its name."""
     return COSIGNERS.index(name) + 1
 
 

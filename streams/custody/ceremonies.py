@@ -52,7 +52,7 @@ def participants_of(order: KeyOrdered, known: KeyStanding) -> list[Slug]:
 
 
 def opening(order: KeyOrdered, known: KeyStanding, attempt: int, now: Instant) -> SessionOpened:
-    """The session in which an order is to be carried out."""
+    """Return the session in which an order is to be carried out."""
     unnamed = SessionOpened(
         session_id=_UNNAMED,
         kind=_KINDS[order.change.kind],
@@ -154,7 +154,7 @@ class Attempt:
         return report
 
     def failure(self) -> Refusal:
-        """Why nothing came of it, for people."""
+        """Return the reason why the session failed, for people."""
         if self.refused:
             name, refusal = next(iter(self.refused.items()))
             return refusal.model_copy(update={"message": f"{name}: {refusal.message}"[:TEXT_CHARACTERS_MAX]})

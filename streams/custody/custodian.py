@@ -115,7 +115,7 @@ class Custodian:
                 self._governance.accept(received.record)
 
     def voice(self) -> SystemSigner:
-        """The custodian's key as governance knows it.
+        """Return the custodian's key as governance knows it.
 
         Raises:
             NotRegistered: it does not, or there is no key.
@@ -182,7 +182,7 @@ class Custodian:
 
 
 def command_id(body: ReportKey) -> CommandId:
-    """The id of the command that reports exactly this."""
+    """Return the id of the command that reports exactly this."""
     content = hashlib.sha256(canonical_bytes(body)).hexdigest()
     return str(uuid.uuid5(ORDER_NAMESPACE, f"key-report/{body.ordered_position}/{content}"))
 

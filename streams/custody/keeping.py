@@ -79,12 +79,12 @@ def carried_out(order: KeyOrdered, keeper: Keeper, notes: Notes, now: Instant) -
 
 
 def failed(order: KeyOrdered, refusal: Refusal) -> ReportKey:
-    """The report that an order could not be carried out."""
+    """Return the report that an order could not be carried out."""
     return ReportKey(ordered_position=order.position, outcome="failed", refusal=refusal)
 
 
 def no_keeper(order: KeyOrdered, backend: str) -> ReportKey:
-    """The report that this installation keeps no such keys."""
+    """Return the report that this installation keeps no such keys."""
     message = f"this installation keeps no keys of backend {backend}"
     return failed(order, Refusal(check=NO_KEEPER, message=message, remedy="Have the key ordered for a backend that it has."))
 

@@ -41,7 +41,7 @@ class Notes:
         return position in self._notes.begun
 
     def begin(self, position: int) -> None:
-        """A key is about to be made for an order."""
+        """Note that a key is about to be made for an order."""
         if not self.has_begun(position):
             self._write(self._notes.model_copy(update={"begun": [*self._notes.begun, position]}))
 
@@ -50,7 +50,7 @@ class Notes:
         return position in self._notes.made
 
     def note_made(self, position: int) -> None:
-        """An order's key is whole, and is about to be reported."""
+        """Note that an order's key is complete and about to be reported."""
         self._write(self._notes.model_copy(update={"made": [*self._notes.made, position]}))
 
     def destroyed(self, position: int) -> DestructionProof | None:
@@ -58,11 +58,11 @@ class Notes:
         return self._notes.destroyed.get(position)
 
     def note_destroyed(self, position: int, proof: DestructionProof) -> None:
-        """A key is about to be destroyed for an order."""
+        """Note that a key is about to be destroyed for an order."""
         self._write(self._notes.model_copy(update={"destroyed": {**self._notes.destroyed, position: proof}}))
 
     def next_attempt(self, position: int) -> int:
-        """The number of another attempt at an order's ceremony, from 1; never given again."""
+        """Return the number of another attempt at an order's ceremony, from 1; no number is given twice."""
         number = self._notes.attempts.get(position, 0) + 1
         self._write(self._notes.model_copy(update={"attempts": {**self._notes.attempts, position: number}}))
         return number

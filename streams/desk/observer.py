@@ -57,5 +57,5 @@ class DeskObserver:
 
 
 def processor(observer: DeskObserver) -> Processor[DeskState, Message]:
-    """The desk in its place in the flow."""
+    """Return the desk's processor."""
     return Processor(PRINCIPAL, INPUTS, OUTPUTS, DeskDecider(), observer)

@@ -14,12 +14,12 @@ Headers = Sequence[tuple[str, bytes]]
 
 
 def source_header(topic: str, offset: int) -> tuple[str, bytes]:
-    """The header of an event that answers the input at `offset` of its partition of `topic`."""
+    """Return the header of an event that answers the input at `offset` of its partition of `topic`."""
     return (SOURCE, f"{topic}:{offset}".encode())
 
 
 def source_of(headers: Headers | None) -> tuple[str, int]:
-    """The input that an event answers; an empty topic when time alone caused it."""
+    """Return the input that an event answers; an empty topic if time alone caused it."""
     for name, value in headers or ():
         if name == SOURCE:
             topic, _, offset = value.decode().rpartition(":")

@@ -103,7 +103,7 @@ class Loop(Generic[S, I]):
             self._step(self._take())
 
     def _take(self) -> list[Received]:
-        """The first input as soon as it is there, then what else has come: waits for one, never for a full batch."""
+        """Return the first input as soon as it is there, with all others that have come; never wait for a full batch."""
         parked = any(each.partition.parked() for each in self._assigned.values())
         first = self._consumer.poll((PARKED_RETRY_MS if parked else TICK_MS_MAX) / 1_000)
         messages = [] if first is None else [first, *self._consumer.consume(BATCH_INPUTS_MAX - 1, 0)]
@@ -133,7 +133,7 @@ class Loop(Generic[S, I]):
         return Answer(owner, chained, [source_header(received.topic, received.offset), *outgoing])
 
     def _offer_again(self, received: Received, now: Instant) -> Answer[S, I]:
-        """As `_offer`, with a span only if it is answered now: hundreds of tries a second would flood any collector."""
+        """Do as `_offer`, with a span only if it is answered now: hundreds of tries a second would flood any collector."""
         owner = self._assigned[received.partition]
         chained = owner.partition.offer(received, now)
         if not chained:

@@ -67,7 +67,7 @@ class Partition(Generic[S, I]):
             self._fold(*step)
 
     def replayed(self) -> None:
-        """The own log has been read to its end.
+        """Called when the own log has been read to its end.
 
         Raises:
             LogDamaged: a position is missing before one that is there.
@@ -114,7 +114,7 @@ class Partition(Generic[S, I]):
         return [self._parked[place] for place in sorted(self._parked)]
 
     def waiting(self) -> list[tuple[Received, str]]:
-        """The oldest parked input of each topic, with why it waits."""
+        """Return the oldest parked input of each topic, with the reason why it waits."""
         oldest = {topic: (topic, offset) for topic, offset in sorted(self._parked, reverse=True)}
         return [(self._parked[place], self._reasons[place]) for place in oldest.values()]
 

@@ -61,7 +61,7 @@ def run(processor: Processor[S, I], description: ClusterDescription, refusals: t
 def loop_of(
     processor: Processor[S, I], description: ClusterDescription, outage: Outage, instance: str | None = None
 ) -> Loop[S, I]:
-    """The loop of one worker, wired. `instance` tells workers of one processor apart (`PROOFDESK_INSTANCE`)."""
+    """Return the wired loop of one worker. `instance` tells workers of one processor apart (`PROOFDESK_INSTANCE`)."""
     name, who = instance or os.environ.get("PROOFDESK_INSTANCE", "0"), processor.principal
     codec: SnapshotCodec[S] = SnapshotCodec(processor)
     group = f"proofdesk-{who}"

@@ -14,7 +14,7 @@ UNTRUSTED_TOPICS = frozenset({"commands", "firm-commands"})
 
 
 def check(message: Message) -> Message | None:
-    """The message, or None at a partition's end.
+    """Return the message, or None at a partition's end.
 
     Raises:
         KafkaException: the consumer met an error that it does not mend by itself.
@@ -28,10 +28,10 @@ def check(message: Message) -> Message | None:
 
 
 def received_of(message: Message) -> Received:
-    """An input. What cannot be read comes through as such where others write, too; anywhere else it stops the processor.
+    """Return an input. An unreadable record passes on topics that others write, too; on any other topic it stops the processor.
 
     Raises:
-        wire.Unreadable: an event of ours that is not one.
+        wire.Unreadable: a record on a topic of ours is not an event.
     """
     topic, value, key = str(message.topic()), message.value() or b"", message.key() or b""
     partition, offset = int(message.partition() or 0), int(message.offset() or 0)
@@ -52,7 +52,7 @@ def headers_of(message: Message) -> tuple[tuple[str, bytes], ...]:
 
 
 def recorded_of(message: Message) -> Recorded:
-    """An own event as it stands on the log.
+    """Return an own event as it stands on the log.
 
     Raises:
         wire.Unreadable: it is no event.

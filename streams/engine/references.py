@@ -55,7 +55,7 @@ class References:
         return asking(lambda: int(self._consumer.get_watermark_offsets(place, timeout=REQUEST_SECONDS_MAX)[1]))
 
     def catch_up(self) -> Iterator[Received]:
-        """All that was there when this reader was made.
+        """Yield all records that were there when this reader was made.
 
         Raises:
             TimeoutError: it could not be read within `CATCH_UP_SECONDS_MAX`.
@@ -73,7 +73,7 @@ class References:
                     waiting.discard((place.topic, place.partition))
 
     def poll(self) -> Iterator[Received]:
-        """At the first call all that was there, as `catch_up`; from then on what has arrived since, without waiting."""
+        """Yield at the first call all records as `catch_up` does; from then on the new ones, without waiting."""
         yield from self._consume(0) if self._caught_up else self.catch_up()
 
     def _consume(self, seconds: float) -> Iterator[Received]:
@@ -83,6 +83,6 @@ class References:
 
 
 def _say_waiting(attempt: RetryCallState) -> None:
-    """Once: the tries before a broker leads its topics again are many."""
+    """Log once: there are many tries before a broker leads its topics again."""
     if attempt.attempt_number == 1 and attempt.outcome is not None:
         log.warning("references: waiting for Kafka", error=str(attempt.outcome.exception()))

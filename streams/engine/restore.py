@@ -52,7 +52,7 @@ class Restorer(Generic[S, I]):
         self._snapshots = snapshots(processor.principal).name
 
     def restore(self, numbers: Collection[int]) -> dict[int, Restored[S, I]]:
-        """The partitions `numbers`, folded to the stable end of their own log.
+        """Return the partitions `numbers`, folded to the stable end of their own log.
 
         Raises:
             NotStable: a transaction stays open, or reading takes too long.

@@ -69,7 +69,7 @@ class Stop:
 
     @property
     def status(self) -> int:
-        """The exit code of a loop that ended without an error."""
+        """Return the exit code of a loop that ended without an error."""
         return EXIT_RESTART if self.outage.seen or self._lost else EXIT_STOPPED
 
 

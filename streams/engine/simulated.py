@@ -122,7 +122,7 @@ class SimulatedLog:
         raise NeverQuiet(message)
 
     def step(self) -> bool:
-        """One worker takes one batch, and perhaps dies over it. True if anything was written."""
+        """Let one worker take one batch, and perhaps die over it. Return True if anything was written."""
         self.now += self._random.randrange(1, STEP_MICROS_MAX)
         index = self._random.randrange(len(self._workers))
         self._wake_a_zombie()
@@ -143,7 +143,7 @@ class SimulatedLog:
         return bool(answers)
 
     def events(self, *topics: str) -> list[Recorded]:
-        """All that stands on `topics`, partition by partition, in each writer's order of position."""
+        """Return all records on `topics`, partition by partition, in each writer's order of position."""
         found: list[tuple[int, int, Recorded]] = []
         for (topic, number), entries in self.entries.items():
             for entry in entries if topic in topics else ():
@@ -202,7 +202,7 @@ class SimulatedLog:
         return [answer for answer in answers if answer.chained]
 
     def _inputs(self, worker: Worker) -> list[Received]:
-        """A batch in any interleaving of topics and partitions, in order within each."""
+        """Return a batch in any interleaving of topics and partitions, in order within each."""
         batch: list[Received] = []
         for _ in range(self._random.randrange(1, BATCH_INPUTS_MAX + 1)):
             ready = [place for place, offset in worker.positions.items() if offset < len(self.entries[place])]

@@ -68,7 +68,7 @@ class SnapshotCodec(Generic[S]):
         self._fingerprint = hashlib.sha256(schema.encode()).hexdigest()
 
     def write(self, partition: Partition[S, I], offsets: dict[str, int]) -> Written:
-        """The partition as it stands; `offsets` are the next to be read of its own topics."""
+        """Return the snapshot of a partition; `offsets` are the next to be read of its own topics."""
         pages: dict[str, Page] = {}
         # The state goes to JSON in one step: by way of Python objects it takes twice as long, and the loop stands still.
         state = self._state.dump_json(partition.state, context=pages)
@@ -84,7 +84,7 @@ class SnapshotCodec(Generic[S]):
         return Written(json.dumps(head, separators=(",", ":")).encode(), pages | {page.name: page for page in cuts})
 
     def read(self, head: bytes, pages: Mapping[str, Page]) -> Snapshot[S] | None:
-        """The snapshot, or None when it was written by code whose state had another shape, or a page is missing."""
+        """Return the snapshot, or None if code with another shape of state wrote it, or a page is missing."""
         content = json.loads(head)
         if content.pop("fingerprint", None) != self._fingerprint:
             return None

@@ -36,7 +36,7 @@ class _NoAnswer(Exception):
 
 
 def stable_ends(admin: AdminClient, places: Sequence[Place]) -> dict[Place, int]:
-    """The end of each of `places`, at a moment when no transaction was open on any of them.
+    """Return the end of each of `places`, at a moment when no transaction was open on any of them.
 
     Raises:
         NotStable: there is no such moment within `STABLE_SECONDS_MAX`.

@@ -75,7 +75,7 @@ class ExecutionObserver:
             self.accept(received)
 
     def read(self, state: Wallets, received: Received, now: Instant) -> Input | Later:
-        """The signer's answers as they are; an approved order with its simulation, or bare when that is not wanted."""
+        """Return a signer's answer as it is; an approved order with its simulation, or bare if none is needed."""
         match received.record:
             case Signed() | SigningRefused() as answer:
                 return answer

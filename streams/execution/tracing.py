@@ -56,12 +56,12 @@ class Ground:
 
     @property
     def account_nonce(self) -> int:
-        """The sender's transaction count. Asks the node."""
+        """Return the sender's transaction count. Asks the node."""
         return self.node.transaction_count(self.sender, self.block)
 
     @property
     def safe_nonce(self) -> int | None:
-        """The Safe's own next nonce; None when the wallet is no Safe."""
+        """Return the Safe's own next nonce; None if the wallet is not a Safe."""
         return None if self.standing is None else self.standing.nonce
 
     def measured(self, call: CompiledCall, nonce: int) -> Effects:
@@ -88,7 +88,7 @@ class Ground:
         return _without_proxy(seen, self.wallet.address, SIGNATURE_GAS * (safe.threshold - 1))
 
     def _reason_inside(self, transaction: Transaction) -> str | None:
-        """Why the Safe's own call would fail; None when it would not."""
+        """Return the reason why the Safe's own call would fail; None if it would not."""
         call, _ = safe_transaction.decode(transaction.data)
         inner = replace(
             transaction, to=call.to, value=call.value, data=call.data, max_fee_per_gas=0, max_priority_fee_per_gas=0
@@ -115,7 +115,7 @@ def ground(node: Node, block: BlockHeader, wallet: WalletAssigned) -> Ground:
 
 
 def _without_proxy(seen: Effects, safe: Address, signatures_gas: int) -> Effects:
-    """The effects of what a Safe did, less those of running its own code; with the gas of signatures still to come."""
+    """Return a Safe's effects less those of running its own code; with the gas of signatures still to come."""
     own = {each.code for each in seen.delegate_calls if each.contract == safe}
     return seen.model_copy(
         update={

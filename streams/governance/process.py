@@ -34,13 +34,13 @@ log = structlog.get_logger(__name__)
 
 
 class CommandObserver:
-    """Nothing is asked of the outside: all that a decision rests on is in governance's own log and in the signed command."""
+    """Reads nothing from outside: a decision rests on governance's own log and on the signed command."""
 
     def refresh(self) -> None:
-        """Nothing to take in."""
+        """Do nothing: there are no references."""
 
     def read(self, _state: GovernanceState, received: Received, _now: Instant) -> Received | Later:
-        """The command itself."""
+        """Return the command itself."""
         return received
 
 

@@ -40,7 +40,7 @@ class EvidenceReader:
 
     @property
     def governance_position(self) -> int:
-        """Of the last governance event that is believed."""
+        """Return the position of the last believed governance event."""
         return self._governance.view.position
 
     def governance_digest(self, position: int) -> str:
@@ -48,7 +48,7 @@ class EvidenceReader:
         return self._governance.digest_at(position)
 
     def desk_position(self, partition: int) -> int:
-        """Of the last of the desk's events on a partition that was folded."""
+        """Return the position of the last of the desk's events on a partition that was folded."""
         return self._evidence.position(partition)
 
     def desk_digest(self, partition: int, position: int) -> str | None:
@@ -57,7 +57,7 @@ class EvidenceReader:
 
     @property
     def firm(self) -> Governance:
-        """The firm, as far as it derives from the pinned root key."""
+        """Return the firm, as far as it derives from the pinned root key."""
         return self._governance.view
 
     def accept(self, received: Received) -> None:
@@ -84,7 +84,7 @@ class EvidenceReader:
             self.accept(received)
 
     def judged(self, received: Received, simulated: Simulated, now: Instant) -> Verdict | Later | None:
-        """The verdict on a simulation that passed, which stands as `received`; None when the order is over already."""
+        """Return the verdict on a simulation that passed, recorded as `received`; None if the order is over already."""
         if is_misplaced(received, simulated):
             return self.refused("place", f"partition {received.partition} is not that of desk {simulated.desk_id}")
         if self._evidence.has_ended(received, simulated):
@@ -102,7 +102,7 @@ class EvidenceReader:
         return judge(dossier, self._governance, self._observations.by_offset, now)
 
     def refused(self, check: str, reason: str) -> Verdict:
-        """A refusal for what is no question about the order itself."""
+        """Return a refusal for a reason outside the order itself."""
         return Verdict((), refusal_of(check, reason), governance_position=self.firm.position)
 
     def _waited_for(self, simulated: Simulated, now: Instant) -> Verdict | Later:

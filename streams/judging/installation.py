@@ -48,7 +48,7 @@ class RootKeyInvalid(Exception):
 
 
 def pinned_root_key(file: Path) -> bytes:
-    """The root key that this installation has pinned: 32 bytes.
+    """Return the root key that this installation has pinned: 32 bytes.
 
     Raises:
         RootKeyInvalid: the file does not hold 64 hexadecimal digits.
@@ -67,7 +67,7 @@ class CapsRefused(Exception):
 
 
 def pinned_caps(file: Path, *, production: bool) -> VelocityCaps:
-    """The caps of this installation: JSON such as `{"default_usd": "5000000", "wallets": {"treasury-1": "20000000"}}`.
+    """Return the caps of this installation: JSON as `{"default_usd": "5000000", "wallets": {"treasury-1": "20000000"}}`.
 
     Outside production a missing file caps nothing.
 

@@ -31,7 +31,7 @@ LOCK_FILE: Final = "lock"
 
 
 class MemoryRefused(Exception):
-    """The memory cannot be trusted to be this signer's own; the message says what to do about it."""
+    """The memory may not be this signer's own; the message says what to do about it."""
 
 
 class Journal(Protocol):
@@ -130,7 +130,7 @@ def _locked(file: Path) -> int:
 
 
 def _key(file: Path, sealer: Sealer, *, is_new: bool) -> bytes:
-    """The journal's own key; a new one for a journal that is not there yet."""
+    """Return the journal's own key; a new one for a journal that is not there yet."""
     if file.exists():
         return sealer.open(read_private(file), CONTEXT)
     if not is_new:

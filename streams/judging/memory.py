@@ -93,7 +93,7 @@ class SealedMemory:
             self._rewrite()
 
     def refusal(self, payload: Payload, now: Instant, *, is_cancelled: bool = False) -> Refusal | None:
-        """Why a payload must not be signed: `nonce`, `velocity`; None when it may. What was claimed before may be again."""
+        """Return the reason why a payload must not be signed (`nonce`, `velocity`); else None. A claim may be repeated."""
         self._heard.settle(payload.account)
         reason = self._book.refusal(payload, is_cancelled=is_cancelled)
         if reason is not None:
@@ -160,7 +160,7 @@ class SealedMemory:
         return simulated.overtakes is not None and not is_read
 
     def learn(self, signed: Signed) -> None:
-        """A signature that stands on the log: known already as a rule, and all there is when the memory was lost."""
+        """Note a signature of the log: usually known already, and the only source if the memory was lost."""
         account = (signed.wallet_id, signed.chain_id)
         known = self._book.of(account, signed.nonce)
         for spoken in known:
@@ -215,7 +215,7 @@ class SealedMemory:
                 self._resume(entry)
 
     def _count(self, payload: Payload, usd: Decimal) -> None:
-        """A replacement moves nothing that the payload before it has not moved."""
+        """Count a payload's value once: a replacement moves nothing beyond the payload before it."""
         if payload.replaces is None:
             self._velocity.add(payload.wallet_id, payload.claimed_at, usd)
 

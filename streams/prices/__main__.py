@@ -56,7 +56,7 @@ class Delivery:
 
 
 def sources(world: World) -> tuple[PriceSource, ...]:
-    """The local chain's reference venue, for wrapped and native ether: WETH9 gives one for the other at any time."""
+    """Return the local chain's reference venue, for wrapped and native ether: WETH9 exchanges them one for one at any time."""
     return tuple(PriceSource(asset_id, world.reference_venue) for asset_id in (world.weth.symbol, NATIVE_ASSET))
 
 

@@ -72,21 +72,21 @@ class Institution:
     folder: Path
 
     def person(self, name: str) -> SoftwareAuthenticator:
-        """A person's authenticator."""
+        """Return a person's authenticator."""
         return SoftwareAuthenticator(self.authenticator_file(name))
 
     def authenticator_file(self, name: str) -> Path:
-        """The file of a person's authenticator state."""
+        """Return the file of a person's authenticator state."""
         return self.folder / f"{name}.authenticator.json"
 
     @property
     def system_key_file(self) -> Path:
-        """The treasury system's Ed25519 key."""
+        """Return the file of the treasury system's Ed25519 key."""
         return self.folder / "treasury-bot.pem"
 
 
 def institution_of(description: ClusterDescription) -> Institution:
-    """The institution of a cluster, whether made yet or not."""
+    """Return the institution of a cluster, made already or not."""
     return Institution(description.runtime / "institution")
 
 
@@ -188,7 +188,7 @@ def _system(institution: Institution) -> genesis.System:
 
 
 def _detectors(description: ClusterDescription) -> genesis.System:
-    """The principal that trips a breaker when a limit is breached. Its key is where its process looks for it."""
+    """Return the principal that trips a breaker at a breached limit. Its key is where its process looks for it."""
     public_key = ed25519.public_bytes(keyfile.generate(detectors_key_file(description)))
     return genesis.System(
         principal=DETECTORS,
@@ -200,7 +200,7 @@ def _detectors(description: ClusterDescription) -> genesis.System:
 
 
 def _custodian(description: ClusterDescription) -> genesis.System:
-    """The principal that reports on keys. Its key is where its process looks for it."""
+    """Return the principal that reports on keys. Its key is where its process looks for it."""
     public_key = ed25519.public_bytes(keyfile.generate(custodian_key_file(description)))
     return genesis.System(
         principal=CUSTODIAN,

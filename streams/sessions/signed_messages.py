@@ -93,15 +93,15 @@ class MessageSigner:
             raise Unreadable(f"a message of {message.sender} cannot be read: {reason}") from reason
 
     def verdict(self, verdict: CosignerVerdict, order_id: OrderId, digest: bytes) -> CosignerVerdict:
-        """The verdict, signed."""
+        """Return the signed verdict."""
         return verdict.model_copy(update={"signature": self._signature(cosigner_verdict_digest(verdict, order_id, digest))})
 
     def vouched(self, vouched: KeyVouched, ordered_position: int) -> KeyVouched:
-        """The word for a key, signed, for this order alone."""
+        """Return the signed voucher for a key, valid for this order alone."""
         return vouched.model_copy(update={"signature": self._signature(key_vouched_digest(vouched, ordered_position))})
 
     def destroyed(self, proof: DestructionProof) -> DestructionProof:
-        """The word that something is destroyed, signed."""
+        """Return the signed proof of a destruction."""
         return proof.model_copy(update={"signature": self._signature(destruction_digest(proof))})
 
     def is_enrolled_as(self, cosigner: Cosigner) -> bool:

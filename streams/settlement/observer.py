@@ -74,7 +74,7 @@ class SettlementObserver:
             self.accept(received)
 
     def read(self, state: AnsweredOrders, received: Received, now: Instant) -> Input | Later:
-        """The receipt and the head; `Later` while there is none, or the node is away."""
+        """Return the receipt and the head; `Later` while there is none, or the node is away."""
         broadcast = received.record
         if not isinstance(broadcast, Broadcast):
             raise TypeError(f"{received.topic} is no input of settlement")

@@ -60,7 +60,7 @@ MEMORY_KEY: Final = "signer-memory"
 
 
 def broker_ports(bootstrap: str) -> tuple[int, ...]:
-    """The ports in `host:port,host:port`. Raises ValueError."""
+    """Return the ports in `host:port,host:port`. Raises ValueError."""
     return tuple(int(address.rpartition(":")[2]) for address in bootstrap.split(","))
 
 
@@ -85,7 +85,7 @@ def shut_in(description: ClusterDescription, settings: EnclaveSettings) -> None:
 
 
 def opened_memory(folder: Path, token: Token) -> SealedJournal:
-    """The journal in `folder`, sealed by a key that cannot leave the token. Raises MemoryRefused, SealRefused, TokenError."""
+    """Return the journal in `folder`, sealed by a key of the token. Raises MemoryRefused, SealRefused, TokenError."""
     with suppress(KeyExists):
         token.generate_sealing_key(MEMORY_KEY)
     return SealedJournal(folder, TokenSealer(token, MEMORY_KEY))

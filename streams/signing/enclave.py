@@ -185,7 +185,7 @@ def _refused(simulated: Simulated, verdict: Verdict, refusal: Refusal) -> Judged
 
 
 def _answered_before(simulated: Simulated, verdict: Verdict, claimed: ClaimedPayload) -> Judged:
-    """The same answer, byte for byte; none for what the log has already: this is another enclave's order, or a forgery."""
+    """Return the earlier answer, byte for byte. A transaction that the log has already is another enclave's, or a forgery."""
     if claimed.answer:
         return Judged(simulated, verdict, Signed.model_validate_json(claimed.answer))
     if verdict.refusal is not None:

@@ -42,7 +42,7 @@ class EarlyMessages:
             mine.popitem(last=False)
 
     def take(self, session: Sha256) -> list[CosignerMessage]:
-        """All messages of a session, which are kept no longer."""
+        """Return all messages of a session and keep them no longer."""
         return [message for mine in self._kept.values() for message in mine.pop(session, ())]
 
 

@@ -96,7 +96,7 @@ def _holders(order: KeyOrdered, standing: KeyStanding, firm: Governance) -> list
 
 
 def _party(name: Slug, standing: KeyStanding, firm: Governance) -> int:
-    """A cosigner's place: as enrolled, or by the order in which the key's holders were named."""
+    """Return a cosigner's party number: as enrolled, or by the order in which the key's holders were named."""
     known = firm.cosigners.get(name)
     return known.cosigner.party if known is not None else standing.cosigners.index(name) + 1
 

@@ -70,7 +70,7 @@ class Evidence:
 
     @property
     def firm(self) -> Governance:
-        """The firm, as far as it derives from the pinned root key."""
+        """Return the firm, as far as it derives from the pinned root key."""
         return self.witness.firm
 
     def refresh(self) -> None:
@@ -85,7 +85,7 @@ class Evidence:
         return any(self._me in each.cosigners and each.status != "destroyed" for each in self.firm.keys.values())
 
     def judged(self, simulated_hash: Sha256, order_id: str, now: Instant) -> tuple[Received, Simulated, Verdict]:
-        """The simulation with this hash, of this order, with our own verdict on it, which does not refuse.
+        """Return the simulation of this order with this hash, and our own verdict on it, which does not refuse.
 
         Raises:
             NotYet: it is not here yet, or not all that it rests on.

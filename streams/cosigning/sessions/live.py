@@ -111,7 +111,7 @@ class ToSign:
             self.memory.claim(self.case.payload, self.case.reached)
 
     def outcome(self, pen: MessageSigner) -> CosignerMessage:
-        """The signature, with our verdict."""
+        """Return the signature with our verdict."""
         made = self.session.result
         self.signature = self.case.cosigned(pen, made.r, made.s, made.y_parity)
         return pen.outcome(self.opened.session_id, "signed", self.signature)
@@ -133,13 +133,13 @@ class ToHold:
 
     @property
     def signature(self) -> None:
-        """Nothing is signed."""
+        """Return None: a ceremony signs nothing."""
 
     def leaving(self, said: Sequence[RoundMessage]) -> None:
-        """Nothing of it lasts before the end."""
+        """Do nothing: a ceremony stores nothing before its end."""
 
     def outcome(self, pen: MessageSigner) -> CosignerMessage:
-        """Our word that we hold a share, once it is on the disk."""
+        """Return our signed voucher for the share, once it is on the disk."""
         share, ceremony = self.session.result, self.ceremony
         self.shares.put(ceremony.backend, self.opened.key_id, ceremony.new_epoch, share)
         vouched = KeyVouched(

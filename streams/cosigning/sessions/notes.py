@@ -39,12 +39,12 @@ class Notes:
         return signing_key in self._notes.banned
 
     def ban(self, signing_key: HexBytes) -> None:
-        """Never run anything with the holder of a key again."""
+        """Ban the holder of a key: no session is run with it again."""
         if not self.is_banned(signing_key):
             self._write(self._notes.model_copy(update={"banned": [*self._notes.banned, signing_key]}))
 
     def confirmed(self, key_id: KeyId) -> int:
-        """The newest epoch of a key that governance was seen to confirm; 0: none."""
+        """Return the newest epoch of a key that governance has confirmed; 0: none."""
         return self._notes.confirmed.get(key_id, 0)
 
     def confirm(self, key_id: KeyId, epoch: int) -> None:
@@ -62,11 +62,11 @@ class Notes:
 
     @property
     def ahead(self) -> Instant:
-        """The latest time of a session that was begun and was dated ahead of this machine's clock; 0: none."""
+        """Return the latest time of a session that was begun and was dated ahead of this machine's clock; 0: none."""
         return self._notes.ahead
 
     def note_ahead(self, at: Instant) -> None:
-        """A session is about to be begun that is dated ahead of this machine's clock."""
+        """Note that a session dated ahead of this machine's clock is about to begin."""
         if at > self.ahead:
             self._write(self._notes.model_copy(update={"ahead": at}))
 

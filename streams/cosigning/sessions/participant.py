@@ -165,7 +165,7 @@ class Participant:
         return self._begin(Live(opened, purpose, Rounds(session), now + SIGNING_MICROS_MAX))
 
     def _make_way(self, case: SigningCase) -> None:
-        """An earlier session over the same bytes, or what these overtake, is left for this one; any other keeps its nonce."""
+        """Leave sessions over the same or the overtaken payload. Raises NotTakingPart: another one of the nonce is open."""
         for live in list(self._live.values()):
             if not isinstance(live.purpose, ToSign):
                 continue
@@ -274,7 +274,7 @@ class Participant:
             self._signatures.popitem(last=False)
 
     def _keep(self, message: CosignerMessage) -> None:
-        """A message of a session that is not known yet, or waits; if it is its sender's, who may fill no other's place."""
+        """Keep a message of a session that is not known yet, or waits, if its enrolled sender has signed it."""
         enrolled = self._evidence.firm.cosigners.get(message.sender)
         if enrolled is None:
             return

@@ -25,7 +25,7 @@ class Participants:
     def of(
         cls, me: Slug, names: Sequence[Slug], enrolled: Mapping[Slug, Cosigner], is_banned: Callable[[HexBytes], bool]
     ) -> Self:
-        """The named ones.
+        """Return the named participants.
 
         Raises:
             NotTakingPart: a participant is not enrolled, banned, or named twice.

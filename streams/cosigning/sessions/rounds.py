@@ -40,7 +40,7 @@ class Rounds:
 
     @property
     def session(self) -> Session:
-        """The protocol's side of it: has the result once it is finished."""
+        """Return the protocol's session; it has the result once it is finished."""
         return self._session
 
     def start(self) -> list[RoundMessage]:

@@ -46,7 +46,7 @@ class Backups:
             write_private(file, vault.backup(key_id, epoch, self._recovery_public))
 
     def remove(self, key_id: KeyId, epoch: int) -> None:
-        """Before its share goes: what was destroyed must not come back, and a dead share's back-up is worth nothing."""
+        """Delete a share's back-up before the share: a destroyed share must not be restored."""
         self._file(key_id, epoch).unlink(missing_ok=True)
 
     def _file(self, key_id: KeyId, epoch: int) -> Path:
@@ -63,7 +63,7 @@ class Shares:
         self._opened: dict[tuple[KeyId, int], Share] = {}
 
     def get(self, backend: Sharing, key_id: KeyId, epoch: int) -> Share:
-        """A share. Raises what the vault raises: there is none, or it cannot be opened."""
+        """Return a share. Raises what the vault raises: there is none, or it cannot be opened."""
         place = (key_id, epoch)
         if place not in self._opened:
             while len(self._opened) >= OPEN_SHARES_MAX:
@@ -76,7 +76,7 @@ class Shares:
         self._vaults[backend].put(key_id, epoch, share)
 
     def epochs(self, key_id: KeyId) -> list[int]:
-        """Of which epochs there are shares of a key, in order."""
+        """Return the epochs of which there are shares of a key, in order."""
         return sorted({epoch for vault in self._vaults.values() for epoch in vault.epochs(key_id)})
 
     def destroy(self, key_id: KeyId, epoch: int) -> str:

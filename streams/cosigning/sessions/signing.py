@@ -106,7 +106,7 @@ def _key(opened: SessionOpened, firm: Governance) -> tuple[KeyStanding, Sharing,
 
 
 def _digest(opened: SessionOpened, simulated: Simulated, firm: Governance) -> bytes:
-    """The 32 bytes, if the key is the wallet's, or an owner's of the Safe that it is."""
+    """Return the 32 bytes, if the key is the wallet's, or that of an owner of the wallet's Safe."""
     wallet = firm.wallets.get(simulated.wallet_id)
     if wallet is None or keys_of(wallet).get(opened.key_id) not in ("mpc", "hybrid"):
         raise NotTakingPart("key", f"wallet {simulated.wallet_id} does not sign with key {opened.key_id}")

@@ -16,7 +16,7 @@ from streams.signing.backends.mpc import Channel
 
 
 def over_kafka(description: ClusterDescription, principal: Principal) -> Channel:
-    """Nothing is connected before it is needed: most enclaves wait long for their first such order, some for ever."""
+    """Return a channel over Kafka that connects at its first use: most enclaves wait long for their first such order."""
     outage, boxes = Outage(), list[Outbox]()
 
     def listen(since: Instant) -> Inbox:

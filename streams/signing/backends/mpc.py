@@ -263,7 +263,7 @@ class MpcSigner:
         attempt.is_lost = True
 
     def _found(self, task: Task, made: KeyGenerated, now: Instant) -> Made | None:
-        """A signature of these bytes by this key, with the verdicts of those who say it; these are waited for a little."""
+        """Return a signature by this key, with the verdicts of the cosigners that report it; wait briefly for these."""
         digest = task.digest.hex()
         said = {name: mine[digest] for name, mine in self._signed.items() if digest in mine}
         by_signature: dict[tuple[str, str, int], dict[Slug, _Said]] = {}
@@ -326,7 +326,7 @@ def _took_part(asked: _Asked, words: Mapping[Slug, _Said]) -> Mapping[Slug, _Sai
 
 
 def _recovering(digest: bytes, r: str, s: str, y_parity: int, address: str) -> Signature | None:
-    """The signature, if the key of `address` made it."""
+    """Return the signature, if the key of `address` made it."""
     try:
         signature = Signature(y_parity, int(r, 16), int(s, 16))
         return signature if signer_of(digest, signature) == address else None

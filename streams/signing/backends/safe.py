@@ -91,7 +91,7 @@ class SafeSigner:
         return collected
 
     def _signed_by(self, holder: KeyHolder, task: Task) -> Made | Pending:
-        """One holder's signature over the task's digest. Raises KeyUnusable."""
+        """Return one holder's signature over the task's digest. Raises KeyUnusable."""
         standing = self._firm().keys.get(holder.key_id)
         if standing is not None and not standing.may_sign:
             raise KeyUnusable(f"key {holder.key_id} of {holder.address} is {standing.status}")
@@ -103,7 +103,7 @@ class SafeSigner:
         return made
 
     def _executed(self, task: Task, safe: SafeAccount, owners: dict[Address, Made]) -> Made | Pending:
-        """The executor's signature over the transaction with the owners' in it. Raises KeyUnusable."""
+        """Return the executor's signature over the transaction with the owners' in it. Raises KeyUnusable."""
         unsigned = transaction.from_record(task.simulated.transaction)
         signatures = packed({owner: each.signature for owner, each in owners.items()}, safe.executor.address)
         filled = replace(unsigned, data=safe_transaction.with_signatures(unsigned.data, signatures))
@@ -123,7 +123,7 @@ class SafeSigner:
 
 
 def with_safes(keys: Mapping[KeyBackend, Signer], firm: Callable[[], Governance]) -> Signer:
-    """All backends of an installation that has these for keys: Safes' owners and executors sign with them, too."""
+    """Return all backends of an installation with these keys: Safes' owners and executors sign with them, too."""
     return SwitchingSigner({**keys, "safe": SafeSigner(SwitchingSigner(keys), firm)})
 
 
