@@ -101,7 +101,7 @@ class References(Protocol):
     """Delivers records that a processor reads and does not answer: `streams.engine.references`, or a simulation of it."""
 
     def poll(self) -> Iterable[Received]:
-        """Return what has arrived since, in the order of each topic."""
+        """Return the records that arrived since the last call, in the order of each topic."""
         ...
 
 

@@ -19,7 +19,7 @@ class Rules(IntEnum):
     FIRST = 1
     """The rules of the first release."""
     EXPIRY_NAMES_REMEDY = 2
-    """A proposal that expires is closed with the settings' time limit in seconds, and with what its proposer can do."""
+    """A proposal that expires is closed with the settings' time limit in seconds, and with a remedy for its proposer."""
 
 
 NEWEST: Final = max(Rules)

@@ -2,7 +2,7 @@
 
 The gateway asks this of the read side's tables, so that strangers cannot fill the log. The desk, governance and the signer ask
 the same rules again, of the log itself. A principal's rights are told only to a sender who has proven to be that principal.
-Left out, since only the deciders know: whether a FIDO2 key's counter has risen, whether the id is spent, what policy allows.
+Left out, since only the deciders know: the last counter of a FIDO2 key, the spent ids, the verdict of policy.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A person's key asserts the command's digest, except for an approval: its assertion is over the approval's own hash, so that it
 binds the order and not the envelope; and no system's key gives one. Source: architecture, rules 9 and 10; the proof itself is
-`streams.rules.access`. Left out: what the role allows (policy).
+`streams.rules.access`. Left out: the verdict of policy.
 """
 
 from __future__ import annotations

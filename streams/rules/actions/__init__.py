@@ -1,1 +1,1 @@
-"""Derives from an order what it does: its decoded effect, its call, its balances, and the exposure it adds."""
+"""Derives an order's consequences: its decoded effect, its call, its balances, and the exposure it adds."""

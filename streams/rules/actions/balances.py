@@ -1,7 +1,7 @@
 """Compares a simulation's balances with the order's effect, to the base unit. Pure.
 
-The wallet may lose and gain what its order kind says, and nothing else; also what others receive is compared.
-Leaves out what an exchange is worth (`prices.valuation`), and balances that move without a log.
+The wallet may lose and gain only the amounts that its order kind states; amounts that others receive are compared, too.
+Leaves out the value of an exchange (`prices.valuation`), and balances that move without a log.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from streams.rules.transactions.simulation import Simulation
 
 
 def unmeant(simulation: Simulation) -> Iterator[tuple[BalanceKey, int, BalanceBounds]]:
-    """Yield every balance that changes otherwise than the order says: its key, its change, and the bounds of its change."""
+    """Yield every balance whose change is out of the order's bounds: its key, its change, and these bounds."""
     effect, action = simulation.effect, simulation.approved.order.action
     kind = kind_of(action)
     expected = kind.balances(action, effect, simulation.governance.assets)

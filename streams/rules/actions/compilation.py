@@ -21,7 +21,7 @@ from streams.rules.firm.view import Governance
 def compile_call(order: Order, governance: Governance, approved: Approved, prices: Sequence[PriceFact]) -> CompiledCall:
     """Return the call of `order`, whose effect is the one that was approved; equal inputs give equal bytes.
 
-    `prices`: independent prices of what a swap gives and takes (`Simulated.prices`), used for nothing else.
+    `prices`: independent prices of both assets of a swap (`Simulated.prices`), used for nothing else.
 
     Raises:
         NotCompilable: an asset or a price is missing, or effect and order disagree about the call.

@@ -2,7 +2,7 @@
 
 Makes the pre-trade checks that need only an order's own fields and governance's lists (mission, lifecycle step 1): wallet,
 asset, precision, destination. Pure, and free of policy: it does not ask whether a destination is listed.
-An order's counterparty gains power over what the order spends: the receiver, the router, vault or contract that is paid, the
+An order's counterparty gains power over the spent asset: the receiver, the router, vault or contract that is paid, the
 spender that may draw.
 """
 
@@ -25,7 +25,7 @@ _EXACT: Final = Context(prec=3 * AMOUNT_DIGITS_MAX)
 
 
 def effect_of(order: Order, governance: Governance) -> Effect:
-    """Return what `order` would do, with amounts in base units.
+    """Return the effect of `order`, with amounts in base units.
 
     Raises:
         Refused: the order is impossible: an unknown wallet or asset, another desk's wallet, an amount that the asset

@@ -1,8 +1,8 @@
-"""Tells whether an order only lowers what the firm has at risk, and whether it brings funds home (mission, breakers).
+"""Decides that an order only lowers the firm's exposure, or that it brings funds home (mission, breakers).
 
-Each order kind answers from what the order asks for, and nothing else, so that a person who trips a breaker knows beforehand
-what still passes. An order that gives others power over funds (an allowance, a call) never counts as lowering exposure.
-Leaves out breakers (`streams.rules.breakers`), and what the firm holds, which only a node can tell.
+Each order kind answers from the order's own request, and nothing else, so that a person who trips a breaker knows beforehand
+which orders still pass. An order that gives others power over funds (an allowance, a call) never counts as lowering exposure.
+Leaves out breakers (`streams.rules.breakers`), and the firm's holdings, which only a node knows.
 """
 
 from __future__ import annotations

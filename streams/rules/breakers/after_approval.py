@@ -32,7 +32,7 @@ class Passage:
 def stops_now(order: Order, effect: Effect, governance: Governance) -> list[Refused]:
     """Return every breaker that stops `order`, whose effect was approved as `effect`.
 
-    `governance` is no older than what the order was approved on, so it knows the order's wallet and assets.
+    `governance` is no older than at the approval, so it knows the order's wallet and assets.
     """
     tripped = breakers.concerning(governance, subjects_of(order, effect, target_of(effect, governance)), effect)
     if not tripped:

@@ -1,11 +1,11 @@
 """Lists the tripped breakers that concern an order, and decides that it may pass all the same (mission, breakers).
 
-A hard check beside policy, which no rule and no approval lifts. An open breaker lets only an evacuation pass; one that is
-reducing also what lowers exposure, and lowers it for what was tripped: of a contract, a protocol or a counterparty only
-what puts nothing in, of an asset only what does not buy it. A breaker of a whole scope (`*`) concerns every order, because
-an order whose protocol or counterparty is not listed may belong to any. Cancelling, declining and withdrawing
-are no orders and are never stopped. The later stages check again: execution, the signer, and broadcast
-before it sends. Left out: who trips and resets breakers (`streams.governance`), and what lowers exposure (`exposure`).
+A hard check beside policy, which no rule and no approval lifts. An open breaker lets only evacuations pass. A reducing breaker
+also lets an order pass that lowers exposure and does not raise it to the breaker's own subject: for a contract, a protocol or a
+counterparty, the order must put nothing in; for an asset, it must not buy it. A breaker of a whole scope (`*`) concerns every
+order, because an order whose protocol or counterparty is not listed may belong to any. Cancelling, declining and withdrawing
+are no orders and are never stopped. The later stages check again: execution, the signer, and broadcast before it sends.
+Left out: tripping and resetting (`streams.governance`), and the meaning of lower exposure (`exposure`).
 """
 
 from __future__ import annotations

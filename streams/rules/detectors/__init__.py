@@ -1,4 +1,4 @@
-"""Decides which breaker an event asks for: one module a detector, and no other file knows which there are.
+"""Decides which breaker an event asks for: one module a detector, and no other file lists them.
 
 Every module of this package is imported here, and each `Detector` in it registers itself by its record type. Detectors propose,
 deciders decide (architecture, rule 13): a detector's command asks governance, whose policy may refuse it.

@@ -49,7 +49,7 @@ DETECTORS: Final[dict[str, list[Detector[Any]]]] = {}
 
 
 def proposal(detector: Detector[Any], event: Event, firm: Governance) -> TripBreaker | None:
-    """Return what `detector` asks for after `event`; None when the breaker is tripped as far already."""
+    """Return the breaker that `detector` asks for after `event`; None if it is tripped as far already."""
     body = detector.asks(event, firm)
     if body is None or not goes_further(firm.breakers.get((body.scope, body.subject)), body.state):
         return None

@@ -1,7 +1,7 @@
 """Folds governance's events into one immutable view (architecture, rules 2 and 5).
 
 Governance events stand on several topics and arrive in any order between them. The fold puts them back in the order in
-which they were written, by `position`, and holds back what lies behind a gap: two readers at one position see the same.
+which they were written, by `position`, and holds back events behind a gap: two readers at one position see the same.
 A decision names the position that it was made at, so the fold gives the view at any earlier position, too.
 Proposals and refusals change nothing that is in force: after them, only the position of the view is another.
 Leaves out whether an event may have been written: access lists of the topics say who writes, `streams.rules.governance.genesis`

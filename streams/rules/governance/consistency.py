@@ -2,8 +2,8 @@
 
 A table of checks, each giving sentences a person can act on; all are made, so that a document is corrected in one go. What
 can also be changed later is checked in the same way then: rights, limits and settings (`streams.rules.governance.review`), the
-policy's own text (`streams.rules.policy.review`). Pure. Leaves out what only a chain knows: whether a token has those decimals,
-whether a contract is at that address.
+policy's own text (`streams.rules.policy.review`). Pure. Leaves out facts that only a chain knows: a token's decimals,
+a contract at an address.
 """
 
 from __future__ import annotations

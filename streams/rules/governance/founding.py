@@ -52,7 +52,7 @@ def _chained(genesis: SignedGenesis, now: Instant) -> tuple[ChainedEvent, ...]:
 
 
 def _shown(event: Event) -> str:
-    """Return an event's kind and what it is about, short enough for a message."""
+    """Return an event's kind and its subject, short enough for a message."""
     subject = next((getattr(event, name) for name in _SUBJECTS if hasattr(event, name)), "")
     return f"{type(event).__name__} {subject} (caused by {event.causation_id[:12]}…)".replace("  ", " ")
 

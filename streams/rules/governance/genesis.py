@@ -55,7 +55,7 @@ _UNHASHED: Final = "0" * 64
 
 
 class GenesisRefused(Exception):
-    """A genesis that must not take effect; the message says why."""
+    """The genesis must not take effect; the message gives the reason."""
 
 
 class Party(Record):

@@ -1,1 +1,1 @@
-"""Limits: whose they are, what counts in their windows, what each was used for, and what an order would make of them."""
+"""Limits: the order's subjects, the windows, the ledger of use, and the assessment of an order."""

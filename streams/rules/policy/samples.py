@@ -1,7 +1,7 @@
 """Provides sample questions for every action, each with all optional attributes and with none.
 
-A policy's review asks them: the policy must fit its attributes, and must let somebody do the smallest thing. The orders are of
-one cent, to a target listed long ago, with no breaker tripped and no limit near.
+A policy's review asks them: the policy must fit its attributes, and must permit the smallest order to some person. The orders
+are of one cent, to a target listed long ago, with no breaker tripped and no limit near.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Reads independent prices: the latest of each asset, and what an exchange is worth against them."""
+"""Reads independent prices: the latest of each asset, and values an exchange at them."""

@@ -1,1 +1,1 @@
-"""Names every refusal: one tree, with stable names of checks, and what would change the answer."""
+"""Names every refusal: one tree, with stable names of checks, and remedies."""

@@ -1,6 +1,6 @@
 """Defines the refusals of every command's receiver: the base class, and those about a command itself and its sender.
 
-Each refusal says which check refused, what was found, and what would change the outcome (architecture, rule 14). The names
+Each refusal names its check, its finding, and the action that would change the outcome (architecture, rule 14). The names
 of checks are stable over versions: people and programs act on them.
 """
 

@@ -1,6 +1,6 @@
 """Lists every refusal of a desk in one tree. Any other exception is a bug, and stops the processor.
 
-Each refusal names its check, says what was found, and what would change the outcome (architecture, rule 14). The names of
+Each refusal names its check, its finding, and the action that would change the outcome (architecture, rule 14). The names of
 checks are stable over versions: people and programs act on them. Left out: refusals by policy, which name its rules.
 """
 

@@ -1,7 +1,7 @@
 """Decides broadcast's events: a node took an order's raw transaction, once an order. Pure.
 
 Source: architecture, rule 11: the bytes are on the log (`Signed`) before they are sent, so sending again after a crash is
-harmless. Leaves out what is held back (`holding`), and the replacement of a transaction that is stuck.
+harmless. Leaves out breakers (`holding`), and the replacement of a transaction that is stuck.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bounds what a transaction may pay for gas: execution builds within them, the signer refuses above them.
+"""Bounds a transaction's fee for gas: execution builds within them, the signer refuses above them.
 
 A fee is value that leaves the wallet and that no limit counts, so it has bounds of its own, one definition for both.
 """

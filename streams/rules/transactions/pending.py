@@ -1,8 +1,8 @@
 """Tracks signed transactions under way, so that they can be sent again when a chain loses them. Pure.
 
-A node that is restarted forgets its pool, and a reorganisation takes back what was included (architecture, rule 12). Decides
-that a transaction is watched from its `Broadcast` until some time after its outcome. Its topics arrive in any
-order between them, so each is taken in by itself. Leaves out what a reorganisation means for the order.
+A node that is restarted forgets its pool, and a reorganisation takes back included transactions (architecture, rule 12).
+Decides that a transaction is watched from its `Broadcast` until some time after its outcome. Its topics arrive in any
+order between them, so each is taken in by itself. Leaves out the effect of a reorganisation on the order.
 """
 
 from __future__ import annotations

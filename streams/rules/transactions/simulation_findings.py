@@ -4,12 +4,12 @@ Each check looks at the simulation alone and yields findings; the transaction pa
  - it must not revert, lose more against independent prices than the order allows, or move anything of the wallet's but what
    the effect says (`balances`);
  - it may touch contracts that governance listed, tokens of listed assets, companions of the listed contracts it touches, and
-   the account the order itself names, which policy has judged; a call may touch what it creates;
+   the account the order itself names, which policy has judged; a call may touch contracts that it creates;
  - foreign code may run only as a companion of the contract that runs it or of the target, or as a listed contract;
  - it leaves the one allowance behind that the order asks for: limited, exact, to a listed contract;
  - no breaker that was tripped since its approval stops it;
  - nothing destroys itself, and the chain has seen no transaction of the wallet that we have not.
-Leaves out what policy decided, balances that move without a log, and allowances of accounts that are not ours.
+Leaves out policy's verdict, balances that move without a log, and allowances of accounts that are not ours.
 """
 
 from __future__ import annotations

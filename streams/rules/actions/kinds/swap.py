@@ -1,7 +1,7 @@
 """Swap: gives one token to a Uniswap v3 pool and takes another back (`exactInputSingle`). Pure.
 
 Two bounds protect it: a deadline reckoned from the moment of approval, and a minimum reckoned from independent prices and the
-order's own bound. Leaves out what an exchange is worth (`prices.valuation`).
+order's own bound. Leaves out the value of an exchange (`prices.valuation`).
 """
 
 from __future__ import annotations

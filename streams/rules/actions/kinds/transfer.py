@@ -40,7 +40,7 @@ class TransferKind(OrderKind[Transfer]):
     def balances(
         self, action: Transfer, effect: Effect, assets: Mapping[AssetId, AssetListed]
     ) -> dict[BalanceKey, BalanceBounds]:
-        """The wallet loses what the receiver gains."""
+        """The wallet loses the amount that the receiver gains."""
         _ = action
         spent = spent_balance(effect, assets)
         received = BalanceKey(effect.counterparty, spent.token)

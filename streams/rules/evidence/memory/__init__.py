@@ -1,1 +1,1 @@
-"""Keeps what a signer must never forget: payloads by nonce, value that left each wallet, how far the log had come."""
+"""Keeps a signer's own memory: payloads by nonce, each wallet's outflow, the end of the log at the last signature."""

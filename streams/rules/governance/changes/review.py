@@ -1,9 +1,9 @@
 """Checks that a proposal could be put in force: the checks of genesis, on the firm after the change.
 
-A policy that does not parse, does not fit what it will be told, denies everything, or asks for quorums that nobody could meet;
+A policy that does not parse, does not fit its attributes, denies everything, or asks for quorums that cannot be met;
 limits in the wrong unit; rights that would leave a quorum of the policy in force without enough people: each is refused with
-all that is wrong with it. Somebody's access is taken away even if orders then find nobody to approve them, for a key that was
-stolen cannot wait; but not if nobody could change the firm any more. Pure. Leaves out back-testing against the log, which
+every problem found. A person's access may be removed even if orders then have no approvers, because a stolen key
+cannot wait; but not if the firm could then no longer be changed. Pure. Leaves out back-testing against the log, which
 shows what a policy would have decided.
 """
 

@@ -22,7 +22,7 @@ def problems(settings: Settings, present: Rules = Rules.FIRST) -> Iterator[str]:
 
 
 def _origins(settings: Settings) -> Iterator[str]:
-    """Yield what WebAuthn would not accept: an origin that is not secure or not of the RP ID."""
+    """Yield origins that WebAuthn would not accept: an origin that is not secure or not of the RP ID."""
     if not settings.webauthn_origins:
         yield "settings: no webauthn_origins, so nobody could approve anything"
     for origin in settings.webauthn_origins:

@@ -64,7 +64,7 @@ class FirmParts:
 
     desks: Collection[DeskId]
     chains: Collection[int]
-    """Those with a listed asset."""
+    """Chains with a listed asset."""
     accounts: Collection[tuple[int, Address]]
     """Listed accounts, by chain id and address."""
     wallets: Collection[WalletFields]

@@ -79,7 +79,7 @@ def _shared(firm: Governance, change: GenerateKey) -> Iterator[str]:
     parties, sites = [each.party for each in chosen], [each.site for each in chosen]
     if parties != list(range(1, len(parties) + 1)):
         yield "its cosigners must be those of the places 1, 2, 3 to however many they are, in this order"
-    # More than half: then any two quorums share a cosigner, and each remembers what it signed for a nonce.
+    # More than half: then any two quorums share a cosigner, and each remembers its payload of a nonce.
     least = max(THRESHOLD_MIN, len(chosen) // 2 + 1)
     if not least <= change.threshold <= len(chosen):
         yield f"its threshold must be {least} to {len(chosen)}: more than half of its cosigners"
