@@ -62,17 +62,17 @@ class KeyHolder(Protocol):
 
     @property
     def principal(self) -> PrincipalId:
-        """The principal's name."""
+        """Return the principal's name."""
         ...
 
     @property
     def signing_keys(self) -> Sequence[SigningKey]:
-        """A system's Ed25519 keys."""
+        """Return a system's Ed25519 keys."""
         ...
 
     @property
     def credentials(self) -> Sequence[WebAuthnCredential]:
-        """A person's FIDO2 credentials."""
+        """Return a person's FIDO2 credentials."""
         ...
 
 

@@ -45,7 +45,7 @@ class Overtaken(Unproven):
 def check_initiation(
     initiated: OrderInitiated, splits: tuple[Split, ...], governance: Governance, policy: PolicyActivated
 ) -> None:
-    """The initiator's own signature covers exactly this order; or the split that it is a part of, and the order that was split.
+    """Check that the initiator signed exactly this order; or the split that made it, and the order that was split.
 
     Raises:
         Unproven, Refused: the signature, or the split, does not cover this order.

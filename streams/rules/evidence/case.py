@@ -144,7 +144,7 @@ def shape_of(dossier: Dossier, now: Instant) -> Shape:
 
 
 def case_of(dossier: Dossier, shape: Shape, history: GovernanceLog, observed: Mapping[int, PriceFact], now: Instant) -> Case:
-    """Put governance beside the links.
+    """Return the chain's links with the firm as of each decision.
 
     Raises:
         Unproven: the decisions name impossible positions of governance.

@@ -81,7 +81,7 @@ class Dossier:
     cancelled: CancellationRequested | None = None
 
     def all(self, kind: type[E]) -> tuple[E, ...]:
-        """Every link of a kind, in order."""
+        """Return every link of a kind, in order."""
         return tuple(event for event in self.links if isinstance(event, kind))
 
 
@@ -101,7 +101,7 @@ class _Chain:
         return any(isinstance(event, kinds) for event, _ in self.links.values())
 
     def is_out(self) -> bool:
-        """True once its transaction passed simulation, so may be signed, and has not failed for certain."""
+        """Return True if its transaction passed simulation, so may be signed, and has not failed for certain."""
         payloads = {lifecycle.step_of(event).payload for event, _ in self.links.values()}
         return "out" in payloads and "back" not in payloads
 

@@ -44,7 +44,7 @@ class Simulation:
 
     @property
     def shown(self) -> Effects:
-        """The effects to be recorded: of the exact transaction, or of the call without the minimum that stops it."""
+        """Return the effects to be recorded: of the exact transaction, or of the call without the minimum that stops it."""
         return self.measured if self.measured.ok and not self.exact.ok else self.exact
 
     @property

@@ -30,7 +30,7 @@ class TransferKind(OrderKind[Transfer]):
         return proposed.effect(token or destination, call, destination)
 
     def call(self, action: Transfer, given: ToCompile) -> CompiledCall:
-        """Money alone for the native asset, else the token's `transfer`."""
+        """Sends money alone for the native asset, else calls the token's `transfer`."""
         _ = action
         effect = given.effect
         if given.asset.token is None:

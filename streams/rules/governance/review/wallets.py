@@ -24,37 +24,37 @@ class WalletFields(Protocol):
 
     @property
     def wallet_id(self) -> WalletId:
-        """Its name."""
+        """Return its name."""
         ...
 
     @property
     def desk_id(self) -> DeskId:
-        """Its desk."""
+        """Return its desk."""
         ...
 
     @property
     def chain_id(self) -> int:
-        """Its chain."""
+        """Return its chain."""
         ...
 
     @property
     def address(self) -> Address:
-        """Its account."""
+        """Return its account."""
         ...
 
     @property
     def key_backend(self) -> KeyBackend:
-        """Its key's backend."""
+        """Return its key's backend."""
         ...
 
     @property
     def holding(self) -> Address | None:
-        """Its holding address; none: it has none."""
+        """Return its holding address; None if it has none."""
         ...
 
     @property
     def safe(self) -> SafeAccount | None:
-        """Its Safe; none: the wallet has a key of its own."""
+        """Return its Safe; None if the wallet has a key of its own."""
         ...
 
 
