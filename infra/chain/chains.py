@@ -1,7 +1,7 @@
 """Maps chains to nodes by the chain id that each node reports (EIP-155, `eth_chainId`).
 
-Decides that a process waits at its start for a node that is away, as long as it takes: without the chain's id nothing
-could be asked of it. Leaves out whether the node tells the truth: a transaction names its chain, and is void on another.
+A process waits at its start for a node that is away, without a bound: without the chain's id it could ask the node nothing.
+Leaves out whether the node tells the truth: a transaction names its chain, and is void on another.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """One EVM node, by what we ask of it.
 
-Decides how each question is put, and at which block: a `BlockHeader` asks by the block's hash (EIP-1898), so that a
-reorganisation in between cannot mix two chains; numbers and tags ask for whatever is there. Simulations run on the
-block's state with the clock of the block after it, for at the parent's own time pools skip writes that the real
-transaction pays for, and gas comes out a quarter too low.
-Sources: Ethereum execution API; go-ethereum's debug namespace.
-Leaves out whether the node tells the truth, and waiting: every method asks once.
+Decides the form of each question and its block: a `BlockHeader` asks by the block's hash (EIP-1898), so that a reorganisation
+in between cannot mix two chains; numbers and tags ask for the node's current block of that name. Simulations run on the block's
+state with the clock of the block after it: at the parent's own time pools skip writes that the real transaction pays for, and
+gas comes out a quarter too low. Sources: Ethereum execution API; go-ethereum's debug namespace. Leaves out whether the node
+tells the truth, and waiting: every method asks once.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The price of an asset at a venue of our own choosing, independent of the venue that is traded on.
 
-Decides the price as the quotient of a Uniswap v2 pair's reserves at one block (v2-core 1.0.1, `getReserves`), in US
-dollars per whole unit, rounded to six decimals, half to even. A pair's reserves can be moved within a block: what is
-read is a fact with its block, and how old or how far off it may be is the reader's rule.
-Leaves out fees, depth, and whether the pair's dollar token is worth a dollar.
+The price is the quotient of a Uniswap v2 pair's reserves at one block (v2-core 1.0.1, `getReserves`), in US dollars per whole
+unit, rounded to six decimals, half to even. A pair's reserves can be moved within a block: a price is a fact with its block,
+and the reader's rules bound its age and its deviation. Leaves out fees, depth, and whether the pair's dollar token is worth a
+dollar.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """JSON-RPC 2.0 over one persistent HTTP connection pool to one EVM node.
 
-Decides what a failed exchange means (architecture, rule 12: absence is not failure): whatever may pass by itself is
-`NodeUnavailable`, a wait; an error that the node states about the request is `NodeRefused`. An answer that is not
-JSON-RPC counts as no answer. Source: JSON-RPC 2.0 specification; Ethereum execution API.
-Leaves out retries and the choice between nodes: the caller knows what may be asked twice.
+Decides the meaning of a failed exchange (architecture, rule 12: absence is not failure): a failure that may pass by itself is
+`NodeUnavailable`, a wait; an error that the node states about the request is `NodeRefused`. An answer that is not JSON-RPC
+counts as no answer. Source: JSON-RPC 2.0 specification; Ethereum execution API. Leaves out retries and the choice between
+nodes: the caller knows which requests can be repeated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Encodes and decodes values in contracts' own form (Solidity ABI specification), by `eth_abi`, imported at the first use.
 
-Importing it takes 0.1 s, with a parser of grammars among what it brings; most processes start without ever meeting a contract's
-call. Raises errors of its own, so that who uses it need not import the library to name them.
+Importing the library takes 0.1 s, since it brings a parser of grammars; most processes never read a contract's call. This
+module raises errors of its own, so that a caller need not import the library to name them.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """The contract calls that this firm makes, to bytes and strictly back. Pure.
 
-Decides that calldata means something only if encoding what was read gives the same bytes: trailing bytes, dirty upper
-bits and numbers that do not fit are refused, as is every selector that is not listed here. Sources: the Solidity ABI
-specification (5 November 2024); EIP-20; ERC-4626; Uniswap v3-periphery 1.4.4 ISwapRouter. All arguments are static, so
-there are no offsets to play with.
-Leaves out what the call is for: that is compared with the order by whoever decodes it.
+Calldata is accepted only if encoding the decoded call gives the same bytes: trailing bytes, dirty upper bits and numbers that
+do not fit are refused, as is every selector that is not listed here. Sources: the Solidity ABI specification (5 November 2024);
+EIP-20; ERC-4626; Uniswap v3-periphery 1.4.4 ISwapRouter. All arguments are static, so there are no offsets to play with. Leaves
+out the call's purpose: the caller compares the call with the order.
 """
 
 from __future__ import annotations

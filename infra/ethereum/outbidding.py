@@ -1,7 +1,7 @@
 """Computes the fees with which a transaction may replace another of the same nonce in nodes' pools. Pure.
 
-Decides that each of both fees is a tenth higher, rounded up, and higher at all (go-ethereum, `txpool.pricebump`; nodes that ask
-for less take it, too). Leaves out who may ask for that (`streams.rules.evidence.memory.payloads`), and how high fees may go.
+Each of both fees must be a tenth higher, rounded up, and higher at all (go-ethereum, `txpool.pricebump`; nodes that ask for
+less accept it, too). Leaves out the right to replace (`streams.rules.evidence.memory.payloads`) and the bound on fees.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """From a token's raw ECDSA signature to an Ethereum one. Pure.
 
-Decides the form: s in the lower half of the order (EIP-2), and the parity of R's y, which a token does not return and
-which is found by recovering the public key (SEC 1, section 4.1.6). A key that recovers proves that the signature is
-valid under it, so nothing else has to be verified. Addresses are the last 20 bytes of keccak-256 (EIP-55 checksum).
-Leaves out what was signed, and how chains encode v.
+Decides the form: s in the lower half of the order (EIP-2), and the parity of R's y, which a token does not return and which is
+found by recovering the public key (SEC 1, section 4.1.6). A key that recovers proves that the signature is valid under it, so
+no other check is needed. Addresses are the last 20 bytes of keccak-256 (EIP-55 checksum). Leaves out the signed content, and
+how chains encode v.
 """
 
 from contextlib import suppress

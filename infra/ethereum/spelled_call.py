@@ -1,9 +1,9 @@
 """A contract call that somebody spells out: the function's signature and its arguments as text, to bytes and strictly back.
 
-Decides that text means one thing or is refused: a type is named as the Solidity ABI specification (5 November 2024) names it
-in a selector, an address carries its checksum (ERC-55), an integer has no sign or zeros it does not need, bytes are lowercase.
-So the same arguments have the same text, and whoever signs the text has signed the bytes.
-Leaves out arrays and tuples, and which functions may be called at all.
+A text has one meaning or is refused: a type is named as the Solidity ABI specification (5 November 2024) names it in a
+selector, an address carries its checksum (ERC-55), an integer has no sign or zeros it does not need, bytes are lowercase. So
+the same arguments have the same text, and a signature of the text is one of the bytes. Leaves out arrays and tuples, and which
+functions may be called at all.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Reads a transaction's effects from the frames of go-ethereum's callTracer (withLog). Pure.
 
-Decides balances, allowances and contracts involved (mission, step 4 of the lifecycle). A frame that failed undoes
-itself and everything beneath it, whatever its logs say: nodes differ on keeping those. Native value moves with CALL,
-CREATE, CREATE2 and SELFDESTRUCT. Tokens move as their own logs say: Transfer (EIP-20); Deposit and Withdrawal for the
-wrapped-native tokens that the caller names (WETH9), since anyone may emit them.
-Of several allowances for one spender the last stands; ApprovalForAll (EIP-721, EIP-1155) counts as an unlimited one.
-Leaves out the fee for gas, tokens that move balances without a log, single NFTs, and any judgement.
+Decides balances, allowances and contracts involved (mission, step 4 of the lifecycle). A frame that failed undoes itself and
+everything beneath it; its logs are ignored, since nodes differ on keeping them. Native value moves with CALL, CREATE, CREATE2
+and SELFDESTRUCT. Tokens move by their own logs: Transfer (EIP-20); Deposit and Withdrawal for the wrapped-native tokens that
+the caller names (WETH9), since anyone may emit them. Of several allowances for one spender the last stands; ApprovalForAll
+(EIP-721, EIP-1155) counts as an unlimited one. Leaves out the fee for gas, tokens that move balances without a log, single
+NFTs, and any judgement.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reads rows from PostgreSQL over a pool of connections, and tells a database that is away from one that is empty.
 
-Leaves out what is read: the tables and their queries belong to the projections.
+Leaves out the content: the tables and their queries belong to the projections.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Bytes that one receiver can read: X25519 (RFC 7748), HKDF-SHA-256 (RFC 5869), ChaCha20-Poly1305 (RFC 8439). No state.
 
-Decides the form, which is that of DHKEM and its AEAD in HPKE (RFC 9180) without its framing: a new key pair for each message,
-a key derived from the shared secret, both public halves and the context, and so used once. Who changes a byte, or claims
-another context (session, sender, round), makes it unreadable. Leaves out who sent it: the sender signs the envelope with its
+The form is that of DHKEM and its AEAD in HPKE (RFC 9180) without its framing: a new key pair for each message, and a key
+derived from the shared secret, both public halves and the context, and so used once. A changed byte or another context
+(session, sender, round) makes the message unreadable. Leaves out the sender's identity: the sender signs the envelope with its
 Ed25519 key (`infra.proofs.ed25519`), which must never be the key of the agreement.
 """
 

@@ -6,7 +6,7 @@ Level 3, section 7.2; where the standard leaves a choice, the strict one is take
 cross-origin use is refused, the counter must advance.
 
 The caller finds the credential by `assertion.credential_id`, knows the counter that it last showed, and
-made the challenge: what the challenge commits to is not known here.
+made the challenge: this module does not know the challenge's content.
 Leaves out registration, attestation, extensions' meaning, backup state, and low-s: an ES256 signature has a second form
 with the same meaning, so an assertion is known by its challenge and counter, never by its signature's bytes.
 """

@@ -1,7 +1,7 @@
 """Bring the local world onto a development chain, or find it there.
 
-Decides what is still to be sent by each account's nonce (see `plan`), so that doing it again, also after an
-interruption, ends in the same world; and refuses a chain on which the world is not whole.
+Each account's nonce tells which transactions are still to be sent (see `plan`), so that a repeated or interrupted deployment
+ends in the same world. A chain on which the world is incomplete is refused.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Every transaction that makes the local world, in order, before any is sent. Pure.
 
-Decides that each account starts at nonce 0 and sends only these: so all addresses are known beforehand, everything can
-be signed and sent at once, and an interrupted deployment goes on where each account's nonce says.
-Two phases: USDC, WETH and the money; then NewSwap, the reference venue and the arbitrageur, who need them, side by side,
-and Safe's contracts, which come to the addresses that they have on public chains: their authors deploy them through a
-contract of their own (safe-global/safe-singleton-factory), by CREATE2 with salt 0.
+Each account starts at nonce 0 and sends only these transactions: so all addresses are known beforehand, everything can be
+signed and sent at once, and an interrupted deployment continues from each account's nonce. There are two phases: USDC, WETH and
+the money; then NewSwap, the reference venue and the arbitrageur, which need them, side by side, and Safe's contracts. These
+have the same addresses as on public chains: their authors deploy them through a contract of their own
+(safe-global/safe-singleton-factory), by CREATE2 with salt 0.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A new Safe by the proxy factory: its address before it exists, and the call that creates it. Pure.
 
-Sources: Safe 1.4.1 (`SafeProxyFactory.createProxyWithNonce`, `Safe.setup`), EIP-1014, safe-global/safe-deployments.
-Decides that a Safe is set up with owners and threshold alone: no module, no fallback handler, no payment. Its address follows
-from all of these, so people can agree to it before anything is sent.
-Leaves out sending the call: that is an ordinary transaction of anybody's (`proofdesk safe plan` writes it as an order).
+Sources: Safe 1.4.1 (`SafeProxyFactory.createProxyWithNonce`, `Safe.setup`), EIP-1014, safe-global/safe-deployments. A Safe is
+set up with owners and threshold alone: no module, no fallback handler, no payment. Its address follows from all of these, so
+people can agree to it before anything is sent. Leaves out sending the call: any account can send it as an ordinary transaction
+(`proofdesk safe plan` writes it as an order).
 """
 
 from __future__ import annotations

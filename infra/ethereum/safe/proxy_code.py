@@ -1,8 +1,8 @@
 """The code that creates a proxy of a Safe: SafeProxy 1.4.1 as its authors compiled it. Each Safe's address holds its hash.
 
-It is here, not asked of a node, so that the address people agree to, and send money to, is nobody's word. The constructor's
-argument, the address of the code behind the proxy, follows it.
-Source: npm `@safe-global/safe-contracts` 1.4.1, `SafeProxy.json`; a factory says the same (`proxyCreationCode`).
+The code is kept here and not asked of a node, so that the address that people agree to, and send money to, depends on no node's
+answer. The constructor's argument, the address of the code behind the proxy, follows it. Source: npm
+`@safe-global/safe-contracts` 1.4.1, `SafeProxy.json`; a factory returns the same code (`proxyCreationCode`).
 """
 
 from typing import Final

@@ -1,11 +1,10 @@
 """The signatures that a Safe checks: each owner's 65 bytes, in the order of their addresses. Pure.
 
 Source: Safe 1.4.1, `checkNSignatures`: exactly `threshold` of them are read, owners ascending, none twice. An owner signs the
-Safe transaction's hash (v 27 or 28); the owner who sends the transaction need not: the contract takes `msg.sender` for its
-word (v 1).
-Decides that the sender always is one of the owners, and that its word is given that way. What the other owners signed is then
-one short of the threshold, so nobody else can send it: not before us with our bytes, and not later if our transaction failed.
-Leaves out owners that are contracts (EIP-1271) and hashes approved on the chain.
+Safe transaction's hash (v 27 or 28). The owner that sends the transaction need not sign: the contract accepts `msg.sender` as
+its approval (v 1). Here the sender is always one of the owners and approves that way. The other owners' signatures are then one
+short of the threshold, so no other account can send them: not before us with our bytes, and not later if our transaction
+failed. Leaves out owners that are contracts (EIP-1271) and hashes approved on the chain.
 """
 
 from __future__ import annotations

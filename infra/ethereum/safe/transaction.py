@@ -1,11 +1,11 @@
 """Encodes the digest that a Safe's owners sign and the call that carries it to the chain; decodes both strictly. Pure.
 
-Sources: Safe 1.4.1 (`Safe.sol`: getTransactionHash, execTransaction), EIP-712, the Solidity ABI specification.
-Decides the one form of a Safe transaction here: a plain call, no delegate call; no refund of gas to anybody, so a call that
-fails makes the whole transaction fail (GS013) and the Safe's nonce stays. `baseGas` counts for nothing without a refund: it
-holds the nonce of the account that sends the transaction, so that what owners sign is good for that one transaction, and two
-attempts at the same call never share a signature.
-Calldata means something only if encoding what was read gives the same bytes. Leaves out who signs (`signatures`).
+Sources: Safe 1.4.1 (`Safe.sol`: getTransactionHash, execTransaction), EIP-712, the Solidity ABI specification. A Safe
+transaction has one form here: a plain call, no delegate call, and no refund of gas, so a call that fails makes the whole
+transaction fail (GS013) and the Safe's nonce stays. `baseGas` has no effect without a refund: it holds the nonce of the account
+that sends the transaction, so that the owners' signatures are good for that one transaction, and two attempts at the same call
+never share a signature. Calldata is accepted only if encoding the decoded call gives the same bytes. Leaves out who signs
+(`signatures`).
 """
 
 from __future__ import annotations
