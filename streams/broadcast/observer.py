@@ -1,12 +1,11 @@
 """Sending raw transactions to the nodes of their chain, and again when the chain has lost them.
 
-Decides that one node's yes is enough, that a node that is away is asked again at growing intervals, and that a refusal
-(a nonce that another transaction took, no money for gas) is neither lost nor repeated in silence: the order stays
-uncommitted, each attempt logs an error with the node's own words, and attempts grow rare (`REFUSED`). It goes on by itself
-when the cause is mended, an account that was funded for one; an order whose nonce is gone waits for a person.
-What a breaker stops is held back (`holding`), and goes as soon as it is reset.
-A node that has the transaction already counts as one that took it (`infra.chain.node.Node.send_raw`), so sending again is
-harmless, also when several workers do it.
+One node's acceptance is enough. A node that is away is asked again at growing intervals. A refusal (another transaction took
+the nonce, the account has no money for gas) leaves the order uncommitted: each attempt logs an error with the node's message,
+and attempts grow rare (`REFUSED`). Sending succeeds by itself once the cause is removed, such as an account that was funded; an
+order whose nonce is taken waits for a person. A transaction that a breaker stops is held back (`holding`) and sent as soon as
+the breaker is reset. A node that has the transaction already counts as one that accepted it (`infra.chain.node.Node.send_raw`),
+so several workers can send it again without harm.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """A cosigner's process: `python -m streams.cosigning`, as the principal in PROOFDESK_PRINCIPAL.
 
-Like the enclave it opens its token and reads its keys, then shuts itself in, then reads the log. From then on it reaches
-Kafka's brokers, its shares and its memory, and nothing else: neither its caps nor its PIN. It waits for messages, and does
-nothing in between.
+Like the enclave it opens its token and reads its keys, then confines itself, then reads the log. From then on it reaches only
+Kafka's brokers, its shares and its memory; neither its caps nor its PIN. It waits for messages and does no work in between.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Enrolment: the keys by which cosigners know one another, made once, their public halves for governance.
 
-`enrol(description)` is for whoever founds an installation on one machine. `python -m streams.cosigning.enrolment` is for one
-cosigner on a machine of its own: before genesis, or in the place of one that was lost (README).
+`enrol(description)` founds an installation on one machine. `python -m streams.cosigning.enrolment` enrols one cosigner on a
+machine of its own: before genesis, or in the place of a lost one (README).
 
     python -m streams.cosigning.enrolment cosigner-3 --site london --recovery-public recovery.pub > cosigner-3.json
 
-It prints what governance is told: the entry of the genesis document, or the file for `proofdesk key recover`. Nothing of it is
-secret. What is there already is not made again, so that it can be asked for twice. Exit status 0, or 3 with the reason.
+It prints the entry for the genesis document, or the file for `proofdesk key recover`. The output holds no secret. Keys that
+exist are kept, so the command can be repeated. Exit status 0, or 3 with the reason.
 """
 
 from __future__ import annotations

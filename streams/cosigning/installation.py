@@ -1,7 +1,7 @@
 """Describes a cosigner's own files: identity keys, shares, memory.
 
-Decides that everything lies in one folder of mode 0700 which no other process needs, and that a cosigner's two keys are apart:
-one signs what it says (Ed25519, RFC 8032), the other lets it read what only it may (X25519, RFC 7748).
+All files lie in one folder of mode 0700 that no other process needs. A cosigner has two separate keys: one signs its messages
+(Ed25519, RFC 8032), the other decrypts messages to it (X25519, RFC 7748).
 """
 
 from __future__ import annotations

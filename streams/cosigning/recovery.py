@@ -2,10 +2,10 @@
 
     python -m streams.cosigning.recovery cosigner-3 shared-1 7 --backup shared-1-7.backup --recovery-key recovery.pem
 
-The back-up was made by the lost cosigner: one of another's share is refused, as is one of another epoch than is named. Reading
-it takes the recovery key, which is kept offline and is brought for this alone. The share is sealed anew for the new cosigner,
-and is worth nothing until the `recover` that a quorum agreed to has refreshed all shares (README). Exit status 0, or 3 with the
-reason.
+The back-up was made by the lost cosigner: a back-up of another cosigner's share, or of another epoch than named, is refused.
+Reading it takes the recovery key, which is kept offline and is brought only for this. The share is sealed anew for the new
+cosigner. It cannot be used until the `recover` that a quorum agreed to has refreshed all shares (README). Exit status 0, or 3
+with the reason.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The custodian as a process: `python -m streams.custody`.
 
-Reads governance and, while a ceremony is under way, what cosigners say; writes reports and openings. One process for the
-installation: a second one finds the folder locked and ends. Like the enclave it opens its token, then shuts itself in, then
-reads the log: from then on it reaches Kafka's brokers, its notes and its token, and nothing else.
+Reads governance and, during a ceremony, the cosigners' messages; writes reports and openings. There is one process for the
+installation: a second one finds the folder locked and ends. Like the enclave it opens its token, then confines itself, then
+reads the log: from then on it reaches only Kafka's brokers, its notes and its token.
 """
 
 from __future__ import annotations

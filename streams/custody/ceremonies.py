@@ -1,9 +1,9 @@
 """Keys in shares: who is asked to hold a ceremony, what they say of it, and when another attempt is due. Pure.
 
-The custodian opens a session and listens; it takes no part, has no share, and could make none. What every participant vouches
-for in one session, in its own signature, is what it reports; governance looks at these signatures again. New shares of
-attempt `n` have epoch `epoch + n`, so that shares of two attempts are never taken for one (streams/cosigning/README.md). An
-attempt that anybody refuses, spoils or sleeps through is given up as a whole; after `ATTEMPTS_MAX` the order has failed.
+The custodian opens a session and listens; it takes no part, has no share, and could make none. It reports the key that every
+participant vouches for in one session with its own signature; governance checks these signatures again. New shares of attempt
+`n` have epoch `epoch + n`, so that shares of two attempts are never taken for one (streams/cosigning/README.md). An attempt is
+given up as a whole if any participant refuses, cheats or stays silent; after `ATTEMPTS_MAX` the order has failed.
 """
 
 from __future__ import annotations

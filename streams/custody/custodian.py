@@ -1,8 +1,8 @@
 """The custodian: every order about a key that rooted governance has open is carried out, and what came of it reported.
 
-Nothing is done on anybody's word but rooted governance's. A report is one signed command, whose id follows from what it says,
-so that saying it again does no harm; an order that stays open although it was reported is taken up again later and later, and
-governance's refusal says why to people. What is under way is not kept over a restart: the open orders are what is to be done.
+Only rooted governance's orders are carried out. A report is one signed command, whose id follows from its content, so that
+sending it again does no harm. An order that stays open although it was reported is taken up again at growing intervals;
+governance's refusal tells people the reason. Open attempts are not kept over a restart: the open orders are the work to do.
 """
 
 from __future__ import annotations

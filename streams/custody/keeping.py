@@ -1,9 +1,9 @@
 """Keys that one place holds: made there, destroyed there, and what is reported of that.
 
-Every step can be done again after a crash: a key that was begun for this order is taken as it is, one that was about to be
-destroyed for it is destroyed and named by what was noted before. What cannot be done is reported as failed, with the reason and
-what would help; a place that does not answer is no failure, and ends the process so that it is tried again.
-Leaves out signing: `streams.signing.backends`.
+Every step can be repeated after a crash: a key that was begun for this order is used as it is; a key whose destruction was
+noted for it is destroyed and named from the note. An order that cannot be carried out is reported as failed, with the reason
+and a remedy. A keeper that does not answer is no failure: the process ends and tries again. Leaves out signing:
+`streams.signing.backends`.
 """
 
 from __future__ import annotations

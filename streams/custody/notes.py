@@ -1,9 +1,8 @@
 """Stores the custodian's notes between an order and its report: keys begun or destroyed, attempts.
 
-Decides that each note is on the disk before anything follows from it. A key that is in the token and was not begun for the
-order at hand is somebody else's, and is never passed off as the one that was ordered; what is destroyed can still be named
-afterwards; attempts at a ceremony are counted on, so that no two of them make shares of the same epoch. Notes are by the
-order's position.
+Each note is on the disk before anything follows from it. A key in the token that was not begun for the order at hand belongs to
+another order, and is never reported as this one's. A destroyed key can still be named afterwards. The count of a ceremony's
+attempts goes on after a restart, so that no two of them make shares of the same epoch. Notes are by the order's position.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Folds governance and prices from their topics and gives them to each desk decision by value.
 
-Nothing is asked of anybody at decision time: what has arrived is what is known, and the event records from where
-(governance position, price offset), so that the same facts can be derived again (architecture, rule 5).
+A decision asks no other process: it rests on the records that have arrived, and the event records their positions (governance
+position, price offset), so that the same facts can be derived again (architecture, rule 5).
 """
 
 from __future__ import annotations

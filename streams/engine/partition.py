@@ -1,8 +1,8 @@
 """One partition of a processor: its state, what it answered, what it parked. Pure; the same in the loop and in simulation.
 
-An input is answered once. Its offset is committed when everything before it on its topic is answered too, so a parked
-input holds the committed offset back; what was answered beyond that is remembered by offset (from a header that each own
-event carries) and skipped when it is read again. Source: architecture, rules 2 and 3.
+An input is answered once. Its offset is committed when everything before it on its topic is answered too, so a parked input
+holds the committed offset back. Inputs that were answered beyond it are remembered by offset (from a header that each own event
+carries) and skipped when they are read again. Source: architecture, rules 2 and 3.
 """
 
 from __future__ import annotations

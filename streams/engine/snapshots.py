@@ -1,11 +1,11 @@
 """A partition's state as bytes, so that a restart need not fold the whole log (architecture, rule 2).
 
-A snapshot only shortens the fold: it names the position and the offsets it covers, and one whose state has another shape
-than today's code (told by a fingerprint of the state's schema) is ignored, not guessed at.
+A snapshot only shortens the fold: it names the position and the offsets it covers. A snapshot whose state has another shape
+than today's code (found by a fingerprint of the state's schema) is ignored.
 
 It is several records of the snapshots topic: a head under the partition's number, and pages under their names
-(`streams.rules.pages`): those of the state, and the state's own JSON, cut to what a record may hold. All are written in the
-transaction of the events they cover, so that whoever reads committed records finds the whole of the newest one.
+(`streams.rules.pages`): those of the state, and the state's own JSON, cut to the size of a record. All are written in the
+transaction of the events they cover, so that a reader of committed records finds the whole of the newest one.
 """
 
 from __future__ import annotations

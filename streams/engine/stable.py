@@ -1,9 +1,9 @@
 """Finds the end of partitions once no transaction is open on them: the guard against a fold that misses writes.
 
 A broker may show a transaction's offsets, or answer its successor's `init_transactions`, while the markers of that transaction
-are still on their way to the partitions it wrote to. Whoever reads up to the end in that moment sees less than was
+are still on their way to the partitions it wrote to. A reader that reads up to the end at that moment sees less than was
 committed, and a limit could be passed (architecture, rule 3). So the last stable offset must equal the high watermark
-everywhere, and only then is anything read.
+everywhere before anything is read.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Gathers execution's inputs from outside: governance, independent prices, and the node's trace of the exact transaction.
 
-Decides when the node is asked: never for an order whose standing alone answers, and at growing intervals for one that waits.
-A node that is away, or that refuses to trace, is waited for; the order stays uncommitted and is offered again.
-Everything is read at one block, by its hash. The call is traced twice (`tracing`): without a minimum, which measures its gas
-and its loss, then the exact bytes that would be signed. Leaves out every judgement (`judgement`).
+Decides when the node is asked: never for an order that its standing alone answers, and at growing intervals for one that waits.
+A node that is away, or that refuses to trace, is waited for; the order stays uncommitted and is offered again. All data is read
+at one block, by its hash. The call is traced twice (`tracing`): without a minimum, which measures its gas and its loss, then
+the exact bytes to sign. Leaves out every judgement (`judgement`).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Asks a node about one wallet on one block: its nonce, and a trace of a call.
 
-Decides that a wallet's own call is traced as it is. A Safe's call is traced inside the executor's transaction, as the chain
-would run it, but for the owners' signatures: those do not exist yet, so the Safe is taken to ask for the executor's word alone
-(a state override of its threshold), and the gas of checking the others is added. What the Safe's proxy does to run its own
-code is no effect of the order, and is left out; why a call inside a Safe failed is asked for by itself.
-A Safe that is not what governance says gets no trace (`infra.chain.safe`); neither does who cannot pay.
+A wallet's own call is traced as it is. A Safe's call is traced inside the executor's transaction, as the chain would run it,
+but without the owners' signatures, which do not exist yet: a state override lowers the Safe's threshold to the executor alone,
+and the gas of checking the other signatures is added. The effects of the Safe's proxy running its own code are left out, since
+they are not the order's. The reason why a call inside a Safe failed takes a request of its own. There is no trace for a Safe
+that differs from governance's record (`infra.chain.safe`), nor for a sender that cannot pay.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python -m streams.governance.ceremony sign document.json --key root.pem --output genesis.json
     python -m streams.governance.ceremony verify genesis.json --root-key 9f86d0…
 
-A document is looked at before it is signed: what governance would refuse later is refused here. Exit status 4: refused.
+A document is checked before it is signed: one that governance would refuse later is refused here. Exit status 4: refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Governance on Kafka: all that its topics hold, and one transaction that writes to them.
 
-The order of calls makes it exact (architecture, rule 3): taking the transactional id first ends whatever an earlier process
-left open and shuts that process out; then it waits for the stable ends of all topics (`streams.engine.stable`); only then is
-anything read. Every wait has a bound; an error of Kafka is raised and ends the process, and the supervisor starts it again.
+The order of calls makes it exact (architecture, rule 3): taking the transactional id first ends an earlier process's open
+transaction and fences that process; then it waits for the stable ends of all topics (`streams.engine.stable`); only then does
+it read. Every wait has a bound; an error of Kafka is raised and ends the process, and the supervisor starts it again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The governance process: sees that the log began with the genesis file, then decides what commands to the firm lead to.
 
-An empty log takes the genesis in; nothing starts without it, and a log that does not fit its genesis file ends this process
-with a message that says what differs. Both under one transactional id: a second governance process shuts out the first.
+An empty log takes the genesis in; nothing starts without it. A log that does not fit its genesis file ends this process with a
+message that names the difference. Both run under one transactional id: a second governance process fences the first.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Reads the log, believes records that derive from the pinned root key, and judges what may be signed.
 
-The enclave is one, and so is every cosigner; neither asks the other. Evidence that is not here yet is waited for (`Later`):
-as long as the simulation is fresh: whoever writes simulations must not make anybody wait for ever.
-What it reads of signatures and refusals goes to its memory, which may have lost them. Source: architecture, rule 10. Leaves
-out signing, and asking the memory.
+The enclave has one, and so has every cosigner; neither asks the other. Missing evidence is waited for (`Later`) while the
+simulation is fresh: a writer of simulations must not make a signer wait for ever. Signatures and refusals that it reads go to
+its memory, which may have lost them. Source: architecture, rule 10. Leaves out signing, and asking the memory.
 """
 
 from __future__ import annotations

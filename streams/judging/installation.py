@@ -1,7 +1,7 @@
 """Reads a signer's own installation: its environment, and files that no event can change.
 
-The root key that everything must derive from, the caps on what may leave a wallet in a day, and whether this is production,
-where nothing may be missing, or development, where keys may lie in files. Each file is of the signer's own machine.
+Holds the root key that everything must derive from, the caps on the value that may leave a wallet in a day, and the mode: in
+production nothing may be missing, in development keys may lie in files. Each file is of the signer's own machine.
 """
 
 from __future__ import annotations

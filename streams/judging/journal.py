@@ -1,10 +1,9 @@
 """A file that only its owner can have written: lines, each sealed to the one before, on the disk before `append` returns.
 
-Decides that lines are authenticated (HMAC-SHA256, RFC 2104) by a key of the file's own, which a key that is elsewhere, in a
-token or in another file, has sealed; that a line half written at the end was never answered for and is cut off; that anything
-else out of order is refused, not repaired; and that one process has the file at a time.
-Leaves out secrecy: what is remembered stands on the log, too. An older copy of the file put back whole is not noticed here:
-the log then says what is missing (`SealedMemory.learn`).
+Lines are authenticated (HMAC-SHA256, RFC 2104) by a key of the file's own. A key that is elsewhere, in a token or in another
+file, has sealed that key. A half-written last line was never answered for and is cut off; any other disorder is refused, not
+repaired. One process has the file at a time. Leaves out secrecy: the entries stand on the log, too. The journal does not detect
+an older copy of the file put back whole: the log then has the missing entries (`SealedMemory.learn`).
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     memory = SealedMemory(journal, caps)
     refusal = memory.refusal(payload, now, is_cancelled=False)   # nonce, velocity; None: go on
     memory.claim(payload, reached)                               # on the disk; only now may anything be signed
-    memory.keep(payload, signed)                                 # the same bytes again, should they have to be said again
+    memory.keep(payload, signed)                                 # the same bytes again, should the answer be needed again
 
-`release` is for what was claimed and certainly not signed. Not for more than one thread.
+`release` takes back a claim that certainly led to no signature. Not for more than one thread.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Observing prices at independent venues, at every new block and at least every second.
 
-Decides that all prices of one round are of one block, that an unchanged chain is still an observation (its age tells readers
-that somebody looked), and that a venue or node that gives no price is passed over and named in the log: readers notice by
-the age of the last. Plain records, no transaction: facts quote them by value and offset.
-Leaves out comparing venues; a price is one venue's word.
+All prices of one round are of one block. An unchanged chain is still an observation: its age tells readers that the chain was
+read. A venue or node that gives no price is skipped and named in the log; readers notice by the age of the last price. Plain
+records, no transaction: facts quote them by value and offset. Leaves out comparing venues; a price is that of one venue.
 """
 
 from __future__ import annotations

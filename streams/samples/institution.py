@@ -1,8 +1,8 @@
 """A local institution: people with software authenticators, a treasury system, an HSM wallet, and the genesis that names them.
 
-`python -m streams.samples.institution` makes it in the runtime folder of a running cluster, once; done again it changes
-nothing. Everything private stays under `institution/`, mode 0600. Software authenticators and a root key on the same disk are
-for development: a real firm enrols hardware keys and keeps its root key offline.
+`python -m streams.samples.institution` makes it in the runtime folder of a running cluster, once; a second run changes nothing.
+All private files stay under `institution/`, mode 0600. Software authenticators and a root key on the same disk are for
+development: a real firm enrols hardware keys and keeps its root key offline.
 """
 
 from __future__ import annotations

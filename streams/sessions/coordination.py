@@ -1,11 +1,10 @@
 """Selects the cosigners of a signature: as many, of as many sites, as the key needs, and others when these fail. Pure.
 
-Decides that who refused an order is not asked about it again, that who held up or spoiled a session is passed over for a
-while, the more the oftener it did, and that two of whom one accused the other are not asked together: an accusation is
-believed that far and no further, since either may be lying. When nobody can tell who spoiled a session all who took part are
-under suspicion: only who spoils the next ones, too, gathers more of it. Among those that are left, the digest decides, so that
-all take their turns. Time comes in as a value.
-Leaves out what is signed, and whether a signature is one (`streams.signing.backends.mpc`).
+A cosigner that refused an order is not asked about it again. One that delayed or spoiled a session is passed over for a while,
+longer each time. Two cosigners, one of which accused the other, are not asked together: an accusation has no further effect,
+since either may be lying. If the cheat cannot be identified, all participants are under suspicion, and only one that spoils the
+next sessions, too, gathers more of it. Among equals the digest decides, so that all take their turns. Time comes in as a value.
+Leaves out the signed content, and whether a signature is one (`streams.signing.backends.mpc`).
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ class CosignerStandings:
     """The number of times that each was passed over since it last signed or was forgiven."""
 
     def pass_over(self, name: Slug, now: Instant) -> None:
-        """Prefer others for a while."""
+        """Prefer other cosigners for a while."""
         self.times[name] = self.lateness(name, now) + 1
         self.passed_over[name] = now + PASSED_OVER_MICROS
 
     def heard(self, name: Slug) -> None:
-        """It did what it was asked to."""
+        """Forgive a cosigner that answered as asked."""
         self.passed_over.pop(name, None)
         self.times.pop(name, None)
 

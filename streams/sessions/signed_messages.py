@@ -1,9 +1,9 @@
 """Signs and encrypts messages between cosigners, so that the sender is known and only the receiver can read them.
 
-Decides that a message counts only if its sender, as governance has enrolled it, signed all of it (Ed25519, RFC 8032), and that
-what is for one cosigner is encrypted to it (`infra.proofs.envelope`), bound to session, sender, receiver and round. Everybody
-reads the topic's one partition in one order and takes the first message of a name, so what is said to everybody is the same for
-all: Kafka is the broadcast channel that the protocol asks for. Pure, but for the randomness of encryption.
+A message counts only if its sender, as governance has enrolled it, signed all of it (Ed25519, RFC 8032). A message for one
+cosigner is encrypted to it (`infra.proofs.envelope`), bound to session, sender, receiver and round. Every reader reads the
+topic's one partition in one order and takes the first message of each name, so all receive the same broadcast: Kafka is the
+broadcast channel that the protocol asks for. Pure, but for the randomness of encryption.
 """
 
 from __future__ import annotations

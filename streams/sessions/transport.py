@@ -1,7 +1,8 @@
 """Sessions over Kafka: what was opened and said, as it comes, and what is said, on its way at once.
 
-Decides that a reader starts where it is told and commits nothing, that bytes which are no record are dropped (several write
-these topics, and only signatures are believed), and that a writer waits for nobody: what was not delivered ends the process.
+A reader starts at a given time and commits nothing. Bytes that are not a record are dropped (several principals write these
+topics, and only signatures are believed). A writer does not wait for delivery: a record that was not delivered ends the
+process.
 """
 
 from __future__ import annotations

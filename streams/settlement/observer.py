@@ -1,7 +1,7 @@
 """Asking the nodes for receipts: all that are due in one exchange, each at growing intervals.
 
-Decides that a receipt counts only if its block is on the node's chain after the receipt was read (a reorganisation may come
-between two questions), and that the head is read after the receipts. Leaves out comparing several nodes.
+A receipt counts only if its block is on the node's chain after the receipt was read (a reorganisation may come between two
+requests); the head is read after the receipts. Leaves out comparing several nodes.
 """
 
 from __future__ import annotations

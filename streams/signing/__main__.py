@@ -1,8 +1,8 @@
 """The enclave's process: `python -m streams.signing`.
 
-It opens its token, then shuts itself in, then reads the log: in this order, because a thread that runs already would stay
-free, and because the PIN is out of reach afterwards. From then on it reaches Kafka's brokers and nothing else, so it sends no
-spans: the trace passes through it in the headers.
+It opens its token, then confines itself, then reads the log: in this order, because a thread that runs already would stay free,
+and because the PIN is out of reach afterwards. From then on it reaches only Kafka's brokers, so it sends no spans: the trace
+passes through it in the headers.
 """
 
 from __future__ import annotations

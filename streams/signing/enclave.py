@@ -1,9 +1,9 @@
 """Re-checks each simulated order against the log (`read`); signs only if every check passes (`perform`).
 
-The one place where a key is used. Before it is, what is to be signed is on the disk in the enclave's own memory; and what was
-signed once is said again with the same bytes, whatever has come since: the signature may have been seen, so taking it back
-would be a lie. What others may have signed though the order was refused is said with the refusal (ADR 15).
-Source: architecture, rules 10 and 11. Left out: signing replacements of stuck transactions.
+Keys are used only here. The payload is on the disk in the enclave's own memory before it is signed. A signed payload gets the
+same answer with the same bytes for ever: the signature may have been seen, so a refusal would be false. A refusal names the
+payload that cosigners may have signed although its order was refused (ADR 15). Source: architecture, rules 10 and 11. Leaves
+out signing replacements of stuck transactions.
 """
 
 from __future__ import annotations

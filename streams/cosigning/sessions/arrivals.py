@@ -1,11 +1,10 @@
 """Holds messages that arrive before their session is known, and refuses sessions that were begun before.
 
-Decides that whoever may write to the topic can fill only a place of its own, of a bounded size; and that nothing is ever begun
-twice under one session id, whatever is replayed, however many sessions are opened, and whatever the opener's clock says: the
-oblivious transfers of two runs under one id would tell the others what went into them (`infra.keys.threshold`). What is
-remembered for that is lost with the process. So a session dated ahead of our clock is noted on the disk before it begins, and
-after a start nothing counts that was dated before the start, or before such a note. Leaves out a machine's own clock set back
-between two starts.
+A writer to the topic can fill only its own space, of a bounded size. No session id is ever begun twice, in spite of replays, of
+many opened sessions, and of the opener's clock: the oblivious transfers of two runs under one id would reveal their inputs to
+the other parties (`infra.keys.threshold`). The record of session ids is lost with the process. So a session dated ahead of our
+clock is noted on the disk before it begins, and after a start all sessions dated before the start, or before such a note, are
+refused. Leaves out a machine's own clock set back between two starts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Admits a ceremony only if a quorum ordered it, with exactly the cosigners that are to hold the key. Pure.
 
-New shares have epoch `opened.epoch + opened.attempt`, so that shares of two attempts never have the same (README). Leaves out
-who opened it: all that counts is that governance, derived from the pinned root key, has the order open.
+New shares have epoch `opened.epoch + opened.attempt`, so that shares of two attempts never have the same (README). Any opener
+is accepted: only an open order of governance, derived from the pinned root key, counts.
 """
 
 from __future__ import annotations

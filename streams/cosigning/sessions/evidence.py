@@ -1,8 +1,8 @@
 """A cosigner's own reading of the log: governance from its start, and orders as soon as it holds a share of any key.
 
-Decides that what is signed is looked for by the hash of the `simulated` event's bytes, and judged as the enclave judges it
-(`judging.evidence_reader`), from the same log, by another process. A cosigner that holds nothing reads no orders: it would
-cost what the enclave costs, for nothing. Leaves out what it remembers (`streams.judging`).
+A payload is found by the hash of the `simulated` event's bytes, and judged as the enclave judges it
+(`judging.evidence_reader`), from the same log, by another process. A cosigner without shares reads no orders: that would cost
+as much as the enclave does, without a use. Leaves out the memory (`streams.judging`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A session in progress: the protocol's rounds, with whom, and what its result means. A table of the three kinds.
 
-Decides what is said of a result, and that what must outlive a crash is on the disk before the message that makes it matter: a
-signature's payload before our half of it leaves (the last round's message, without which nobody can finish), new shares before
-they are vouched for.
+Decides the message that reports a result. Data that must outlive a crash is on the disk before the message that depends on it:
+a signature's payload before our half of it leaves (the last round's message, which the other participants need to finish), new
+shares before they are vouched for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Stores a cosigner's lasting notes: banned parties, confirmed epochs, destroyed keys, sessions begun.
 
-Decides that each note is on the disk before anything follows from it. A ban is of a signing key, so whoever takes a banned
-cosigner's place later, with keys of its own, is welcome. A confirmed epoch's share is never thrown away because of a log that
-does not speak of it (any more): such a log is an older one. What was signed is remembered by `streams.judging`.
+Each note is on the disk before anything follows from it. A ban is of a signing key, so a new cosigner with its own keys may
+take a banned cosigner's place. A confirmed epoch's share is never destroyed because a log lacks the confirmation: such a log is
+an older one. Signed payloads are remembered by `streams.judging`.
 """
 
 from __future__ import annotations

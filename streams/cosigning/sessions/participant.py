@@ -1,9 +1,9 @@
 """A cosigner: it takes up sessions, hears the others, and says what follows. No I/O but its own disk; time comes in.
 
-Decides that a session is taken up once and while it is fresh, that none outlives the process (what it holds may be used only
-once), that what comes before the session is known is kept for a while, that whoever is found to cheat is banned for good before
-anything else is said, and that an unfinished session is given up after a while. A refusal is said, so that nobody has to wait.
-Leaves out Kafka (`streams.sessions.transport`), and what a signature or a ceremony asks for (`signing`, `ceremonies`).
+A session is taken up once, while it is fresh, and ends with the process (its secrets may be used only once). Messages that come
+before their session is known are kept for a while. A cheating participant is banned for good before any other message is sent.
+An unfinished session is given up after a while. A refusal is sent, so that no participant has to wait. Leaves out Kafka
+(`streams.sessions.transport`) and the conditions of a signature or a ceremony (`signing`, `ceremonies`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """With whom a session is held: cosigners as governance has enrolled them, each at its place in the key. Pure.
 
-Decides that a session names each of its cosigners once, that all are enrolled under keys that we know, and that none is banned.
+A session names each of its cosigners once; all are enrolled under known keys, and none is banned.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The protocol's rounds as messages come: early, twice, or not at all. Pure, but for the protocol's own randomness.
 
-Decides that a message is named by sender, round and whether it is for all, that the first of a name counts, and that a round is
-left when everybody who is awaited in it was heard. Leaves out who may speak, and what is said (`infra.keys.threshold`).
+A message is identified by sender, round and whether it is for all; the first with an identity counts. A round ends when every
+awaited participant was heard. Leaves out the right to send, and the messages' content (`infra.keys.threshold`).
 """
 
 from __future__ import annotations

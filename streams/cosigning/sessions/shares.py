@@ -1,8 +1,8 @@
 """The shares that a cosigner holds, by key and epoch: where they are, and when they are thrown away.
 
-Decides that shares of two epochs live side by side until governance confirms one, that then every other is destroyed, and that
-nothing is destroyed because a log says less than it said before: only an event that speaks of the key does that.
-Source: architecture, rule 10; mission, key lifecycle. Leaves out how they are sealed (`infra.keys`).
+Shares of two epochs exist side by side until governance confirms one; then every other is destroyed. Only an event about the
+key destroys a share: a log with fewer events than before destroys none. Source: architecture, rule 10; mission, key lifecycle.
+Leaves out sealing (`infra.keys`).
 """
 
 from __future__ import annotations

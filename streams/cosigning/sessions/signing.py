@@ -1,8 +1,8 @@
 """Decides this cosigner's part in a signature, and derives the 32 bytes from its own reading of the log.
 
-Decides, in this order: the key is one in shares, may sign, and is the wallet's own; the session is of its present epoch and has
+Checks, in this order: the key is one in shares, may sign, and is the wallet's own; the session is of its present epoch and has
 as many participants, of as many sites, as the key asks for; the order's simulation was found and judged; the memory has no
-other payload for the nonce, and the cap of the wallet leaves room. Who opened the session is believed in nothing.
+other payload for the nonce, and the cap of the wallet leaves room. Nothing that the session's opener claims is believed.
 Source: architecture, rule 10. Leaves out Safes whose executor is in shares: that payload holds signatures of others.
 """
 

@@ -1,10 +1,10 @@
 """A key in shares: the enclave opens a session, the cosigners judge and sign, the enclave takes what recovers to the key.
 
-Serves `mpc` and `hybrid` alike: how shares are sealed is the cosigners' own matter. Decides when cosigners are asked, when
-others are, and what counts as their signature; the enclave cannot make them sign, and they believe nothing that it says.
-Never two sessions over 32 bytes of which a signature is on the topic: signatures of DKLs23 are randomised, and a second one
-would be a second transaction. So a new coordinator first reads what was said since the order was simulated.
-Nothing here is state: after a crash the topic is. Source: architecture, rule 10; ADR 12.
+Serves `mpc` and `hybrid` alike: the cosigners themselves choose how shares are sealed. Decides when cosigners are asked, when
+others are, and which messages count as their signature. The enclave cannot make cosigners sign, and they believe none of its
+claims. Bytes that have a signature on the topic never get a second session: signatures of DKLs23 are randomised, and a second
+one would be a second transaction. So a new coordinator first reads all messages since the order was simulated. This class keeps
+no lasting state: after a crash the topic is the state. Source: architecture, rule 10; ADR 12.
 """
 
 from __future__ import annotations

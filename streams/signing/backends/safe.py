@@ -1,9 +1,9 @@
 """A Safe as a wallet: its owners sign its call, each where its key is, and the executor signs the transaction that carries it.
 
-Decides who is asked: of the owners beside the executor as many as are missing to the threshold, in governance's order, and
-another in the place of one that cannot sign. Every signature is checked to be that owner's before it is used.
-Asked again about the same task, it goes on with the signatures that it has; they are remembered until the transaction is
-signed, and no longer. Leaves out judging: what is to be signed was judged, and owners with shares judge for themselves.
+Asks as many of the other owners as the threshold lacks, in governance's order, and a further owner in the place of one that
+cannot sign. Every signature is checked to be that owner's before it is used. A repeated request for the same task uses the
+signatures collected so far; they are kept only until the transaction is signed. Leaves out judging: the task was judged, and
+owners with shares judge for themselves.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A key in a file, for development: refused unless this installation says of itself that it is one, and always in production.
 
-Whoever can read the file has the funds, so saying nothing is not enough: `PROOFDESK_DEVELOPMENT=1`. Leaves out the files
+A reader of the file can move the funds, so the installation must ask for it: `PROOFDESK_DEVELOPMENT=1`. Leaves out the files
 themselves (`infra.keys.software`).
 """
 
