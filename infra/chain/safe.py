@@ -44,7 +44,7 @@ SINGLETON_SLOT: Final = "0x" + "00" * 32
 GUARD_SLOT: Final = "0x" + keccak(b"guard_manager.guard.address").hex()
 FALLBACK_SLOT: Final = "0x" + keccak(b"fallback_manager.handler.address").hex()
 THRESHOLD_SLOT: Final = "0x" + (4).to_bytes(32, "big").hex()
-"""Of SafeStorage: singleton, modules, owners, ownerCount, threshold."""
+"""The fifth slot of SafeStorage: singleton, modules, owners, ownerCount, threshold."""
 FIRST_MODULE: Final = keccak(b"getModulesPaginated(address,uint256)")[:4] + 2 * (1).to_bytes(32, "big")
 """From the list's own first entry, address 1, one module."""
 _NOWHERE: Final = "0x" + "00" * 20

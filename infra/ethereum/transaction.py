@@ -28,7 +28,7 @@ UINT256_MAX: Final = 2**256 - 1
 DATA_BYTES_MAX: Final = 128 * 1024
 """Nodes take no larger transaction into their pools (go-ethereum's txMaxSize)."""
 CURVE_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-"""Of secp256k1 (SEC 2, section 2.4.1)."""
+"""The order of secp256k1 (SEC 2, section 2.4.1)."""
 
 _UNSIGNED_FIELDS: Final = 9
 _SIGNED_FIELDS: Final = 12

@@ -31,7 +31,7 @@ class NewSwap(Record):
     quoter: Address
     pool: Address
     fee: int
-    """Of the pool, in hundredths of a basis point."""
+    """The pool's fee, in hundredths of a basis point."""
     start_sqrt_price_x96: BaseUnits
     """The pool's price at $3,000 in Uniswap's form: the square root of token1 per token0, times 2^96."""
 

@@ -53,7 +53,7 @@ class SafeCall:
     value: int
     data: bytes
     executor_nonce: int
-    """Of the account that sends it; stands as `baseGas`."""
+    """The nonce of the sending account; stored as `baseGas`."""
 
 
 def digest(chain_id: int, safe: str, call: SafeCall, safe_nonce: int) -> bytes:
