@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from streams.rules.actions.compiled import CompiledCall
 
 SIGNATURE_GAS: Final = 8_000
-"""Of one owner's signature: calldata, ecrecover (3,000), a cold storage slot (2,100), and the loop around them."""
+"""The gas of one owner's signature: calldata, ecrecover (3,000), a cold storage slot (2,100), and the loop around them."""
 ONE: Final = "0x" + (1).to_bytes(32, "big").hex()
 
 
@@ -47,7 +47,7 @@ class Ground:
     wallet: WalletAssigned
     safe: SafeAccount | None
     standing: SafeStanding | None
-    """Of the Safe; None when the wallet is none."""
+    """The Safe's standing; None if the wallet is not a Safe."""
 
     @property
     def sender(self) -> Address:

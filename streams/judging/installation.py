@@ -29,7 +29,7 @@ CAPS_FILE: Final = "velocity.json"
 SOFTHSM_STORE: Final = "tokens"
 MEMORY_FOLDER: Final = "memory"
 KEYS_FOLDER: Final = "keys"
-"""Of keys in files."""
+"""The folder of keys in files."""
 
 
 class EnclaveSettings(BaseSettings):

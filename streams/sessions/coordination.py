@@ -1,10 +1,10 @@
 """Selects the cosigners of a signature: as many, of as many sites, as the key needs, and others when these fail. Pure.
 
 A cosigner that refused an order is not asked about it again. One that delayed or spoiled a session is passed over for a while,
-longer each time. Two cosigners, one of which accused the other, are not asked together: an accusation has no further effect,
-since either may be lying. If the cheat cannot be identified, all participants are under suspicion, and only one that spoils the
-next sessions, too, gathers more of it. Among equals the digest decides, so that all take their turns. Time comes in as a value.
-Leaves out the signed content, and whether a signature is one (`streams.signing.backends.mpc`).
+and ranks lower each time. Two cosigners, one of which accused the other, are not asked together: an accusation has no other
+effect, since either may be lying. If the cheat cannot be identified, all participants are under suspicion, and only one that
+spoils the next sessions, too, gathers more of it. Among equals the digest decides, so that all take their turns. Time comes in
+as a value. Leaves out the signed content, and whether a signature is one (`streams.signing.backends.mpc`).
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ from streams.sessions.refusals import UNREADY, NotTakingPart
 
 EARLY_SESSIONS_MAX: Final = 64
 EARLY_MESSAGES_MAX: Final = 8
-"""Of one sender in one session: no protocol of ours has more for one receiver."""
+"""The messages of one sender in one session: no protocol here has more for one receiver."""
 EARLY_CHARACTERS_MAX: Final = 8_000_000
-"""Of one sender, in all sessions."""
+"""The characters of one sender, in all sessions."""
 BEGUN_MAX: Final = 10_000
 
 

@@ -39,7 +39,7 @@ class Ceremony:
     backend: Sharing
     threshold: int
     epoch: int
-    """Of the shares that there are; 0: none."""
+    """The epoch of the present shares; 0: none."""
     new_epoch: int
 
 
@@ -56,7 +56,7 @@ def ceremony_of(opened: SessionOpened, me: Slug, firm: Governance, is_banned: Ca
     if not isinstance(order.change, _ORDERED[opened.kind]):
         raise NotTakingPart("ordered", f"it was ordered to {order.change.kind} key {opened.key_id}, not to {opened.kind} it")
     if opened.kind == "destroy":
-        is_banned = _nobody_is  # each destroys its own, and runs nothing with anybody
+        is_banned = _nobody_is  # each destroys its own shares, and runs no protocol
     enrolled, holders = _enrolled(order, firm), _holders(order, standing, firm)
     if set(opened.participants) != set(holders):
         raise NotTakingPart("participants", f"all of {', '.join(holders)} take part in this, and nobody else")

@@ -26,7 +26,7 @@ from streams.sessions.refusals import NotTakingPart, NotYet
 FIRM_TOPICS: Final = GOVERNANCE_TOPICS
 ORDER_TOPICS: Final = (*EVIDENCE_TOPICS, "price-observed")
 SIMULATIONS_KEPT_MAX: Final = 10_000
-"""Of wallets whose keys are in shares: some minutes of more orders than such keys can sign."""
+"""For wallets whose keys are in shares: some minutes of more orders than such keys can sign."""
 
 
 class Reading:

@@ -24,7 +24,7 @@ from streams.judging.memory import SealedMemory
 from streams.sessions.signed_messages import UNSIGNED, MessageSigner
 
 LAST_SIGNING_ROUND: Final = 3
-"""In which a cosigner gives its half of the signature away (DKLs23, protocol 3.6)."""
+"""The round in which a cosigner sends its half of the signature (DKLs23, protocol 3.6)."""
 
 
 class Purpose(Protocol):

@@ -143,7 +143,7 @@ class Participant:
             )
 
     def _share(self, opened: SessionOpened, backend: Sharing, epoch: int, company: Participants) -> Share:
-        """Our share, which has to be of this key and in our place. Raises NotTakingPart, and what the vault raises."""
+        """Return our share, which has to be of this key and party. Raises NotTakingPart, and the vault's errors."""
         share, made = self._shares.get(backend, opened.key_id, epoch), self._evidence.firm.keys[opened.key_id].generated
         if made is not None and (share.address, share.party) != (made.address, company.party):
             reason = (

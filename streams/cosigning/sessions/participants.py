@@ -41,7 +41,7 @@ class Participants:
 
     @property
     def party(self) -> int:
-        """Our own place."""
+        """Return our own party number."""
         return self.cosigners[self.me].party
 
     @property

@@ -41,13 +41,13 @@ class Made:
 
     signature: Signature
     epoch: Epoch | int = 0
-    """Of the shares; 0 for a key that one place holds."""
+    """The epoch of the shares; 0 for an undivided key."""
     session_id: str = ""
     cosigners: tuple[CosignerVerdict, ...] = ()
     owners: tuple[KeyId, ...] = ()
-    """Of a Safe: the keys that gave it their word, the executor's last."""
+    """For a Safe: the owners' keys that signed, the executor's last."""
     transaction: Transaction | None = None
-    """The digest that a Safe's executor signed: of the transaction with the owners' signatures. None: the task's digest."""
+    """The transaction that a Safe's executor signed: the task's with the owners' signatures. None: the task's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Pending:
 
 
 class Signer(Protocol):
-    """A backend that holds keys, or knows who does."""
+    """A backend that holds keys, or reaches their holders."""
 
     def sign(self, task: Task) -> Made | Pending:
         """Sign `task.digest` with the key that the task names; asked again about the same task, go on with it.

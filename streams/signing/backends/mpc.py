@@ -3,7 +3,7 @@
 Serves `mpc` and `hybrid` alike: the cosigners themselves choose how shares are sealed. Decides when cosigners are asked, when
 others are, and which messages count as their signature. The enclave cannot make cosigners sign, and they believe none of its
 claims. Bytes that have a signature on the topic never get a second session: signatures of DKLs23 are randomised, and a second
-one would be a second transaction. So a new coordinator first reads all messages since the order was simulated. This class keeps
+one would be a second transaction. So a new coordinator first reads all messages since the order was simulated. The signer keeps
 no lasting state: after a crash the topic is the state. Source: architecture, rule 10; ADR 12.
 """
 
