@@ -101,14 +101,14 @@ demo: setup ## the NewSwap scenario on the whole system, which stays up
 
 test: PARTS = $(ALL) $(GETH)
 test: setup ## every test, on real components of its own
-	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadgroup $(ARGS)
+	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check: ## lint and every test that needs Python alone, in under 90 s
 	@$(MAKE) --no-print-directory parts PARTS=$(VENV) PYTHON_ALONE=1
 	@$(MAKE) --no-print-directory --output-sync -j2 lint-code check-tests PYTHON_ALONE=1
 
 check-tests:
-	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) --dist loadgroup -m "pure and not slow" $(ARGS)
+	@$(PY) -m pytest --quiet --numprocesses $(WORKERS) -m "pure and not slow" $(ARGS)
 
 soak: setup ## the long runs: all thousand seeds, both kinds of chaos (SEED=1 MINUTES=5)
 	@$(PY) -m pytest tests/streams/pipeline --seeds 1000

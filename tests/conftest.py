@@ -22,8 +22,6 @@ from tests.world.systems import own_folder
 NEEDS: Final = frozenset({"cluster", "chain", "token", "shares", "browser"})
 PURE_ONLY: Final = "pure and not slow"
 """What `make check` asks for; files of which every test needs more are not even imported then."""
-SHARED_SYSTEMS: Final = ("whole_system", "door", "cluster", "postgres")
-"""Fixtures that last for a whole run."""
 FILES_SHOWN: Final = 15
 SUMMARY_SECONDS_MIN: Final = 60
 SECONDS: Final[defaultdict[str, float]] = defaultdict(float)
@@ -52,25 +50,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `pure` each test that names no need; keep tests of one system together, and begin with the longest such group."""
+    """Mark as `pure` what says of nothing that it needs it."""
     for item in items:
         if not any(item.get_closest_marker(need) for need in NEEDS):
             item.add_marker("pure")
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=_turn)
-
-
-def _group(item: pytest.Item) -> str:
-    """Return what a worker runs as one: every test of a shared system, so that no two workers start it; else a file."""
-    fixtures = getattr(item, "fixturenames", ())
-    return next((system for system in SHARED_SYSTEMS if system in fixtures), item.nodeid.partition("::")[0])
-
-
-def _turn(item: pytest.Item) -> int:
-    """Return when a test has its turn: the whole system first, beside it what needs little, then the rest."""
-    if _group(item) == SHARED_SYSTEMS[0]:
-        return 0
-    return 1 if item.get_closest_marker("pure") and not item.get_closest_marker("slow") else 2
 
 
 @pytest.hookimpl(wrapper=True)
