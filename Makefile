@@ -8,7 +8,7 @@ MINUTES ?= 5
 ONLY ?=
 ROOM ?= streams/rules/orders
 ARGS ?=
-# Test processes; each takes one file at a time, or all tests of one shared system.
+# Test processes; each takes one file at a time and starts systems of its own.
 WORKERS ?= 2
 
 # A stamp is newer than its sources, so that `make setup` repeats only changed parts.
