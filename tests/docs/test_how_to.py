@@ -66,8 +66,6 @@ DETECTOR: Final = HowTo(
 EVENT: Final = HowTo("an-event.md", most=5, witness=r"\bOrderHeld\b")
 POLICY_RULE: Final = HowTo("a-policy-rule.md", most=0)
 ALL: Final = (ORDER_KIND, LIMIT_SCOPE, CHAIN, DETECTOR, EVENT, POLICY_RULE)
-WIDE: Final[tuple[HowTo, ...]] = ()
-"""Seams that are still too wide. A mended one fails here until its mark and its line in the README are removed."""
 
 
 def product_files() -> Iterator[Path]:
@@ -96,11 +94,7 @@ def test_no_file_that_knows_an_example_is_left_out(how_to: HowTo) -> None:
     assert knowing - {*how_to.listed, *how_to.beside} == set()
 
 
-@pytest.mark.parametrize(
-    "how_to",
-    [pytest.param(each, marks=[pytest.mark.xfail(reason="too many files", strict=True)] * (each in WIDE)) for each in ALL],
-    ids=named,
-)
+@pytest.mark.parametrize("how_to", ALL, ids=named)
 def test_an_addition_touches_few_files(how_to: HowTo) -> None:
     assert len(how_to.counted) <= how_to.most, how_to.counted
 
@@ -111,4 +105,4 @@ def test_every_page_is_checked_and_the_readme_says_which_bounds_hold() -> None:
     rows = dict(
         re.findall(r"\((.+?\.md)\) \| .*? \| (yes|not yet) \|$", (FOLDER / "README.md").read_text("utf-8"), re.MULTILINE)
     )
-    assert rows == {each.page: "not yet" if each in WIDE else "yes" for each in ALL}
+    assert rows == {each.page: "yes" for each in ALL}
